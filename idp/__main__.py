@@ -1,0 +1,5 @@
+"""Called as `python -m idp`."""
+
+from idp.cli import main
+
+main()

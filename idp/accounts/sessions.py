@@ -1,0 +1,149 @@
+"""Browser sessions: opened at sign-in, checked at the server each time, ended for a reason.
+
+The cookie holds a 256-bit secret of which only the hash is stored; the id is the `sid` of tokens
+(security.md 17 to 22).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from sqlalchemy import CursorResult, update
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from idp import clock, configuration, entropy
+from idp.accounts.assurance import meets
+from idp.accounts.tables import Session
+from idp.audit import log
+from idp.audit.events import Event
+from idp.signals import revocations
+
+_SEEN_EVERY = timedelta(seconds=15)
+"""A look at a page writes `last_seen_at` at most this often: a tenth of a second of writing saved per click."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A new session and the secret its cookie carries; the secret is nowhere else."""
+
+    session: Session
+    secret: str
+
+
+def hash_of(secret: str) -> bytes:
+    """Return what is stored of a cookie's secret."""
+    return sha256(secret.encode()).digest()
+
+
+def open_session(
+    db: Db,
+    *,
+    account_id: str,
+    login_id: str,
+    acr: str,
+    amr: list[str],
+    auth_time: datetime | None = None,
+    factor_time: datetime | None = None,
+    partner_id: str | None = None,
+    device_id: str | None = None,
+    channel: str = "site",
+    replaces: Session | None = None,
+) -> Opened:
+    """Open a session for a person who has just proved a login; a session it replaces dies (security.md 18)."""
+    clocks = configuration.current(db).clocks
+    now = clock.now()
+    if replaces is not None:
+        end(db, replaces, because="replaced", by=account_id)
+    secret = entropy.token()
+    opened = Session(
+        token_hash=hash_of(secret),
+        account_id=account_id,
+        login_id=login_id,
+        partner_id=partner_id,
+        acr=acr,
+        amr=amr,
+        auth_time=auth_time or now,
+        factor_time=factor_time,
+        device_id=device_id,
+        channel=channel,
+        last_seen_at=now,
+        expires_at=now + clocks.session_absolute,
+    )
+    db.add(opened)
+    db.flush()
+    return Opened(opened, secret)
+
+
+def strengthen(db: Db, session: Session, *, acr: str, amr: list[str]) -> str:
+    """Record a second factor or a repeated sign-in on a live session; return its new secret.
+
+    The id stays, so tokens keep their `sid`; the old cookie value dies (security.md 18).
+    """
+    secret = entropy.token()
+    now = clock.now()
+    session.token_hash = hash_of(secret)
+    session.acr = acr if meets(acr, session.acr) else session.acr
+    session.amr = sorted({*session.amr, *amr})
+    session.factor_time = now
+    session.last_seen_at = now
+    db.add(session)
+    db.flush()
+    return secret
+
+
+def alive(session: Session, clocks: configuration.Clocks, at: datetime) -> bool:
+    """Say whether a session is in force at a moment: not ended, not idle too long, not past its limit."""
+    return session.ended_at is None and at < session.expires_at and at < session.last_seen_at + clocks.session_idle
+
+
+def find(db: Db, secret: str) -> Session | None:
+    """Return the live session of a cookie; None for unknown, ended, idle or over-age ones."""
+    session = db.exec(select(Session).where(col(Session.token_hash) == hash_of(secret))).one_or_none()
+    if session is None or not alive(session, configuration.current(db).clocks, clock.now()):
+        return None
+    return session
+
+
+def saw(db: Db, session: Session) -> None:
+    """Note that the person is still there; the one idle clock of pages, authorize and refresh."""
+    now = clock.now()
+    if now - session.last_seen_at >= _SEEN_EVERY:
+        db.execute(
+            update(Session)
+            .where(col(Session.id) == session.id, col(Session.ended_at).is_(None))
+            .values(last_seen_at=now)
+        )
+        session.last_seen_at = now
+
+
+def end(db: Db, session: Session, *, because: str, by: str | None = None) -> bool:
+    """End a session once; its tokens end with it. Returns False when it had ended before."""
+    result = db.execute(
+        update(Session)
+        .where(col(Session.id) == session.id, col(Session.ended_at).is_(None))
+        .values(ended_at=clock.now(), ended_because=because)
+    )
+    assert isinstance(result, CursorResult)
+    if result.rowcount != 1:
+        return False
+    log.record(
+        db,
+        Event(
+            "accounts.session.ended", account=session.account_id, session=session.id, reason=because, details={"by": by}
+        ),
+    )
+    revocations.announce(db, "session_ended", reason=because, account_id=session.account_id, session_id=session.id)
+    return True
+
+
+def end_all(db: Db, account_id: str, *, because: str, by: str | None = None, keep: str | None = None) -> int:
+    """End every live session of an account (but `keep`); return how many ended."""
+    live = db.exec(select(Session).where(col(Session.account_id) == account_id, col(Session.ended_at).is_(None))).all()
+    return sum(end(db, session, because=because, by=by) for session in live if session.id != keep)
+
+
+def end_all_of_partner(db: Db, partner_id: str, *, because: str) -> int:
+    """End every live session born from a partner's logins (decisions.md 3)."""
+    live = db.exec(select(Session).where(col(Session.partner_id) == partner_id, col(Session.ended_at).is_(None))).all()
+    return sum(end(db, session, because=because) for session in live)

@@ -1,0 +1,204 @@
+"""Tables of people and their credentials (decisions.md 2). No `from __future__ import annotations` here."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, text
+from sqlmodel import Field
+
+from idp.database.types import Row, id_column, json_column, moment, secret_column
+
+LIVE = text("ended_at IS NULL")
+
+
+class Account(Row, table=True):
+    """One person; never deleted."""
+
+    __table_args__ = (
+        CheckConstraint("status IN ('invited','verified','active','suspended','ceased','closed')", name="status"),
+    )
+    id: str = id_column("acc")
+    status: str = "active"
+    ial: int = 1
+    display_name: str
+    given_name: str | None = None
+    family_name: str | None = None
+    locale: str = "en"
+    ceased_at: datetime | None = moment(nullable=True)
+    ceased_because: str | None = None
+
+
+class Contact(Row, table=True):
+    """An address for notices and recovery; never a login key, never matched for linking."""
+
+    id: str = id_column("ctc")
+    account_id: str = Field(foreign_key="account.id", index=True)
+    email: str = Field(index=True)
+    verified_at: datetime | None = moment(nullable=True)
+
+
+class Login(Row, table=True):
+    """One way in: (issuer, subject). Local logins have our issuer and the user name."""
+
+    __table_args__ = (
+        Index("uq_login_live_identity", "issuer", "subject", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
+    )
+    id: str = id_column("lgn")
+    account_id: str = Field(foreign_key="account.id", index=True)
+    upstream_id: str | None = Field(default=None, index=True)
+    issuer: str
+    subject: str
+    facts: dict[str, Any] | None = json_column(nullable=True, default=None)
+    linked_at: datetime = moment(default_now=True)
+    last_used_at: datetime | None = moment(nullable=True)
+    ended_at: datetime | None = moment(nullable=True)
+    end_reason: str | None = None
+
+
+class Password(Row, table=True):
+    """The hash of a local login's password; the parameters are inside the hash."""
+
+    login_id: str = Field(foreign_key="login.id", primary_key=True)
+    hash: str
+    changed_at: datetime = moment(default_now=True)
+
+
+class Factor(Row, table=True):
+    """A second step: time-based code (secret sealed), passkey, or one recovery code (hashed)."""
+
+    __table_args__ = (CheckConstraint("kind IN ('totp','passkey','recovery')", name="kind"),)
+    id: str = id_column("fac")
+    account_id: str = Field(foreign_key="account.id", index=True)
+    kind: str
+    name: str = ""
+    secret: bytes = secret_column()
+    phishing_resistant: bool = False
+    last_step: int = 0
+    confirmed_at: datetime | None = moment(nullable=True)
+    ended_at: datetime | None = moment(nullable=True)
+
+
+class Device(Row, table=True):
+    """A browser we gave a device cookie to; known to the accounts that signed in on it."""
+
+    id: str = id_column("dev")
+    token_hash: bytes = secret_column(index=True, unique=True)
+    label: str = ""
+    last_seen_at: datetime = moment(default_now=True)
+
+
+class KnownDevice(Row, table=True):
+    """This account has signed in on this device before; throttling spares it."""
+
+    __tablename__ = "known_device"
+    device_id: str = Field(primary_key=True)
+    account_id: str = Field(primary_key=True)
+    remembered_until: datetime | None = moment(nullable=True)
+
+
+class Session(Row, table=True):
+    """A browser session; its id is the `sid` claim, the cookie holds a separate secret."""
+
+    __tablename__ = "session"
+    id: str = id_column("ses")
+    token_hash: bytes = secret_column(unique=True)
+    account_id: str = Field(foreign_key="account.id", index=True)
+    login_id: str = Field(foreign_key="login.id")
+    partner_id: str | None = Field(default=None, index=True)
+    acr: str
+    amr: list[Any] = json_column()
+    auth_time: datetime = moment()
+    factor_time: datetime | None = moment(nullable=True)
+    device_id: str | None = None
+    channel: str = "site"
+    last_seen_at: datetime = moment(default_now=True)
+    expires_at: datetime = moment()
+    ended_at: datetime | None = moment(nullable=True)
+    ended_because: str | None = None
+
+
+class TokenFamily(Row, table=True):
+    """Everything that came from one code exchange; ends as one, and with its session."""
+
+    __table_args__ = (Index("ix_token_family_person", "account_id", "provider_id"),)
+    __tablename__ = "token_family"
+    id: str = id_column("fam")
+    session_id: str = Field(index=True)
+    client_id: str
+    account_id: str
+    provider_id: str | None = None
+    line: str | None = None
+    scope: str = ""
+    resource: str | None = None
+    nonce: str | None = None
+    claims: dict[str, Any] | None = json_column(nullable=True, default=None)
+    started_at: datetime = moment(default_now=True)
+    ended_at: datetime | None = moment(nullable=True)
+    end_reason: str | None = None
+
+
+class Flow(Row, table=True):
+    """A journey through sign-in, kept here and bound to one browser (security.md 11)."""
+
+    id: str = id_column("flw")
+    browser_hash: bytes = secret_column()
+    target: str
+    """Path and query on this service where the journey goes on; the original authorize request."""
+    client_id: str | None = None
+    session_id: str | None = None
+    facts: dict[str, Any] = json_column()
+    """What completed steps recorded: step name -> its facts and time."""
+    expires_at: datetime = moment()
+    ended_at: datetime | None = moment(nullable=True)
+
+
+class Throttle(Row, table=True):
+    """Consecutive failures under one key; counted by one conditional update."""
+
+    key: str = Field(primary_key=True)
+    failures: int = 0
+    last_at: datetime = moment(default_now=True)
+    not_before: datetime | None = moment(nullable=True)
+
+
+class TermsDocument(Row, table=True):
+    """One version of one of the two documents; never changed once effective."""
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('site','general')", name="kind"),
+        Index("uq_terms_document_kind_version", "kind", "version", unique=True),
+    )
+    __tablename__ = "terms_document"
+    id: str = id_column("trm")
+    kind: str
+    version: str
+    title: str
+    body: str
+    digest: str
+    effective_at: datetime = moment()
+
+
+class TermsAcceptance(Row, table=True):
+    """Who accepted which version, when, from where, on which channel (T-04)."""
+
+    __table_args__ = (Index("uq_terms_acceptance_once", "account_id", "document_id", unique=True),)
+    __tablename__ = "terms_acceptance"
+    id: str = id_column("tac")
+    account_id: str = Field(foreign_key="account.id")
+    document_id: str = Field(foreign_key="terms_document.id")
+    accepted_at: datetime = moment(default_now=True)
+    channel: str = "site"
+    address: bytes | None = secret_column(nullable=True, default=None)
+
+
+class Attestation(Row, table=True):
+    """A person's yearly word on why they may act (T-14)."""
+
+    id: str = id_column("att")
+    account_id: str = Field(foreign_key="account.id", index=True)
+    capacity: str
+    """`licensed_provider` or `authorised_agent`."""
+    principal: str
+    """The named provider on whose behalf the person acts."""
+    attested_at: datetime = moment(default_now=True)
+    expires_at: datetime = moment()

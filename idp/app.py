@@ -1,0 +1,49 @@
+"""create_app(settings): the one place where everything is wired."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from idp.audit import log
+from idp.database import Database
+from idp.database.lane import open_lane
+from idp.settings import Settings
+from idp.web import errors
+from idp.web.boundary import Service
+from idp.web.middleware import Edge
+
+ROUTERS: tuple[str, ...] = ("authorize", "login", "terms", "account", "wam", "audit", "health", "mailbox")
+"""Modules of idp.web that hold a `router` of people's pages or consoles."""
+MACHINES: tuple[str, ...] = ("machines", "access", "signals")
+"""Modules of idp.web that hold `routes(service)` of the machines' lane."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the application; connections open when its event loop starts."""
+    from importlib import import_module
+
+    service = Service(settings, Database(settings))
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        service.lane = await open_lane(service.database, log.append)
+        try:
+            yield
+        finally:
+            await service.lane.close()
+            service.database.dispose()
+
+    app = FastAPI(title="idp", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.service = service
+    errors.install(app)
+    for name in MACHINES:
+        app.router.routes.extend(import_module(f"idp.web.{name}").routes(service))
+    for name in ROUTERS:
+        app.include_router(import_module(f"idp.web.{name}").router)
+    static = Path(__file__).parent / "web" / "static"
+    app.mount("/static", StaticFiles(directory=static), name="static")
+    app.add_middleware(Edge, settings=settings)
+    return app

@@ -1,0 +1,1 @@
+"""The record of everything that was decided or changed, and the proof that it is whole."""

@@ -1,0 +1,116 @@
+"""The closed vocabulary of the log and the shape of one event (domain.md 11)."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+VOCABULARY: dict[str, str] = {
+    # signing in and credentials
+    "accounts.login.succeeded": "Signed in",
+    "accounts.login.refused": "A sign-in was refused",
+    "accounts.login.linked": "A login was added to an account",
+    "accounts.login.unlinked": "A login was removed from an account",
+    "accounts.login.link_refused": "Adding a login was refused",
+    "accounts.facts.received": "An outside login sent facts",
+    "accounts.factor.added": "A second step was added",
+    "accounts.factor.removed": "A second step was removed",
+    "accounts.factor.confirmed": "A second step was used",
+    "accounts.factor.refused": "A second step was refused",
+    "accounts.password.changed": "A password was changed",
+    "accounts.password.rehashed": "A password hash was brought up to date",
+    "accounts.session.ended": "A session ended",
+    "accounts.account.created": "An account was created",
+    "accounts.account.changed": "An account's facts changed",
+    "accounts.account.suspended": "An account was suspended",
+    "accounts.account.reinstated": "An account was reinstated",
+    "accounts.account.ceased": "An account ceased",
+    "accounts.terms.accepted": "Terms were accepted",
+    "accounts.terms.declined": "Terms were declined",
+    "accounts.terms.published": "A version of the terms was published",
+    "accounts.attestation.made": "Eligibility was attested",
+    "registration.invitation.made": "An invitation was made",
+    "registration.invitation.accepted": "An invitation was accepted",
+    "registration.invitation.refused": "An invitation was refused",
+    # the authorization server
+    "oauth.code.issued": "An authorization code was issued",
+    "oauth.code.reused": "An authorization code was used again",
+    "oauth.token.issued": "Tokens were issued",
+    "oauth.token.refreshed": "Tokens were refreshed",
+    "oauth.token.refused": "A token request was refused",
+    "oauth.token.revoked": "A token was revoked",
+    "oauth.token.introspected": "A token was introspected",
+    "oauth.userinfo.read": "A token's person was read",
+    "oauth.refresh.reused": "A refresh token was used again; its family ended",
+    "oauth.family.ended": "A token family ended",
+    "oauth.provider.chosen": "A practice was chosen to act for",
+    "oauth.consent.given": "An app was allowed",
+    "oauth.consent.ended": "An app's consent ended",
+    "oauth.client.registered": "A client was registered",
+    "oauth.client.changed": "A client was changed",
+    "oauth.key.made": "A signing key was made",
+    "oauth.key.activated": "A signing key became active",
+    "oauth.key.retired": "A signing key was retired",
+    "oauth.key.removed": "A signing key was removed",
+    # entitlements and the access manager
+    "entitlements.decision.made": "A decision was answered",
+    "entitlements.search.answered": "A search over access was answered",
+    "entitlements.grant.added": "Access was given",
+    "entitlements.grant.replaced": "Access was changed",
+    "entitlements.grant.suspended": "Access was paused",
+    "entitlements.grant.ended": "Access was removed",
+    "entitlements.bundle.changed": "A bundle was changed",
+    "entitlements.catalogue.changed": "The catalogue was changed",
+    "wam.appointment.made": "An access manager was appointed",
+    "wam.appointment.ended": "An access manager's appointment ended",
+    "wam.person.viewed": "An access manager looked at a person",
+    "wam.change.refused": "A change of access was refused",
+    # organisations and partners
+    "providers.provider.created": "A provider organisation was recorded",
+    "providers.provider.changed": "A provider organisation was changed",
+    "providers.portal.opened": "The insurer opened a portal to an organisation",
+    "providers.portal.closed": "The insurer closed a portal to an organisation",
+    "providers.affiliation.approved": "A person was approved to act for an organisation",
+    "providers.affiliation.ended": "A person no longer acts for an organisation",
+    "partners.partner.created": "A partner was recorded",
+    "partners.partner.changed": "A partner was changed",
+    "partners.partner.suspended": "A partner was suspended",
+    "partners.partner.activated": "A partner became active",
+    "partners.shared_account.changed": "A shared account was changed",
+    "federation.upstream.registered": "An upstream was registered",
+    "federation.upstream.changed": "An upstream was changed",
+    "federation.upstream.failed": "An upstream failed or gave an unacceptable answer",
+    # the log itself and the service
+    "audit.log.searched": "The log was searched",
+    "audit.log.exported": "The log was exported",
+    "audit.log.verified": "The log was verified",
+    "audit.record.viewed": "A record was opened",
+    "signals.feed.read": "An app read the revocations",
+    "service.settings.changed": "Settings were changed",
+    "service.bootstrap.made": "A first administrator's link was made",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened. `name` must be in the vocabulary; who and where come from the origin."""
+
+    name: str
+    account: str | None = None
+    """The subject: whose access, login or data it is about."""
+    provider: str | None = None
+    entitlement: str | None = None
+    outcome: str = "done"
+    """`done`, `refused`, `failed`; for decisions permit, deny, routed, step_up."""
+    reason: str | None = None
+    client: str | None = None
+    channel: str | None = None
+    session: str | None = None
+    purpose: str | None = None
+    decision: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    """Ids and codes only; never secrets, names, full identifiers of people, or clinical content."""
+    personal: dict[str, Any] = field(default_factory=dict)
+    """Person fields (names, addresses, e-mail); encrypted under the subject's own key."""
+
+    def __post_init__(self) -> None:
+        if self.name not in VOCABULARY:
+            raise ValueError(f"{self.name} is not in the audit vocabulary")

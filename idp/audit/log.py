@@ -1,0 +1,63 @@
+"""Record events: in the session that makes the change, or with a group of the machines' lane."""
+
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from idp import clock, entropy
+from idp.audit import leaf, origin
+from idp.audit.events import Event
+from idp.audit.tables import SubjectKey
+from idp.database import Database, of
+from idp.database.lane import Many, Sql, Work
+
+_MARKS = ",".join(f"${n}" for n in range(1, len(leaf.COLUMNS) + 1))
+_INSERT = Sql(f"INSERT INTO audit_record ({','.join(leaf.COLUMNS)}) VALUES ({_MARKS})")  # noqa: S608 - our own names
+_INSERT_NAMED = text(
+    f"INSERT INTO audit_record ({','.join(leaf.COLUMNS)}) "  # noqa: S608 - our own names
+    f"VALUES ({','.join(':' + name for name in leaf.COLUMNS)})"
+)
+NOBODY = "nobody"
+"""Owner of person fields where no account is known, such as a user name nobody has."""
+
+
+def record(session: Session, event: Event) -> None:
+    """Add the event to the transaction that makes the change: both exist or neither does."""
+    where = origin.current()
+    owner = event.account or (where.actor_id if where.actor_id and where.actor_id.startswith("acc_") else None)
+    key = None
+    if owner or event.personal:
+        key = subject_key(session, owner or NOBODY)
+    values = leaf.row(event, where, clock.now(), of(session).ring, key)
+    session.execute(_INSERT_NAMED, dict(zip(leaf.COLUMNS, values, strict=True)))
+
+
+def machine_row(database: Database, event: Event, at: datetime) -> tuple[object, ...]:
+    """Return the row of an event of the machines' lane, where the address is a service's, not a person's."""
+    return leaf.row(event, origin.current(), at, database.ring, None)
+
+
+def append(rows: list[tuple[object, ...]]) -> Work:
+    """Insert a group's rows; handed to the lane's writer."""
+    yield Many(_INSERT, rows)
+
+
+def subject_key(session: Session, account_id: str) -> bytes | None:
+    """Return the person's own key, made at first use; None once it was destroyed."""
+    database = of(session)
+    place = f"subject_key.key:{account_id}"
+    row = session.get(SubjectKey, account_id)
+    if row is None:
+        fresh = entropy.raw(32)
+        sealed = database.ring.seal("subjects", place, fresh)
+        session.execute(
+            text(
+                "INSERT INTO subject_key (account_id, key, created_at) VALUES (:a, :k, :now) "
+                "ON CONFLICT (account_id) DO NOTHING"
+            ),
+            {"a": account_id, "k": sealed, "now": clock.micros(clock.now())},
+        )
+        row = session.get(SubjectKey, account_id)
+        assert row is not None
+    return None if row.key is None else database.ring.open("subjects", place, row.key)

@@ -1,0 +1,81 @@
+"""Tables of the log: insert-only records, sealed batches, signed checkpoints (decisions.md 8)."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Integer
+from sqlmodel import Field
+
+from idp.database.types import Row, moment, secret_column
+
+_BIG = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER PRIMARY KEY numbers itself on SQLite
+
+
+class AuditRecord(Row, table=True):
+    """One event. `leaf` is the exact stored bytes that are hashed; the columns repeat it for search."""
+
+    __table_args__ = (
+        Index("ix_audit_record_account", "account_id", "seq"),
+        Index("ix_audit_record_actor", "actor_id", "seq"),
+        Index("ix_audit_record_provider", "provider_id", "seq"),
+        Index("ix_audit_record_event", "event", "seq"),
+        Index("ix_audit_record_at", "at", "seq"),
+    )
+    __tablename__ = "audit_record"
+    seq: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
+    at: datetime = moment()
+    event: str
+    outcome: str = "done"
+    actor_id: str | None = None
+    account_id: str | None = None
+    provider_id: str | None = None
+    entitlement: str | None = None
+    client_id: str | None = None
+    session_id: str | None = None
+    device_id: str | None = None
+    decision_id: str | None = Field(default=None, index=True)
+    request_id: str | None = None
+    reason: str | None = None
+    address_hash: bytes | None = secret_column(nullable=True, default=None)
+    leaf: bytes = secret_column()
+    mac: bytes = secret_column()
+    """HMAC of the leaf under a key outside the database: a row put in by hand does not have it."""
+
+
+class AuditUnsealed(Row, table=True):
+    """Filled by a trigger on audit_record; emptied by the sealer. "Not yet sealed" is this table."""
+
+    __tablename__ = "audit_unsealed"
+    created_at: datetime | None = moment(nullable=True)  # type: ignore[assignment]  # the trigger gives only the number
+    seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+
+
+class AuditBatch(Row, table=True):
+    """Records sealed together: their numbers and leaf hashes, in tree order."""
+
+    __tablename__ = "audit_batch"
+    first_index: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    count: int
+    seqs: bytes = secret_column()
+    """8 bytes big-endian each."""
+    hashes: bytes = secret_column()
+    """RFC 6962 leaf hashes, 32 bytes each."""
+
+
+class AuditCheckpoint(Row, table=True):
+    """A signed statement of the tree's size and root; `frontier` lets the sealer go on from here."""
+
+    __tablename__ = "audit_checkpoint"
+    size: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    root: bytes = secret_column()
+    frontier: bytes = secret_column()
+    note: str
+    at: datetime = moment()
+
+
+class SubjectKey(Row, table=True):
+    """A person's own key for the person fields of their records; destroying it shreds them."""
+
+    __tablename__ = "subject_key"
+    account_id: str = Field(primary_key=True)
+    key: bytes | None = secret_column(nullable=True, default=None)
+    shredded_at: datetime | None = moment(nullable=True)

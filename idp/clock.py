@@ -1,0 +1,31 @@
+"""The one place times come from; every time in the service is UTC-aware."""
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+def micros(moment: datetime) -> int:
+    """Return whole microseconds since 1970; how the database stores a moment.
+
+    Raises ValueError for a naive datetime: which moment it means is unknown.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs a time zone")
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def from_micros(value: int) -> datetime:
+    """Return the moment that many microseconds after 1970, in UTC."""
+    return EPOCH + timedelta(microseconds=value)
+
+
+def iso(moment: datetime) -> str:
+    """Return RFC 3339 in UTC with milliseconds, as audit records and APIs show it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

@@ -1,0 +1,101 @@
+"""The applied settings: names people read, clocks, channels and policy values (decisions.md 10 and 11).
+
+They live in one row of the database, put there by `idp apply`, and hold defaults for all that is not
+said. Changing them raises the policy epoch, so every worker reads them again.
+"""
+
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict
+from sqlmodel import Field, Session
+
+from idp.database.types import Row
+
+
+class ConfigurationRow(Row, table=True):
+    """Single row, replaced whole."""
+
+    __tablename__ = "configuration"
+    id: int = Field(default=1, primary_key=True)
+    body: str = "{}"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Clocks(_Section):
+    """Durations; ISO 8601 or seconds in the applied file."""
+
+    session_idle: timedelta = timedelta(minutes=15)
+    session_absolute: timedelta = timedelta(hours=12)
+    access_token: timedelta = timedelta(minutes=5)
+    id_token: timedelta = timedelta(minutes=5)
+    refresh_token: timedelta = timedelta(hours=12)
+    authorization_code: timedelta = timedelta(seconds=60)
+    flow: timedelta = timedelta(minutes=10)
+    link_proof: timedelta = timedelta(minutes=10)
+    invitation: timedelta = timedelta(hours=24)
+    client_assertion: timedelta = timedelta(minutes=5)
+    factor_fresh: timedelta = timedelta(minutes=15)
+    key_next: timedelta = timedelta(hours=1)
+    key_retiring: timedelta = timedelta(hours=24)
+    key_rotation: timedelta = timedelta(days=90)
+    jwks_max_age: timedelta = timedelta(minutes=5)
+    upstream_metadata: timedelta = timedelta(hours=1)
+    leeway: timedelta = timedelta(seconds=60)
+    attestation_years: int = 1
+    seal: timedelta = timedelta(milliseconds=250)
+    checkpoint: timedelta = timedelta(seconds=60)
+
+
+class Insurer(_Section):
+    """What pages and mails call us, and who helps."""
+
+    name: str = "Meridian Health Plan"
+    help_phone: str = "1-800-555-0142"
+    help_hours: str = "Monday to Friday, 7 AM to 7 PM Central"
+    help_email: str = "access-support@meridian.example"
+    service_line: str = "1-800-555-0100"
+    service_hours: str = "Monday to Friday, 8 AM to 6 PM Central"
+
+
+class Passwords(_Section):
+    """Limits of password sign-in (security.md 6 to 8)."""
+
+    concurrent_hashes: int = 2
+    waiting_hashes: int = 16
+    max_failures: int = 100
+    delays_after: int = 5
+    """Consecutive failures before delays start; 0 failures counted is never a setting."""
+    throttle: bool = True
+    """False only in development, for measurements that sign one person in without end."""
+
+
+class Configuration(_Section):
+    """Everything the applied file's `settings` section may say."""
+
+    insurer: Insurer = Insurer()
+    clocks: Clocks = Clocks()
+    passwords: Passwords = Passwords()
+    channels: frozenset[str] = frozenset({"site", "mobile", "third_party_site"})
+    second_factor_for_everyone: bool = False
+
+
+_cache: dict[str, Configuration] = {}
+
+
+def parse(body: str) -> Configuration:
+    """Turn the stored text into a Configuration; remembered by its text."""
+    known = _cache.get(body)
+    if known is None:
+        if len(_cache) > 32:
+            _cache.clear()
+        known = _cache[body] = Configuration.model_validate_json(body)
+    return known
+
+
+def current(session: Session) -> Configuration:
+    """Return the settings in force in this transaction."""
+    row = session.get(ConfigurationRow, 1)
+    return parse(row.body if row else "{}")

@@ -1,0 +1,114 @@
+"""One Database per process: the engine of the pages' lane and the one transaction boundary."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlmodel import Session
+
+from idp.envelope import KeyRing
+from idp.errors import Refused
+from idp.settings import Settings
+
+_FINISHERS = "finishers"
+_OWNER = "database"
+
+
+class Database:
+    """The engine, the settings and the key ring that every session of this process shares."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.ring = KeyRing(settings.master_keys.get_secret_value())
+        self.url = make_url(settings.database_url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _sqlite(self.url) if self.is_sqlite else _postgres(self.url)
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _sqlite(url: Any) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, pool_size=10, max_overflow=40, pool_timeout=2)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        # None: SQLAlchemy's BEGIN is ours to write; Python's own deferred one loses updates.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        read_only = connection.get_execution_options().get("idp_read_only")
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgres(url: Any) -> Engine:
+    options = "-c statement_timeout=30000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000"
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=10,
+        max_overflow=40,
+        pool_timeout=2,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 2, "options": options},
+    )
+
+
+def of(session: Session) -> Database:
+    """Return the Database a session belongs to (its settings and key ring)."""
+    database: Database = session.info[_OWNER]
+    return database
+
+
+@contextmanager
+def transaction(database: Database) -> Iterator[Session]:
+    """Commit on success, roll back on any exception; the only place that commits.
+
+    A Refused rolls back, then its consequences run and commit in a transaction of their own, then it
+    is raised again (see errors.py).
+    """
+    try:
+        with Session(database.engine, expire_on_commit=False, info={_OWNER: database}) as session:
+            yield session
+            _finish(session)
+            session.commit()
+    except Refused as refusal:
+        if refusal.then:
+            consequences, refusal.then = refusal.then, ()
+            with transaction(database) as session:
+                for consequence in consequences:
+                    consequence(session)
+        raise
+
+
+@contextmanager
+def reading(database: Database) -> Iterator[Session]:
+    """A session that only reads: takes no write lock on SQLite, never commits."""
+    engine = database.engine.execution_options(idp_read_only=True)
+    with Session(engine, expire_on_commit=False, info={_OWNER: database}) as session:
+        yield session
+
+
+def before_commit(session: Session, order: int, name: str, finish: Callable[[Session], object]) -> None:
+    """Run `finish` once, just before this session commits, in rising `order`.
+
+    Keeps the lock order of decisions.md 3 (account versions, policy epoch, revocation counter) whatever
+    order the domain functions were called in. The first registration under a name wins.
+    """
+    session.info.setdefault(_FINISHERS, {}).setdefault((order, name), finish)
+
+
+def _finish(session: Session) -> None:
+    finishers = session.info.pop(_FINISHERS, {})
+    for key in sorted(finishers):
+        finishers[key](session)

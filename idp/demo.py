@@ -1,0 +1,1 @@
+"""One small believable world: README, tests and screenshots all use it."""

@@ -1,0 +1,1 @@
+"""One origin of grants per file."""

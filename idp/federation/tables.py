@@ -1,0 +1,68 @@
+"""Tables of the identity providers we trust."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint
+from sqlmodel import Field
+
+from idp.database.types import Row, id_column, json_column, moment, secret_column
+
+
+class Upstream(Row, table=True):
+    """An outside identity provider; belongs to a partner, whose standing is asked at every use."""
+
+    __table_args__ = (CheckConstraint("status IN ('active','disabled')", name="status"),)
+    id: str = id_column("ups")
+    partner_id: str = Field(foreign_key="partner.id", index=True)
+    kind: str = "oidc"
+    display_name: str
+    issuer: str = Field(unique=True)
+    client_id: str
+    client_secret: bytes | None = secret_column(nullable=True, default=None)
+    auth_method: str = "client_secret_basic"
+    scopes: list[Any] = json_column()
+    algorithms: list[Any] = json_column()
+    """ID token algorithms accepted, pinned here, never taken from metadata."""
+    acr_map: dict[str, Any] = json_column()
+    """What the partner's acr values prove here: their value -> ours."""
+    domains: list[Any] = json_column()
+    status: str = "active"
+
+
+class PendingLogin(Row, table=True):
+    """A browser sent to an upstream: state, nonce and PKCE of one try, usable once."""
+
+    __tablename__ = "pending_login"
+    state_hash: bytes = secret_column(primary_key=True)
+    upstream_id: str
+    flow_id: str | None = None
+    browser_hash: bytes = secret_column()
+    nonce: str
+    verifier: bytes = secret_column()
+    purpose: str = "sign_in"
+    """`sign_in`, `link` (account_id says to whom) or `reauthenticate`."""
+    account_id: str | None = None
+    session_id: str | None = None
+    max_age: int | None = None
+    expires_at: datetime = moment(index=True)
+    spent_at: datetime | None = moment(nullable=True)
+
+
+class PendingLink(Row, table=True):
+    """An outside login proved but not yet linked; bound to flow, browser and upstream subject (security.md 29)."""
+
+    __tablename__ = "pending_link"
+    id: str = id_column("plk")
+    upstream_id: str
+    issuer: str
+    subject: str
+    browser_hash: bytes = secret_column()
+    flow_id: str | None = None
+    facts: dict[str, Any] = json_column()
+    acr: str = ""
+    amr: list[Any] = json_column()
+    auth_time: datetime = moment()
+    account_id: str | None = None
+    expires_at: datetime = moment()
+    spent_at: datetime | None = moment(nullable=True)

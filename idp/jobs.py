@@ -1,0 +1,1 @@
+"""Background work; each job takes a lease, so ten workers behave like one."""

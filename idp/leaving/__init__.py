@@ -1,0 +1,1 @@
+"""Ceasing: sessions, token families, grants and pending flows ended in one step."""

@@ -1,0 +1,1 @@
+"""Mail to people, through one outbox."""

@@ -1,0 +1,1 @@
+"""The one HTTP client: https, time-outs, size limit, no private addresses."""

@@ -1,0 +1,1 @@
+"""Outside organisations: affiliates, third parties, administrators; their standing."""

@@ -1,0 +1,55 @@
+"""Tables of outside organisations and of who handles which function (decisions.md 2)."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index
+from sqlmodel import Field
+
+from idp.database.types import Row, id_column, moment
+
+
+class Partner(Row, table=True):
+    """An outside organisation; its standing is asked at every use (invariant 11)."""
+
+    __table_args__ = (
+        CheckConstraint(
+            "status IN ('prospect','due_diligence','ready','active','review_overdue','suspended','ended')",
+            name="status",
+        ),
+        CheckConstraint("kind IN ('affiliate','third_party','administrator','agency')", name="kind"),
+    )
+    id: str = id_column("ptr")
+    name: str
+    kind: str = "affiliate"
+    status: str = "prospect"
+    contact_name: str = ""
+    contact_phone: str = ""
+    contact_url: str = ""
+
+
+class SharedAccount(Row, table=True):
+    """An employer account administered with somebody else (S-01)."""
+
+    __tablename__ = "shared_account"
+    id: str = id_column("sha")
+    account_number: str = Field(unique=True)
+    name: str = ""
+    partner_id: str = Field(foreign_key="partner.id")
+    starts_at: datetime = moment()
+    ends_at: datetime | None = moment(nullable=True)
+
+
+class FunctionOwner(Row, table=True):
+    """Who answers for one function of one shared account, and how to reach them (S-04)."""
+
+    __table_args__ = (Index("uq_function_owner_once", "shared_account_id", "entitlement", unique=True),)
+    __tablename__ = "function_owner"
+    id: str = id_column("fno")
+    shared_account_id: str = Field(foreign_key="shared_account.id")
+    entitlement: str
+    owner: str = "partner"
+    """`partner`, `insurer` or `affiliate`."""
+    partner_id: str | None = None
+    contact_name: str = ""
+    contact_phone: str = ""
+    contact_url: str = ""

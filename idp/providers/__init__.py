@@ -1,0 +1,1 @@
+"""Provider organisations, the insurer's gate to them, and who is affiliated with them."""

@@ -1,0 +1,1 @@
+"""From stranger to active: invitations, attestation and the routes of registration."""

@@ -1,0 +1,1 @@
+"""Sharing signals, scores and cases: what security staff do."""

@@ -1,0 +1,1 @@
+"""What changed and who is told: versions, epochs, the numbered revocations."""

@@ -1,0 +1,1 @@
+"""Sign and verify JWTs with every option spelled out; ours and upstreams' alike."""

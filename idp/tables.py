@@ -1,0 +1,17 @@
+"""Every table of the service, imported once so that metadata is whole (migrations, tests)."""
+
+from sqlmodel import SQLModel
+
+import idp.accounts.tables
+import idp.audit.tables
+import idp.configuration
+import idp.entitlements.tables
+import idp.federation.tables
+import idp.notices.tables
+import idp.oauth.tables
+import idp.partners.tables
+import idp.providers.tables
+import idp.registration.tables
+import idp.signals.tables  # noqa: F401
+
+METADATA = SQLModel.metadata

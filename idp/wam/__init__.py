@@ -1,0 +1,1 @@
+"""What a Website Access Manager does: roster, granting, removing."""

@@ -1,0 +1,5 @@
+"""The security desk's search of the log."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

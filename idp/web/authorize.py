@@ -1,0 +1,5 @@
+"""The authorize endpoint and the pages that belong to it: practice, consent, sign-out."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

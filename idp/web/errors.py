@@ -1,0 +1,130 @@
+"""The one place that chooses the form of a refusal: redirect, OAuth JSON, problem details or a page."""
+
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from idp.audit import origin
+from idp.errors import Invalid, NotFound, NotSignedIn, OAuthRefused, Refused, StepUp, Unavailable
+from idp.web import pages
+from idp.web.boundary import service_of
+
+_log = structlog.get_logger("idp.web")
+_MACHINES = ("/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/userinfo", "/oauth/par")
+
+
+def wants_page(request: Request) -> bool:
+    """Say whether the caller is a browser looking at pages."""
+    path = request.url.path
+    if path.startswith(("/api/", "/access/", "/signals/", "/scim/", "/.well-known/", "/static/", *_MACHINES)):
+        return False
+    accept = request.headers.get("accept", "")
+    return "text/html" in accept or path == "/oauth/authorize"
+
+
+def present(request: Request, refusal: Refused) -> Response:
+    """Give a refusal the form its asker understands."""
+    reference = origin.current().request_id or ""
+    if isinstance(refusal, OAuthRefused):
+        if refusal.redirect_uri is not None:
+            return _back_to_app(request, refusal)
+        if request.url.path.startswith(_MACHINES):
+            body = {"error": refusal.code, "error_description": refusal.detail}
+            return _json(refusal.status, body, "application/json", refusal.headers)
+    if wants_page(request):
+        if isinstance(refusal, NotSignedIn) and refusal.page is None and request.method in ("GET", "HEAD"):
+            where = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return pages.go(request, "/sign-in?" + urlencode({"next": where}))
+        if isinstance(refusal, StepUp) and refusal.page is None and request.method in ("GET", "HEAD"):
+            where = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return pages.go(request, "/sign-in/confirm?" + urlencode({"next": where}))
+        fields = refusal.fields if isinstance(refusal, Invalid) else {}
+        response = pages.page(
+            request,
+            refusal.page or "errors/refused.html",
+            status=refusal.status,
+            **{"refusal": refusal, "fields": fields, "reference": reference, **refusal.context},
+        )
+        response.headers.update(refusal.headers)
+        return response
+    problem: dict[str, object] = {
+        "type": f"{service_of(request).settings.issuer}/problems/{quote(refusal.code)}",
+        "title": refusal.title,
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "reference": reference,
+    }
+    if isinstance(refusal, Invalid) and refusal.fields:
+        problem["fields"] = refusal.fields
+    headers = dict(refusal.headers)
+    if isinstance(refusal, NotSignedIn):
+        headers.setdefault("WWW-Authenticate", 'Bearer error="invalid_token"')
+    if isinstance(refusal, StepUp):
+        age = f", max_age={refusal.max_age}" if refusal.max_age is not None else ""
+        headers.setdefault(
+            "WWW-Authenticate", f'Bearer error="insufficient_user_authentication", acr_values="{refusal.acr}"{age}'
+        )
+    return _json(refusal.status, problem, "application/problem+json", headers)
+
+
+def _back_to_app(request: Request, refusal: OAuthRefused) -> Response:
+    """Send the error to the proven redirect address (RFC 6749 4.1.2.1, RFC 9207)."""
+    assert refusal.redirect_uri is not None
+    parts = urlsplit(refusal.redirect_uri)
+    answer = {"error": refusal.code, "error_description": refusal.detail}
+    if refusal.state is not None:
+        answer["state"] = refusal.state
+    answer["iss"] = service_of(request).settings.issuer
+    query = "&".join(part for part in (parts.query, urlencode(answer)) if part)
+    return pages.go(request, urlunsplit(parts._replace(query=query)))
+
+
+def _json(status: int, body: object, media_type: str, headers: dict[str, str]) -> Response:
+    return Response(orjson.dumps(body), status, headers, media_type)
+
+
+def install(app: FastAPI) -> None:
+    """Route every refusal, and every bug, through `present`."""
+
+    @app.exception_handler(Refused)
+    def _refused(request: Request, refusal: Refused) -> Response:
+        return present(request, refusal)
+
+    @app.exception_handler(RequestValidationError)
+    def _not_valid(request: Request, problem: RequestValidationError) -> Response:
+        fields = {".".join(str(p) for p in e["loc"][1:]) or "body": str(e["msg"]) for e in problem.errors()}
+        return present(request, Invalid("The request could not be understood.", fields=fields))
+
+    @app.exception_handler(HTTPException)
+    def _http(request: Request, problem: HTTPException) -> Response:
+        if problem.status_code == 404:
+            return present(request, NotFound())
+        refusal = Refused(str(problem.detail), code="refused", headers=dict(problem.headers or {}))
+        refusal.status = problem.status_code
+        return present(request, refusal)
+
+    @app.exception_handler(OperationalError)
+    @app.exception_handler(PoolTimeout)
+    def _no_database(request: Request, problem: Exception) -> Response:
+        _log.error("database_unavailable", cause=type(problem).__name__)
+        refusal = Unavailable("The service can't reach its records just now. Try again in a moment.")
+        return _json(
+            503, {"title": refusal.title, "detail": refusal.detail}, "application/problem+json", refusal.headers
+        )
+
+    @app.exception_handler(Exception)
+    def _bug(request: Request, problem: Exception) -> Response:
+        reference = origin.current().request_id or ""
+        _log.error("unhandled", reference=reference, path=request.url.path, exc_info=problem)
+        refusal = Refused(
+            f"Something went wrong on our side. Nothing was changed. Tell support: {reference}", code="server_error"
+        )
+        refusal.status = 500
+        refusal.title = "Something went wrong on our side"
+        return present(request, refusal)

@@ -1,0 +1,82 @@
+"""Forms of our pages: read once, without duplicates or unknown fields, with proof of where they came from."""
+
+import hmac
+from hashlib import sha256
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from idp.errors import Refused
+from idp.settings import Settings
+from idp.web import cookies
+from idp.web.boundary import service_of
+
+CSRF_FIELD = "form_key"
+
+
+class ForeignForm(Refused):
+    """The form was not sent from a page of ours in this browser (security.md 26)."""
+
+    status = 403
+    code = "foreign_form"
+    title = "This form was not sent from our page"
+
+    def __init__(self) -> None:
+        super().__init__("The form had expired or came from somewhere else. Open the page again and repeat.")
+
+
+class Form(dict[str, str]):
+    """The fields of a form; a field sent twice is kept only in `many`."""
+
+    many: dict[str, list[str]]
+
+    def of(self, *names: str) -> list[str]:
+        """Return the stripped values of several fields, empty where missing."""
+        return [self.get(name, "").strip() for name in names]
+
+    def list_of(self, name: str) -> list[str]:
+        """Return every value of a field that may repeat (check boxes)."""
+        return self.many.get(name, [])
+
+
+def key_for(settings: Settings, forms_key: bytes, browser: str) -> str:
+    """Return the proof a form carries: only a page shown to this browser can know it."""
+    return hmac.new(forms_key, f"{settings.issuer}\n{browser}".encode(), sha256).hexdigest()
+
+
+async def _read(request: Request) -> Form:
+    service = service_of(request)
+    content_type = request.headers.get("content-type", "").split(";")[0].strip()
+    if content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        raise Refused("Send this as a form.", code="wrong_content_type")
+    try:
+        sent = await request.form(max_files=1, max_fields=2000, max_part_size=64_000)
+    except Exception as problem:
+        raise Refused("The form could not be read.", code="unreadable_form") from problem
+    form = Form()
+    form.many = {}
+    for name, value in sent.multi_items():
+        if isinstance(value, str):
+            if "\x00" in value:
+                raise Refused("The form holds a character that can't be used.", code="unreadable_form")
+            form.many.setdefault(name, []).append(value)
+    for name, values in form.many.items():
+        if len(values) == 1:
+            form[name] = values[0]
+    _check_origin(request, service.settings, service.database.ring.derived("forms"), form)
+    form.pop(CSRF_FIELD, None)
+    return form
+
+
+def _check_origin(request: Request, settings: Settings, forms_key: bytes, form: Form) -> None:
+    came_from = request.headers.get("origin")
+    if came_from is not None and came_from != settings.issuer:
+        raise ForeignForm
+    browser = cookies.read(request, settings, cookies.FLOW)
+    proof = form.get(CSRF_FIELD, "")
+    if browser is None or not hmac.compare_digest(proof.encode(), key_for(settings, forms_key, browser).encode()):
+        raise ForeignForm
+
+
+TheForm = Annotated[Form, Depends(_read)]
+"""A form sent by one of our pages; refused otherwise."""

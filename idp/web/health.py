@@ -1,0 +1,5 @@
+"""Liveness, readiness and metrics."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,10 @@
+"""The machines' lane: token, introspection, revocation, userinfo, keys, discovery."""
+
+from starlette.routing import BaseRoute
+
+from idp.web.boundary import Service
+
+
+def routes(service: Service) -> list[BaseRoute]:
+    """Return the routes of this part of the lane."""
+    return []

@@ -1,0 +1,5 @@
+"""The local mailbox; development only."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

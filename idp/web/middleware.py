@@ -1,0 +1,124 @@
+"""The outermost layer: host check, sizes, request id, origin, security headers. Pure ASGI."""
+
+import re
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from idp import entropy
+from idp.audit import origin
+from idp.settings import Settings
+
+BODY_LIMIT = 1_000_000
+FORM_LIMIT = 64_000
+_REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'{extra}; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Edge:
+    """Wraps the whole application."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._host = settings.origin_host.encode().lower()
+        self._proxies = frozenset(a.strip() for a in settings.trusted_proxies.split(",") if a.strip())
+        self._fixed = [
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"no-referrer"),
+            (b"permissions-policy", b"geolocation=(), camera=(), microphone=()"),
+            (b"cross-origin-opener-policy", b"same-origin"),
+        ]
+        if not settings.development:
+            self._fixed.append((b"strict-transport-security", b"max-age=63072000; includeSubDomains"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        host = agent = forwarded = content_type = length = given_id = None
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = value
+            elif name == b"user-agent":
+                agent = value
+            elif name == b"x-forwarded-for":
+                forwarded = value
+            elif name == b"content-type":
+                content_type = value
+            elif name == b"content-length":
+                length = value
+            elif name == b"x-request-id":
+                given_id = value
+        request_id = given_id.decode() if given_id and _REQUEST_ID.match(given_id) else entropy.token(12)
+        address = scope["client"][0] if scope.get("client") else None
+        if address in self._proxies and forwarded:
+            address = forwarded.decode("latin-1").rsplit(",", 1)[-1].strip()
+        origin.put(
+            origin.Origin(
+                request_id=request_id,
+                address=address,
+                user_agent=agent.decode("latin-1") if agent else None,
+            )
+        )
+        headers = [*self._fixed, (b"x-request-id", request_id.encode())]
+        if host is None or host.lower() != self._host:
+            await _plain(send, 421, b"This service does not answer to that host name.\n", headers)
+            return
+        is_form = bool(content_type and content_type.startswith((b"application/x-www-form-urlencoded", b"multipart/")))
+        limit = FORM_LIMIT if is_form else BODY_LIMIT
+        if length is not None and (not length.isdigit() or int(length) > limit):
+            await _plain(send, 413, b"The request is too large.\n", headers)
+            return
+
+        seen = 0
+        too_large = False
+
+        async def bounded() -> Message:
+            nonlocal seen, too_large
+            message = await receive()
+            if message["type"] == "http.request":
+                seen += len(message.get("body", b""))
+                if seen > limit:
+                    too_large = True
+                    return {"type": "http.disconnect"}
+            return message
+
+        started = False
+
+        async def finished(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _complete(message, headers)
+            await send(message)
+
+        try:
+            await self._app(scope, bounded if length is None else receive, finished)
+        except Exception:
+            if not (too_large and not started):
+                raise
+            await _plain(send, 413, b"The request is too large.\n", headers)
+
+
+def _complete(message: Any, headers: list[tuple[bytes, bytes]]) -> None:
+    present = message.setdefault("headers", [])
+    names = {name.lower() for name, _ in present}
+    if b"content-security-policy" not in names:
+        present.append((b"content-security-policy", POLICY.format(extra="").encode()))
+    if b"cache-control" not in names:
+        present.append((b"cache-control", b"no-store"))
+    present.extend(headers)
+
+
+async def _plain(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    start: Message = {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())],
+    }
+    _complete(start, headers)
+    await send(start)
+    await send({"type": "http.response.body", "body": body})

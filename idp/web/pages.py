@@ -1,0 +1,111 @@
+"""Turn a template and facts into a page, the same way everywhere."""
+
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from idp import configuration, entropy
+from idp.database import reading
+from idp.web import cookies, forms
+from idp.web.boundary import service_of
+from idp.web.middleware import POLICY
+
+_HERE = Path(__file__).parent
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """Return the template environment; undefined names are errors, values are escaped."""
+    made = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["when"] = when
+    made.filters["day"] = day
+    return made
+
+
+def when(moment: datetime, zone: str = "America/Chicago") -> Markup:
+    """Show a moment as "Nov 21, 2026, 9:14 AM CST", with the exact time for machines."""
+    local = moment.astimezone(ZoneInfo(zone))
+    words = f"{local:%b} {local.day}, {local.year}, {local.hour % 12 or 12}:{local:%M} {local:%p} {local:%Z}"
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), words)
+
+
+def day(moment: datetime, zone: str = "America/Chicago") -> Markup:
+    """Show the day of a moment as "Nov 21, 2026"."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return Markup('<time datetime="{}">{}</time>').format(
+        local.date().isoformat(), f"{local:%b} {local.day}, {local.year}"
+    )
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    status: int = 200,
+    form_action: str | None = None,
+    **facts: Any,
+) -> HTMLResponse:
+    """Render a page. `form_action` names the request's proven redirect origin on flow pages (ui.md 4.1).
+
+    Templates always have: `insurer` (names and help), `form_key` (hidden field of every form), `path`,
+    `person` (the signed-in visitor or None), `zone`.
+    """
+    service = service_of(request)
+    with reading(service.database) as session:
+        insurer = configuration.current(session).insurer
+    browser = cookies.read(request, service.settings, cookies.FLOW)
+    fresh = None
+    if browser is None:
+        # Several pages of one response chain must agree, so a secret made here is remembered on the request.
+        fresh = getattr(request.state, "browser", None) or entropy.token()
+        request.state.browser = browser = fresh
+    body = (
+        environment()
+        .get_template(template)
+        .render(
+            insurer=insurer,
+            form_key=forms.key_for(service.settings, service.database.ring.derived("forms"), browser),
+            path=request.url.path,
+            person=getattr(request.state, "person", None),
+            zone=service.settings.time_zone,
+            request_id=request.scope.get("request_id", ""),
+            development=service.settings.development,
+            **facts,
+        )
+    )
+    extra = f" {form_action}" if form_action else ""
+    response = HTMLResponse(body, status_code=status, headers={"Content-Security-Policy": POLICY.format(extra=extra)})
+    if fresh is not None:
+        cookies.put(response, service.settings, cookies.FLOW, fresh)
+    return response
+
+
+def browser_of(request: Request) -> str:
+    """Return this browser's flow secret, making one where there is none yet (`page` and `go` set it)."""
+    service = service_of(request)
+    known = cookies.read(request, service.settings, cookies.FLOW) or getattr(request.state, "browser", None)
+    if known is None:
+        request.state.browser = known = entropy.token()
+    return str(known)
+
+
+def go(request: Request, where: str) -> RedirectResponse:
+    """Send the browser on with 303, keeping a flow secret that was made in this request."""
+    response = RedirectResponse(where, status_code=303)
+    made = getattr(request.state, "browser", None)
+    if made is not None:
+        cookies.put(response, service_of(request).settings, cookies.FLOW, made)
+    return response

@@ -1,0 +1,100 @@
+"""The one transaction, the group commit and what they promise."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from idp import clock
+from idp.audit import log, origin
+from idp.audit.events import Event
+from idp.database import Database, transaction
+from idp.database.lane import RestsOn, Sql, Stale, open_lane
+from idp.errors import Refused
+from idp.signals import epochs, revocations
+
+
+def _count(database: Database, table: str) -> int:
+    with transaction(database) as session:
+        return int(session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
+
+
+def test_a_refusal_undoes_the_work_and_keeps_only_its_consequences(database: Database) -> None:
+    def work() -> None:
+        with transaction(database) as session:
+            log.record(session, Event("entitlements.grant.added", account="acc_a"))
+            raise Refused("no", then=(lambda s: log.record(s, Event("wam.change.refused", account="acc_a")),))
+
+    with pytest.raises(Refused):
+        work()
+    with transaction(database) as session:
+        events = session.execute(text("SELECT event FROM audit_record")).scalars().all()
+    assert events == ["wam.change.refused"]
+
+
+def test_security_74_the_log_is_insert_only_and_every_record_waits_to_be_sealed(database: Database) -> None:
+    with transaction(database) as session:
+        log.record(session, Event("entitlements.grant.added", account="acc_a", personal={"name": "Ana"}))
+    assert _count(database, "audit_unsealed") == 1
+    for statement in ("UPDATE audit_record SET outcome = 'x'", "DELETE FROM audit_record"):
+        with pytest.raises(Exception, match="insert-only"), transaction(database) as session:
+            session.execute(text(statement))
+    assert _count(database, "audit_record") == 1
+
+
+def test_security_76_person_fields_are_not_readable_in_the_stored_record(database: Database) -> None:
+    with transaction(database) as session, origin.acting_as("acc_a", address="203.0.113.9"):
+        log.record(session, Event("accounts.account.changed", account="acc_a", personal={"name": "Ana Ruiz"}))
+        leaf = session.execute(text("SELECT leaf FROM audit_record")).scalar_one()
+    assert b"Ana" not in leaf
+    assert b"203.0.113.9" not in leaf
+
+
+def test_versions_rise_once_per_transaction_and_only_taking_away_raises_the_authorization_epoch(
+    database: Database,
+) -> None:
+    with transaction(database) as session:
+        epochs.changed_account(session, "acc_a")
+        epochs.changed_account(session, "acc_a")
+    with transaction(database) as session:
+        epochs.changed_account(session, "acc_a", takes_away=True)
+        epochs.changed_policy(session)
+        revocations.announce(session, "grant_ended", reason="left", account_id="acc_a")
+        revocations.announce(session, "session_ended", reason="left", account_id="acc_a")
+    with transaction(database) as session:
+        row = session.execute(text("SELECT version, authz_epoch FROM account_version")).one()
+        assert tuple(row) == (3, 2)
+        assert session.execute(text("SELECT epoch FROM policy_epoch")).scalar_one() == 2
+        rows = session.execute(text("SELECT seq, kind, authz_epoch FROM revocation ORDER BY seq")).all()
+    assert [tuple(r) for r in rows] == [(1, "grant_ended", 2), (2, "session_ended", 2)]
+
+
+def test_a_group_commit_keeps_good_neighbours_and_refuses_what_rests_on_old_versions(database: Database) -> None:
+    async def play() -> list[object]:
+        lane = await open_lane(database, log.append)
+        row = log.machine_row(database, Event("oauth.token.issued", client="app"), clock.now())
+
+        def bad():  # type: ignore[no-untyped-def]
+            yield Sql("INSERT INTO revoked_token (jti, created_at) VALUES ($1, $2)"), ("x", 0)
+
+        def good():  # type: ignore[no-untyped-def]
+            yield Sql("INSERT INTO revoked_token (jti, expires_at, created_at) VALUES ($1, $2, $3)"), ("y", 1, 0)
+            return "kept"
+
+        answers = await asyncio.gather(
+            lane.write(bad, [row]),
+            lane.write(good, [row]),
+            lane.write(rows=[row], rests_on=RestsOn(epoch=99)),
+            lane.write(rows=[row], rests_on=RestsOn(epoch=1, account_id="acc_a", version=0)),
+            return_exceptions=True,
+        )
+        await lane.close()
+        return answers
+
+    answers = asyncio.run(play())
+    assert isinstance(answers[0], Exception)
+    assert answers[1] == "kept"
+    assert isinstance(answers[2], Stale)
+    assert answers[3] is None
+    assert _count(database, "audit_record") == 2
+    assert _count(database, "revoked_token") == 1
