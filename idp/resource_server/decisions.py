@@ -132,11 +132,11 @@ class Decisions:
             return []
         try:
             body = await self._post("/access/v1/evaluations", {"evaluations": [q.as_json() for q in questions]})
-            items = body.get("evaluations")
-            if not isinstance(items, list) or len(items) != len(questions):
-                raise IssuerUnavailable("the batch was not answered item by item")
         except IssuerUnavailable as problem:
             return [_no_answer(str(problem)) for _ in questions]
+        items = body.get("evaluations")
+        if not isinstance(items, list) or len(items) != len(questions):
+            return [_no_answer("the batch was not answered item by item") for _ in questions]
         return [read_answer(item) if isinstance(item, dict) else _no_answer("not an object") for item in items]
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ origin. Keys are cached within bounds (security.md 34 and 55): a `kid` is only e
 """
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})")
 _LIMIT = 256_000
 """Bytes of an answer we are willing to read."""
 _MAX_KEYS = 32
+_RSA_2048 = 342
+"""Characters of a 2048-bit modulus in base64url."""
 
 
 class Issuer:
@@ -122,8 +125,6 @@ class Issuer:
 
 def read_object(body: bytes) -> dict[str, Any]:
     """Return a JSON object; raise IssuerUnavailable for anything else."""
-    import json
-
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
@@ -142,7 +143,7 @@ def _read_keys(body: Mapping[str, Any]) -> dict[str, VerificationKey]:
             continue
         kid, alg = entry.get("kid"), entry.get("alg") or {"EC": "ES256", "RSA": "RS256"}.get(str(entry.get("kty")))
         fits = (alg == "ES256" and entry.get("kty") == "EC" and entry.get("crv") == "P-256") or (
-            alg == "RS256" and entry.get("kty") == "RSA"
+            alg == "RS256" and entry.get("kty") == "RSA" and len(str(entry.get("n"))) >= _RSA_2048
         )
         if not isinstance(kid, str) or alg not in ALGORITHMS or not fits or kid in made:
             continue

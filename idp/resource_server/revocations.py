@@ -61,6 +61,7 @@ class Feed:
         self._epochs: dict[str, tuple[int, float]] = {}
         self._task: asyncio.Task[None] | None = None
         self._full = False
+        self._swept = 0.0
 
     @property
     def after(self) -> int:
@@ -118,6 +119,9 @@ class Feed:
 
     def _forget(self) -> None:
         now = self._now()
+        if now - self._swept < 10.0 and not self._full:
+            return
+        self._swept = now
         for session in [key for key, until in self._sessions.items() if until <= now]:
             del self._sessions[session]
         for account in [key for key, (_, until) in self._epochs.items() if until <= now]:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote_plus
 
 import httpx2
 
@@ -86,6 +87,4 @@ async def post_form(
 
 def quoted(value: str) -> str:
     """Encode a client id or secret for HTTP Basic as OAuth asks (RFC 6749 2.3.1)."""
-    from urllib.parse import quote_plus
-
     return quote_plus(value)

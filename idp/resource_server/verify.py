@@ -151,7 +151,11 @@ class Verifier:
         header = read_header(token)
         given = header.get("typ")
         # An ID token may leave typ out (RFC 7519 5.1); an access token may not (RFC 9068 2.1).
-        if given != typ and not (typ == "JWT" and given is None) and not (typ == "at+jwt" and given == f"application/{typ}"):
+        if (
+            given != typ
+            and not (typ == "JWT" and given is None)
+            and not (typ == "at+jwt" and given == f"application/{typ}")
+        ):
             raise TokenRefused(f"typ is not {typ}")
         alg, kid = header.get("alg"), header.get("kid")
         if alg not in self._algorithms:
