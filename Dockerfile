@@ -3,13 +3,12 @@
 # Nothing in the image writes outside /data and /tmp:
 #   docker run --read-only --tmpfs /tmp -v idp:/data -e IDP_ISSUER=https://login.example.org ... IMAGE
 
-FROM node:20-bookworm-slim AS assets
+FROM python:3.11-slim-bookworm AS assets
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY scripts ./scripts
 COPY idp/web ./idp/web
-RUN node scripts/assets.mjs
+RUN python scripts/assets.py
 
 FROM python:3.11-slim-bookworm AS packages
 WORKDIR /build

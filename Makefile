@@ -62,5 +62,6 @@ $(READY): requirements.lock pyproject.toml scripts/environment.py
 	@python=$$($(FIND_PYTHON)); test -n "$$python" || { echo 'Python 3.11 or newer is needed and was not found.' >&2; exit 1; }; \
 	"$$python" scripts/environment.py
 
-$(ASSETS): $(READY) package.json package-lock.json scripts/assets.py
+ASSET_SOURCES := $(wildcard idp/web/assets/* idp/web/templates/*.html idp/web/templates/*/*.html)
+$(ASSETS): $(READY) package.json package-lock.json scripts/assets.py $(ASSET_SOURCES)
 	@$(BIN)/python scripts/assets.py

