@@ -38,6 +38,16 @@ def upgrade() -> None:
     sa.Column('authz_epoch', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('account_id', name=op.f('pk_account_version'))
     )
+    op.create_table('applied_reference',
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('section', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('ref', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('target', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.PrimaryKeyConstraint('section', 'ref', name=op.f('pk_applied_reference'))
+    )
+    with op.batch_alter_table('applied_reference', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_applied_reference_target'), ['target'], unique=False)
+
     op.create_table('audit_batch',
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.Column('first_index', sa.BigInteger(), autoincrement=False, nullable=False),
@@ -1014,6 +1024,10 @@ def downgrade() -> None:
     op.drop_table('audit_record')
     op.drop_table('audit_checkpoint')
     op.drop_table('audit_batch')
+    with op.batch_alter_table('applied_reference', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_applied_reference_target'))
+
+    op.drop_table('applied_reference')
     op.drop_table('account_version')
     op.drop_table('account')
     # ### end Alembic commands ###
