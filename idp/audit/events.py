@@ -83,6 +83,7 @@ VOCABULARY: dict[str, str] = {
     "audit.log.exported": "The log was exported",
     "audit.log.verified": "The log was verified",
     "audit.record.viewed": "A record was opened",
+    "audit.record.refused": "A record this service did not write was found and refused",
     "signals.feed.read": "An app read the revocations",
     "service.settings.changed": "Settings were changed",
     "service.bootstrap.made": "A first administrator's link was made",

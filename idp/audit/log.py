@@ -26,16 +26,17 @@ def record(session: Session, event: Event) -> None:
     """Add the event to the transaction that makes the change: both exist or neither does."""
     where = origin.current()
     owner = event.account or (where.actor_id if where.actor_id and where.actor_id.startswith("acc_") else None)
-    key = None
+    subject = None
     if owner or event.personal:
-        key = subject_key(session, owner or NOBODY)
-    values = leaf.row(event, where, clock.now(), of(session).ring, key)
+        owner = owner or NOBODY
+        subject = leaf.Subject(owner, subject_key(session, owner))
+    values = leaf.row(event, where, clock.now(), of(session).ring, subject)
     session.execute(_INSERT_NAMED, dict(zip(leaf.COLUMNS, values, strict=True)))
 
 
 def machine_row(database: Database, event: Event, at: datetime) -> tuple[object, ...]:
     """Return the row of an event of the machines' lane, where the address is a service's, not a person's."""
-    return leaf.row(event, origin.current(), at, database.ring, None)
+    return leaf.row(event, origin.current(), at, database.ring)
 
 
 def append(rows: list[tuple[object, ...]]) -> Work:

@@ -52,19 +52,28 @@ def upgrade() -> None:
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.Column('first_index', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('count', sa.Integer(), nullable=False),
+    sa.Column('low_seq', sa.BigInteger(), nullable=False),
+    sa.Column('high_seq', sa.BigInteger(), nullable=False),
     sa.Column('seqs', sa.LargeBinary(), nullable=False),
     sa.Column('hashes', sa.LargeBinary(), nullable=False),
     sa.PrimaryKeyConstraint('first_index', name=op.f('pk_audit_batch'))
     )
+    with op.batch_alter_table('audit_batch', schema=None) as batch_op:
+        batch_op.create_index('ix_audit_batch_seqs', ['low_seq', 'high_seq'], unique=False)
+
     op.create_table('audit_checkpoint',
     sa.Column('created_at', sa.BigInteger(), nullable=False),
-    sa.Column('size', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('number', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('size', sa.BigInteger(), nullable=False),
     sa.Column('root', sa.LargeBinary(), nullable=False),
     sa.Column('frontier', sa.LargeBinary(), nullable=False),
     sa.Column('note', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('at', sa.BigInteger(), nullable=False),
-    sa.PrimaryKeyConstraint('size', name=op.f('pk_audit_checkpoint'))
+    sa.PrimaryKeyConstraint('number', name=op.f('pk_audit_checkpoint'))
     )
+    with op.batch_alter_table('audit_checkpoint', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_audit_checkpoint_size'), ['size'], unique=False)
+
     op.create_table('audit_record',
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.Column('seq', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -97,6 +106,7 @@ def upgrade() -> None:
     op.create_table('audit_unsealed',
     sa.Column('created_at', sa.BigInteger(), nullable=True),
     sa.Column('seq', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('refused_at', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('seq', name=op.f('pk_audit_unsealed'))
     )
     op.create_table('authorization_code',
@@ -1030,7 +1040,13 @@ def downgrade() -> None:
         batch_op.drop_index('ix_audit_record_account')
 
     op.drop_table('audit_record')
+    with op.batch_alter_table('audit_checkpoint', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_audit_checkpoint_size'))
+
     op.drop_table('audit_checkpoint')
+    with op.batch_alter_table('audit_batch', schema=None) as batch_op:
+        batch_op.drop_index('ix_audit_batch_seqs')
+
     op.drop_table('audit_batch')
     with op.batch_alter_table('applied_reference', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_applied_reference_target'))
