@@ -10,6 +10,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, insert, select
 
 from idp import clock
+from idp.apply import past
 from idp.apply.difference import Difference
 from idp.apply.schema.common import Secret
 from idp.apply.source import FileWrong, Place, Source
@@ -30,6 +31,7 @@ class References:
         for row in db.exec(select(AppliedReference.section, AppliedReference.ref, AppliedReference.target)):
             self._known[(row[0], row[1])] = row[2]
         self._new: list[dict[str, Any]] = []
+        self._names: dict[str, dict[str, str]] = {}
 
     def find(self, section: str, ref: str, table: type[Any] | None = None) -> str | None:
         """Return the id of a reference, or None."""
@@ -62,9 +64,15 @@ class References:
             self._db.execute(insert(AppliedReference), self._new)
             self._new = []
 
+    def name(self, section: str, target: str) -> str:
+        """Return the reference of an id, or the id itself where it was not applied."""
+        return self.named(section).get(target, target)
+
     def named(self, section: str) -> dict[str, str]:
         """Return id -> ref of a section."""
-        return {target: ref for (at, ref), target in self._known.items() if at == section}
+        if section not in self._names:
+            self._names[section] = {target: ref for (at, ref), target in self._known.items() if at == section}
+        return self._names[section]
 
 
 @dataclass
@@ -107,10 +115,17 @@ class Work:
         except ValueError as problem:
             raise self.wrong(place, str(problem)) from None
 
-    def past_only_in_development(self, moment: datetime, place: Place) -> None:
-        """Refuse an end that lies in the past or future: outside development things end when they are ended."""
-        if not self.development:
-            raise self.wrong(place, "may be set in development only; outside, end it where it was given")
+    def unborn(self, ended: datetime | None) -> bool:
+        """Say whether an entry that has ended is not to be made at all: outside development history is the log's."""
+        return ended is not None and not self.development
+
+    def end(self, row: Any, ended: datetime, *, new: bool, by: str, reason: str, now: Callable[[], object]) -> None:
+        """End a row: one just made at the stated moment (development), a live one by the domain, now."""
+        if new:
+            self.db.flush()
+            past.ended(self.db, row, ended, by=by, reason=reason)
+        else:
+            now()
 
     def remember(self, name: str, make: Callable[[], T]) -> T:
         """Return what `make` gives, asked once an apply."""

@@ -89,6 +89,7 @@ VOCABULARY: dict[str, str] = {
     "audit.record.refused": "A record this service did not write was found and refused",
     "signals.feed.read": "An app read the revocations",
     "service.settings.changed": "Settings were changed",
+    "service.settings.exported": "The configuration was exported",
     "service.bootstrap.made": "A first administrator's link was made",
 }
 

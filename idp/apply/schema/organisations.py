@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 from idp.apply.schema.apps import Address
 from idp.apply.schema.common import Contact, Dated, Entry, Line, Moment, Ref, SecretText, Text, id_of
 
-Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"]
+Algorithm = Literal["ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "Ed25519"]
 
 
 class FunctionOwner(Entry):
@@ -49,7 +49,7 @@ class Upstream(Entry):
     issuer: Address
     client_id: Text
     client_secret: SecretText | None = None
-    auth_method: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
+    auth_method: Literal["client_secret_basic", "client_secret_post", "none"] = "client_secret_basic"
     scopes: list[str] = ["openid", "profile", "email"]
     algorithms: Annotated[list[Algorithm], Field(min_length=1)] = ["ES256", "RS256"]
     acr_map: dict[str, Literal["aal1", "aal2", "phr"]] = {}

@@ -149,6 +149,7 @@ class Session(Entry):
     amr: list[str] = ["pwd", "otp"]
     at: Moment | None = None
     factor_at: Moment | None = None
+    seen_at: Moment | None = None
     until: Moment | None = None
     partner: Ref | None = None
     channel: Literal["site", "mobile", "third_party_site"] = "site"

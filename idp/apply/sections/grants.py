@@ -5,12 +5,13 @@ from datetime import datetime
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
+from idp.apply import past
 from idp.apply.schema.organisations import Delegation as WantedDelegation
 from idp.apply.schema.organisations import Provider as WantedProvider
 from idp.apply.schema.people import Appointment as WantedAppointment
 from idp.apply.schema.people import Grant as Wanted
 from idp.apply.source import Place
-from idp.apply.work import Work
+from idp.apply.work import Work, rows
 from idp.entitlements import bundles, delegations, grants
 from idp.entitlements.tables import Appointment, Assignment, Delegation, Grant
 from idp.wam import appointments
@@ -37,7 +38,10 @@ def _single(work: Work, entry: Wanted, place: Place) -> None:
     assert entry.entitlement is not None
     known = work.references.find("grants", key)
     row = db.get(Grant, known) if known else None
+    new = row is None
     if row is None:
+        if work.unborn(entry.ended):
+            return
         account_id, provider_id = _who(work, entry, place)
         delegation_id = work.maybe_id("delegations", entry.delegation, (*place, "delegation"))
         if entry.effect == "deny":
@@ -81,8 +85,15 @@ def _single(work: Work, entry: Wanted, place: Place) -> None:
             work.references.move("grants", key, row.id)
             work.difference.change("grants", key, {k: pair for k, pair in changed.items() if pair[0] != pair[1]})
     if entry.ended:
-        work.past_only_in_development(entry.ended, (*place, "ended"))
-        grants.end(db, row, by=entry.granted_by, reason=entry.end_reason, at=entry.ended)
+        live, by = row, entry.granted_by
+        work.end(
+            row,
+            entry.ended,
+            new=new,
+            by=by,
+            reason=entry.end_reason,
+            now=lambda: grants.end(db, live, by=by, reason=entry.end_reason),
+        )
         work.difference.add("ended", "grants", key)
 
 
@@ -105,13 +116,26 @@ def _bundle(work: Work, entry: Wanted, place: Place) -> None:
         row = _assign(work, entry, starts, place)
         work.references.move("grants", key, row.id)
         return
+    new = row is None
     if row is None:
+        if work.unborn(entry.ended):
+            return
         row = _assign(work, entry, entry.starts or work.at, place)
         work.references.put("grants", key, row.id)
         work.difference.add("added", "grants", key)
     if entry.ended:
-        work.past_only_in_development(entry.ended, (*place, "ended"))
-        bundles.end_assignment(db, row, by=entry.granted_by, reason=entry.end_reason, at=entry.ended)
+        assigned, by = row, entry.granted_by
+        if new:
+            for grant in rows(db, Grant, Grant.assignment_id == row.id):
+                past.ended(db, grant, entry.ended, by=by, reason=entry.end_reason)
+        work.end(
+            row,
+            entry.ended,
+            new=new,
+            by=by,
+            reason=entry.end_reason,
+            now=lambda: bundles.end_assignment(db, assigned, by=by, reason=entry.end_reason),
+        )
         work.difference.add("ended", "grants", key)
 
 
@@ -145,13 +169,18 @@ def _appointment(work: Work, entry: WantedAppointment, place: Place) -> None:
     account_id, provider_id = _who(work, entry, place)
     known = work.references.find("appointments", key)
     row = db.get(Appointment, known) if known else _live(db, account_id, provider_id, entry.line)
+    new = row is None
     if row is None:
+        if work.unborn(entry.ended):
+            return
         row = appointments.appoint(
             db,
             account_id=account_id,
             provider_id=provider_id,
             line=entry.line,
+            by="operator",
             verified_by=entry.verified_by,
+            appointment_id=entry.id,
             starts_at=entry.starts or work.at,
             ends_at=entry.until,
         )
@@ -162,13 +191,20 @@ def _appointment(work: Work, entry: WantedAppointment, place: Place) -> None:
         return
     elif row.ends_at != entry.until:
         before = row.ends_at
-        appointments.set_end(db, row, entry.until)
+        appointments.set_end(db, row, entry.until, by="operator")
         work.difference.change("appointments", key, {"until": (before, entry.until)})
     if known is None:
         work.references.put("appointments", key, row.id)
     if entry.ended:
-        work.past_only_in_development(entry.ended, (*place, "ended"))
-        appointments.end(db, row, by="operator", reason=entry.end_reason, at=entry.ended)
+        live = row
+        work.end(
+            row,
+            entry.ended,
+            new=new,
+            by="operator",
+            reason=entry.end_reason,
+            now=lambda: appointments.end(db, live, by="operator", reason=entry.end_reason),
+        )
         work.difference.add("ended", "appointments", key)
 
 

@@ -53,7 +53,7 @@ def _one(work: Work, entry: Wanted) -> None:
     if "status" in entry.model_fields_set and entry.status != row.status:
         changed["status"] = (row.status, entry.status)
         if is_good(row.status) and not is_good(entry.status):
-            leaving.suspend(db, row, because="applied", status=entry.status)
+            leaving.suspend(db, row.id, because="applied", status=entry.status)
         else:
             register.change_status(db, row, entry.status, because="applied")
     if changed:

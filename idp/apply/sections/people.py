@@ -2,6 +2,7 @@
 
 from idp.accounts import attestations, linking, local_logins, passwords, people, second_factor, terms
 from idp.accounts.tables import Account, Attestation, Login, TermsAcceptance
+from idp.apply import past
 from idp.apply.difference import differing
 from idp.apply.schema.people import Affiliation as WantedAffiliation
 from idp.apply.schema.people import Attested, Person
@@ -10,6 +11,7 @@ from idp.apply.source import Place
 from idp.apply.work import Work, rows
 from idp.configuration import current
 from idp.database import of
+from idp.errors import Conflict
 from idp.federation.tables import Upstream
 from idp.leaving import people as leaving
 from idp.providers import affiliations
@@ -78,15 +80,15 @@ def _change(work: Work, entry: Person, account_id: str) -> None:
 def _status(work: Work, account_id: str, before: str, wanted: str) -> None:
     db = work.db
     if wanted == "suspended":
-        people.suspend(db, account_id, because="applied", by="operator")
+        leaving.suspend(db, account_id, because="applied", by="operator")
     elif wanted == "ceased":
         leaving.cease(db, account_id, because="applied", by="operator")
     elif wanted == "active" and before == "suspended":
-        people.reinstate(db, account_id, because="applied", by="operator")
+        leaving.reinstate(db, account_id, because="applied", by="operator")
     elif wanted == "active":
         people.activate(db, account_id)
     else:
-        raise people.Conflict(f"An account does not go from {before} to {wanted}.")
+        raise Conflict(f"An account does not go from {before} to {wanted}.")
 
 
 def _ways_in(work: Work, entry: Person, account_id: str, place: Place, *, new: bool) -> None:
@@ -115,7 +117,14 @@ def _ways_in(work: Work, entry: Person, account_id: str, place: Place, *, new: b
         if live and live[0].account_id != account_id:
             raise work.wrong((*at, "subject"), "this login belongs to another person")
         if not live:
-            linking.link_known(db, account_id, upstream, login.subject)
+            linking.link(
+                db,
+                account_id,
+                upstream_id=upstream.id,
+                issuer=upstream.issuer,
+                subject=login.subject,
+                organization=upstream.display_name,
+            )
             if not new:
                 work.difference.add("added", "people", f"{entry.ref}: login at {login.upstream}")
 
@@ -142,7 +151,10 @@ def _affiliation(
     reference = f"{ref} at {entry.provider}" + (f" from {entry.starts.isoformat()}" if entry.starts else "")
     known = work.references.find("affiliations", reference)
     row = db.get(Affiliation, known) if known else affiliations.live(db, account_id, provider_id)
+    made = row is None
     if row is None:
+        if work.unborn(entry.ended):
+            return
         row = affiliations.approve(
             db,
             account_id=account_id,
@@ -161,13 +173,19 @@ def _affiliation(
         return
     elif row.ends_at != entry.until:
         before = row.ends_at
-        affiliations.set_end(db, row, entry.until)
+        affiliations.set_end(db, row, entry.until, by="operator")
         work.difference.change("people", key, {"until": (before, entry.until)})
     if known is None:
         work.references.put("affiliations", reference, row.id)
     if entry.ended:
-        work.past_only_in_development(entry.ended, (*place, "ended"))
-        leaving.leave(db, row, by="operator", reason=entry.end_reason, at=entry.ended)
+        work.end(
+            row,
+            entry.ended,
+            new=made,
+            by="operator",
+            reason=entry.end_reason,
+            now=lambda: leaving.leave(db, account_id, provider_id, by="operator", reason=entry.end_reason),
+        )
         if not new:
             work.difference.add("ended", "people", key)
 
@@ -191,7 +209,9 @@ def _terms(work: Work, entry: Person, account_id: str, place: Place, *, new: boo
             db, TermsAcceptance, TermsAcceptance.account_id == account_id, TermsAcceptance.document_id == document.id
         ):
             continue
-        terms.accept(db, account_id, [document.id], at=accepted.at or work.at)
+        terms.accept(db, account_id, [document.id])
+        if accepted.at:
+            past.accepted(db, account_id, document.id, accepted.at)
         if not new:
             work.difference.add("added", "people", f"{entry.ref}: terms {accepted.kind} {accepted.version} accepted")
 
@@ -200,12 +220,13 @@ def _attested(work: Work, entry: Person, account_id: str, *, new: bool) -> None:
     if entry.attested is None:
         return
     said = Attested() if entry.attested is True else entry.attested
-    at = said.at or work.at
     if not new:
         there = rows(work.db, Attestation, Attestation.account_id == account_id)
         if any(row.attested_at == said.at or (said.at is None and row.expires_at > work.at) for row in there):
             return
         work.difference.add("added", "people", f"{entry.ref}: attested")
-    attestations.attest(work.db, account_id, capacity=said.capacity, principal=said.principal, at=at)
+    made = attestations.attest(work.db, account_id, capacity=said.capacity, principal=said.principal)
+    if said.at:
+        past.attested(work.db, made, said.at)
 
 

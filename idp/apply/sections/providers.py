@@ -90,7 +90,10 @@ def _portal(work: Work, ref: str, provider_id: str, entry: Any, place: Place) ->
         db, PortalAccess, PortalAccess.provider_id == provider_id, PortalAccess.line == entry.line
     )
     row = matching(of_line, entry)
+    new = row is None
     if row is None:
+        if work.unborn(entry.ended):
+            return
         row = organisations.open_portal(
             db,
             provider_id,
@@ -105,8 +108,14 @@ def _portal(work: Work, ref: str, provider_id: str, entry: Any, place: Place) ->
         organisations.set_end(db, row, entry.until)
         work.difference.change("providers", key, {"until": (before, entry.until)})
     if entry.ended and row.ended_at is None:
-        work.past_only_in_development(entry.ended, (*place, "ended"))
-        organisations.close_opening(db, row, by="operator", because="applied", at=entry.ended)
+        work.end(
+            row,
+            entry.ended,
+            new=new,
+            by="operator",
+            reason="applied",
+            now=lambda: organisations.close_portal(db, provider_id, entry.line, by="operator", because="applied"),
+        )
         work.difference.add("ended", "providers", key)
     elif row.ended_at is not None and not entry.ended:
         work.difference.add("kept", "providers", key, because="was closed since; it is not opened again")
