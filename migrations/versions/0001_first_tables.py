@@ -412,6 +412,10 @@ def upgrade() -> None:
     sa.CheckConstraint("state IN ('next','active','retiring','removed')", name=op.f('ck_signing_key_state')),
     sa.PrimaryKeyConstraint('kid', name=op.f('pk_signing_key'))
     )
+    with op.batch_alter_table('signing_key', schema=None) as batch_op:
+        batch_op.create_index('uq_signing_key_active', ['alg'], unique=True, sqlite_where=sa.text("state = 'active'"), postgresql_where=sa.text("state = 'active'"))
+        batch_op.create_index('uq_signing_key_next', ['alg'], unique=True, sqlite_where=sa.text("state = 'next'"), postgresql_where=sa.text("state = 'next'"))
+
     op.create_table('subject_key',
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.Column('account_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -948,6 +952,10 @@ def downgrade() -> None:
 
     op.drop_table('terms_document')
     op.drop_table('subject_key')
+    with op.batch_alter_table('signing_key', schema=None) as batch_op:
+        batch_op.drop_index('uq_signing_key_next', sqlite_where=sa.text("state = 'next'"), postgresql_where=sa.text("state = 'next'"))
+        batch_op.drop_index('uq_signing_key_active', sqlite_where=sa.text("state = 'active'"), postgresql_where=sa.text("state = 'active'"))
+
     op.drop_table('signing_key')
     with op.batch_alter_table('revoked_token', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_revoked_token_expires_at'))
