@@ -348,7 +348,6 @@ def upgrade() -> None:
     sa.Column('tin_hash', sa.LargeBinary(), nullable=True),
     sa.Column('tin_last4', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('status', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.Column('participating', sa.Boolean(), nullable=False),
     sa.Column('payment_arrangement', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('help_name', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('help_contact', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
