@@ -10,7 +10,7 @@ from idp import entropy, metrics
 from idp.audit import checkpoint, origin
 from idp.audit.seal import LogDamaged, Sealer
 from idp.database import Database
-from idp.jobs import cleanup, expiries, upkeep
+from idp.jobs import cleanup, expiries, mail, upkeep
 from idp.jobs.lease import Lease
 from idp.settings import Settings
 
@@ -95,7 +95,7 @@ def start(database: Database) -> Running:
             Job("seal", 0.25, seal),
             Job("expiries", 5.0, expiries.run),
             Job("keys", 60.0, upkeep.tend_keys),
-            Job("mail", 2.0, upkeep.deliver_mail),
+            Job("mail", 2.0, mail.run),
             Job("cleanup", 60.0, cleanup.run),
         ),
     )

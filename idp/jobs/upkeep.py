@@ -1,11 +1,11 @@
-"""Hooks of other areas: signing keys and mail."""
+"""Keep signing keys fresh: rotate the old, remove the retired."""
 
 from idp.database import Database, transaction
 from idp.oauth import keys
 
 
 def tend_keys(database: Database) -> bool:
-    """Rotate signing keys that are old enough and remove retired ones."""
+    """Do what is due for the signing keys."""
     keys.ensure(database)
     with transaction(database) as session:
         keys.tend(session)
