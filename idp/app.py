@@ -1,5 +1,6 @@
 """create_app(settings): the one place where everything is wired."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,7 @@ from idp.settings import Settings
 from idp.web import errors
 from idp.web.boundary import Service
 from idp.web.built import Files
+from idp.web.measured import Measured
 from idp.web.middleware import Edge
 
 ROUTERS: tuple[str, ...] = ("authorize", "login", "terms", "account", "wam", "audit", "health", "mailbox")
@@ -20,18 +22,24 @@ MACHINES: tuple[str, ...] = ("machines", "access", "signals")
 """Modules of idp.web that hold `routes(service)` of the machines' lane."""
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Build the application; connections open when its event loop starts."""
+def create_app(settings: Settings, *, jobs: bool = True) -> FastAPI:
+    """Build the application; connections open, and background jobs start, when its event loop starts."""
     from importlib import import_module
+
+    from idp.jobs import start
 
     service = Service(settings, Database(settings))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         service.lane = await open_lane(service.database, log.append)
+        running = start(service.database) if jobs else None
         try:
             yield
         finally:
+            service.parts["stopping"] = True
+            if running is not None:
+                await asyncio.to_thread(running.stop)
             await service.lane.close()
             service.database.dispose()
 
@@ -43,5 +51,6 @@ def create_app(settings: Settings) -> FastAPI:
     for name in ROUTERS:
         app.include_router(import_module(f"idp.web.{name}").router)
     app.mount("/static", Files(), name="static")
+    app.add_middleware(Measured)
     app.add_middleware(Edge, settings=settings)
     return app

@@ -82,6 +82,7 @@ VOCABULARY: dict[str, str] = {
     "federation.upstream.changed": "An upstream was changed",
     "federation.upstream.failed": "An upstream failed or gave an unacceptable answer",
     # the log itself and the service
+    "notices.mail.sent": "A notice was handed to the mail relay",
     "audit.log.searched": "The log was searched",
     "audit.log.exported": "The log was exported",
     "audit.log.verified": "The log was verified",
