@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -48,11 +48,11 @@ def _migrated() -> Iterator["Database"]:
 
 @app.command()
 def serve(
-    host: Annotated[Optional[str], typer.Option(help="Address to listen at [default: IDP_HOST]")] = None,
-    port: Annotated[Optional[int], typer.Option(help="Port to listen at [default: IDP_PORT]", min=1, max=65535)] = None,
-    workers: Annotated[Optional[int], typer.Option(help="Processes [default: IDP_WORKERS]", min=1, max=64)] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen at [default: IDP_HOST]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen at [default: IDP_PORT]", min=1, max=65535)] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes [default: IDP_WORKERS]", min=1, max=64)] = None,
     drain: Annotated[
-        Optional[float],
+        float | None,
         typer.Option(help="Seconds between readiness off and no new requests [default: 2, development: 0]", min=0),
     ] = None,
 ) -> None:
@@ -112,7 +112,7 @@ def apply(
 
 @app.command()
 def export(
-    to: Annotated[Optional[Path], typer.Option("--to", help="File to write [default: standard output]")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="File to write [default: standard output]")] = None,
 ) -> None:
     """Write what `apply` reads, without secrets."""
     from idp.apply.export import export as run

@@ -25,7 +25,9 @@ def problem(database: Database) -> str | None:
     try:
         ScriptDirectory.from_config(migrate.config()).get_revision(present)
     except CommandError:
-        return f"The database is at revision {present}, which this program does not know: it is newer. Update the program."
+        return (
+            f"The database is at revision {present}, which this program does not know: it is newer. Update the program."
+        )
     return f"The database is at revision {present}, this program needs {newest}. Run: idp migrate"
 
 

@@ -44,8 +44,8 @@ def held(rows: list[Grant]) -> dict[str, Grant]:
         if row.effect != "allow":
             continue
         known = by_key.get(row.entitlement)
-        if known is None or known.expires_at is not None and (
-            row.expires_at is None or row.expires_at > known.expires_at
+        if known is None or (
+            known.expires_at is not None and (row.expires_at is None or row.expires_at > known.expires_at)
         ):
             by_key[row.entitlement] = row
     return by_key
@@ -191,8 +191,11 @@ def apply(
 
 def _assignment(db: Session, by: str, provider_id: str, account_id: str, line: str, wish: Wish) -> Assignment:
     """Return the person's assignment of this bundle: the one they have, with the new end, or a new one."""
-    bundle = next(j.bundle for j in holdings.jobs(db, holdings.functions(db, authority.provider(db, provider_id), line))
-                  if j.bundle.key == wish.bundle)
+    bundle = next(
+        j.bundle
+        for j in holdings.jobs(db, holdings.functions(db, authority.provider(db, provider_id), line))
+        if j.bundle.key == wish.bundle
+    )
     found = db.exec(
         select(Assignment).where(
             col(Assignment.account_id) == account_id,
@@ -223,9 +226,7 @@ def _may_give(has: dict[str, Entitlement], key: str, by: str, account_id: str) -
     if given is None:
         raise Invalid("This practice does not hold one of these functions. Its access managers can ask us for it.")
     if by == account_id and given.sensitivity >= MOST_SENSITIVE:
-        raise NotEntitled(
-            f"Nobody gives themselves {given.name}. Ask another access manager.", code="may_not_give"
-        )
+        raise NotEntitled(f"Nobody gives themselves {given.name}. Ask another access manager.", code="may_not_give")
 
 
 def _refused(by: str, provider_id: str, account_id: str, reason: str, db: Session) -> None:

@@ -19,9 +19,7 @@ def earlier(db: Session, by: str, form_id: str) -> Receipt | None:
     """Return the receipt of a form that was sent before, or None; raise Invalid for a form without an id."""
     if not 8 <= len(form_id) <= 64:
         raise Invalid("Open the page again and repeat.")
-    return db.exec(
-        select(Receipt).where(col(Receipt.made_by) == by, col(Receipt.form_id) == form_id)
-    ).one_or_none()
+    return db.exec(select(Receipt).where(col(Receipt.made_by) == by, col(Receipt.form_id) == form_id)).one_or_none()
 
 
 def begin(db: Session, **values: Any) -> Receipt:
@@ -37,7 +35,7 @@ def begin(db: Session, **values: Any) -> Receipt:
     return receipt
 
 
-class AlreadyDone(Exception):  # noqa: N818 - no error: the answer is the first one's receipt
+class AlreadyDone(Exception):
     """This form did its work in another request."""
 
     def __init__(self, receipt: Receipt) -> None:

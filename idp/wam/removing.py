@@ -117,9 +117,7 @@ def _check(reason: str, note: str, left_at: datetime | None) -> None:
 def _presence(db: Session, account_id: str, provider_id: str) -> tuple[int, int]:
     """Count live sessions of a person, and live token families at this practice."""
     live_sessions = db.exec(
-        select(func.count()).where(
-            col(BrowserSession.account_id) == account_id, col(BrowserSession.ended_at).is_(None)
-        )
+        select(func.count()).where(col(BrowserSession.account_id) == account_id, col(BrowserSession.ended_at).is_(None))
     ).one()
     live_families = db.exec(
         select(func.count()).where(
@@ -134,9 +132,7 @@ def _presence(db: Session, account_id: str, provider_id: str) -> tuple[int, int]
 def _nothing_elsewhere(db: Session, account_id: str, provider_id: str, lines: list[str]) -> bool:
     """Say whether everything the person has here lies in the lines this manager manages."""
     held = {g.line_of_business for g in authority.not_ended(db, provider_id, account_id) if g.effect == "allow"}
-    held |= {
-        a.line for a in appointments.in_force(db, provider_id, None, clock.now()) if a.account_id == account_id
-    }
+    held |= {a.line for a in appointments.in_force(db, provider_id, None, clock.now()) if a.account_id == account_id}
     return held <= set(lines)
 
 
