@@ -30,8 +30,11 @@ _SCRUBBED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\?[^\s\"'<>]*=[^\s\"'<>]*"), f"?{HIDDEN}"),  # query strings
     (re.compile(r"://[^/\s:@]+:[^@\s/]+@"), f"://{HIDDEN}@"),  # user:password in URLs
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL), HIDDEN),
-    (re.compile(r"\[parameters: .*", re.DOTALL), f"[parameters: {HIDDEN}]"),  # SQLAlchemy's errors
-    (re.compile(r"DETAIL:.*", re.DOTALL), f"DETAIL: {HIDDEN}"),  # PostgreSQL's errors quote the row
+    (re.compile(r"\[parameters: .*"), f"[parameters: {HIDDEN}]"),  # SQLAlchemy's errors
+    (
+        re.compile(r"DETAIL:.*?(?=\n\n(?:The above|During)|\n\[SQL: |\Z)", re.DOTALL),
+        f"DETAIL: {HIDDEN}",
+    ),  # PostgreSQL's errors quote the row
     (
         re.compile(
             r"(?P<name>[\w-]*(password|secret|token|assertion|verifier|cookie|code|form_key)[\w-]*[\"']?\s*[=:]\s*)"
