@@ -10,6 +10,7 @@ from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
 from idp.entitlements import grants
+from idp.entitlements.grants import Place
 from idp.entitlements.tables import Assignment, Entitlement, Grant
 from idp.errors import Conflict, Invalid, NotEntitled
 from idp.wam import appointments, authority, difference, holdings, receipts
@@ -152,7 +153,7 @@ def apply(
         raise Invalid("Two of these functions may not be held by one person. Drop one of them.")
     if not now.difference.count:
         raise Invalid("Nothing would change. Choose a job or a function first.")
-    assignment = _assignment(db, by, provider_id, account_id, line, wish) if wish.bundle else None
+    assignment = _assignment(db, by, Place(account_id, provider_id, line), wish) if wish.bundle else None
     for entry in now.difference.removed:
         for row in authority.not_ended(db, provider_id, account_id, line):
             if row.entitlement == entry.key and row.effect == "allow":
@@ -189,26 +190,26 @@ def apply(
     return receipt
 
 
-def _assignment(db: Session, by: str, provider_id: str, account_id: str, line: str, wish: Wish) -> Assignment:
+def _assignment(db: Session, by: str, place: Place, wish: Wish) -> Assignment:
     """Return the person's assignment of this bundle: the one they have, with the new end, or a new one."""
     bundle = next(
         j.bundle
-        for j in holdings.jobs(db, holdings.functions(db, authority.provider(db, provider_id), line))
+        for j in holdings.jobs(db, holdings.functions(db, authority.provider(db, place.provider_id), place.line))
         if j.bundle.key == wish.bundle
     )
     found = db.exec(
         select(Assignment).where(
-            col(Assignment.account_id) == account_id,
-            col(Assignment.provider_id) == provider_id,
-            col(Assignment.line) == line,
+            col(Assignment.account_id) == place.account_id,
+            col(Assignment.provider_id) == place.provider_id,
+            col(Assignment.line) == place.line,
             col(Assignment.bundle) == bundle.key,
             col(Assignment.ended_at).is_(None),
         )
     ).first()
     made = found or Assignment(
-        account_id=account_id,
-        provider_id=provider_id,
-        line=line,
+        account_id=place.account_id,
+        provider_id=place.provider_id,
+        line=place.line,
         bundle=bundle.key,
         version=bundle.version,
         assigned_by=by,

@@ -82,7 +82,10 @@ def remove(
     if whole:
         people.leave(db, account_id, provider_id, reason=reason, by=by)
     else:
-        _end_in_lines(db, rows, account_id, provider_id, lines if function is None else [], by, because)
+        for row in rows:
+            grants.end(db, row, by=by, reason=because)
+        if function is None:
+            _end_jobs(db, account_id, provider_id, lines, by=by, because=because)
     after = _presence(db, account_id, provider_id)
     receipt.facts = {
         "function": function,
@@ -142,20 +145,8 @@ def _keep_a_manager(db: Session, account_id: str, provider_id: str, lines: list[
             raise appointments.LastManager("This is the only access manager. Appoint another one first.")
 
 
-def _end_in_lines(
-    db: Session,
-    rows: list[grants.Grant],
-    account_id: str,
-    provider_id: str,
-    lines: list[str],
-    by: str,
-    because: str,
-) -> None:
-    """End grants one by one; with `lines`, the jobs and the manager's authority in them too."""
-    for row in rows:
-        grants.end(db, row, by=by, reason=because)
-    if not lines:
-        return
+def _end_jobs(db: Session, account_id: str, provider_id: str, lines: list[str], *, by: str, because: str) -> None:
+    """End the jobs and the manager's authority of a person in some lines."""
     for assignment in db.exec(
         select(Assignment).where(
             col(Assignment.account_id) == account_id,

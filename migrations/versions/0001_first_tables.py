@@ -389,6 +389,25 @@ def upgrade() -> None:
     sa.Column('scopes', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('identifier', name=op.f('pk_resource_server'))
     )
+    op.create_table('receipt',
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('id', sa.String(length=40), nullable=False),
+    sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('provider_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('account_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+    sa.Column('made_by', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('form_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('facts', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.CheckConstraint("kind IN ('change','removal','invitation')", name=op.f('ck_receipt_kind')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_receipt'))
+    )
+    with op.batch_alter_table('receipt', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_receipt_account_id'), ['account_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_receipt_provider_id'), ['provider_id'], unique=False)
+        batch_op.create_index('uq_receipt_form', ['made_by', 'form_id'], unique=True)
+
     op.create_table('revocation',
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.Column('seq', sa.BigInteger(), autoincrement=False, nullable=False),
@@ -986,6 +1005,12 @@ def downgrade() -> None:
     with op.batch_alter_table('revocation', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_revocation_account_id'))
 
+    with op.batch_alter_table('receipt', schema=None) as batch_op:
+        batch_op.drop_index('uq_receipt_form')
+        batch_op.drop_index(batch_op.f('ix_receipt_provider_id'))
+        batch_op.drop_index(batch_op.f('ix_receipt_account_id'))
+
+    op.drop_table('receipt')
     op.drop_table('revocation')
     op.drop_table('resource_server')
     with op.batch_alter_table('refresh_token', schema=None) as batch_op:
