@@ -171,16 +171,26 @@ def doctor() -> None:
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin with an empty world")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Stop again as soon as everything answers")] = False,
+    code: Annotated[
+        Optional[str], typer.Option("--code", help="Only print the present one-time code of wes, sam, ana, hana or ben")
+    ] = None,
+) -> None:
     """Start the demo: our service, an affiliate's login and two sample apps, in a world of their own."""
-    from idp.demo import demo as run
+    from idp.demo.run import demo as run
 
-    raise typer.Exit(run())
+    raise typer.Exit(run(fresh=fresh, check=check, code=code))
 
 
 @app.command()
-def story() -> None:
+def story(
+    own: Annotated[
+        bool, typer.Option("--own", help="Start servers of its own on free ports, even if the demo runs")
+    ] = False,
+) -> None:
     """Play the main job against running servers and print what was sent and answered."""
-    from idp.demo import story as run
+    from idp.demo.story.run import story as run
 
-    raise typer.Exit(run())
+    raise typer.Exit(run(own=own))

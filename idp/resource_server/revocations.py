@@ -54,18 +54,20 @@ class Feed:
         self._token = token
         self._every, self._lease, self._remember, self._most = every, lease, remember, most
         self._now = monotonic
-        self._after = 0
+        self._after: int | None = None
         self._caught_up = -lease
         """When the last request that left nothing unread was *sent*."""
         self._sessions: dict[str, float] = {}
         self._epochs: dict[str, tuple[int, float]] = {}
+        self._accounts: dict[str, tuple[float, float]] = {}
+        """Accounts that ended without an epoch: (tokens issued until then are refused, remembered until)."""
         self._task: asyncio.Task[None] | None = None
         self._full = False
         self._swept = 0.0
 
     @property
-    def after(self) -> int:
-        """Number of the last revocation heard."""
+    def after(self) -> int | None:
+        """Number of the last revocation heard; None before the first answer."""
         return self._after
 
     def fresh(self) -> bool:
@@ -79,6 +81,9 @@ class Feed:
         known = self._epochs.get(token.subject)
         if known is not None and token.authz_epoch is not None and token.authz_epoch < known[0]:
             return Standing.REVOKED
+        ended = self._accounts.get(token.subject)
+        if ended is not None and token.issued_at <= ended[0]:
+            return Standing.REVOKED
         return Standing.LIVE if self.fresh() else Standing.UNKNOWN
 
     def hear(self, revocation: Mapping[str, Any]) -> None:
@@ -87,20 +92,33 @@ class Feed:
         session, account, epoch = (revocation.get(name) for name in ("session_id", "account_id", "authz_epoch"))
         if isinstance(session, str) and revocation.get("kind") != "family_ended":
             self._sessions[session] = until
-        if isinstance(account, str) and type(epoch) is int:
-            self._epochs[account] = (max(epoch, self._epochs.get(account, (0, 0.0))[0]), until)
-        self._full = len(self._sessions) + len(self._epochs) > self._most
+        if isinstance(account, str):
+            if type(epoch) is int:
+                self._epochs[account] = (max(epoch, self._epochs.get(account, (0, 0.0))[0]), until)
+            elif not isinstance(session, str):
+                self._accounts[account] = (time.time(), until)
+        self._full = self._kept() > self._most
+
+    def _kept(self) -> int:
+        return len(self._sessions) + len(self._epochs) + len(self._accounts)
 
     async def poll(self) -> None:
-        """Read everything after the last number heard; raise IssuerUnavailable when that fails."""
+        """Read everything after the last number heard; raise IssuerUnavailable when that fails.
+
+        The first request names no number: the feed then begins further back than any access token lives.
+        """
         while True:
             sent = self._now()
             answer = await self._token.call(
                 "GET",
                 f"{self._issuer.url}/signals/v1/revocations",
-                params={"after": self._after},
+                params={} if self._after is None else {"after": self._after},
                 timeout=httpx2.Timeout(self._lease),
             )
+            if answer.status_code == 409 and self._after is not None:
+                # The feed ends before our number: it was restored from a backup. Begin again.
+                self._after = None
+                continue
             if answer.status_code != 200:
                 raise IssuerUnavailable(f"the feed answered {answer.status_code}")
             body = read_object(answer.content)
@@ -111,7 +129,10 @@ class Feed:
                 if not isinstance(revocation, dict) or type(revocation.get("seq")) is not int:
                     raise IssuerUnavailable("a revocation without a number")
                 self.hear(revocation)
-                self._after = max(self._after, revocation["seq"])
+            last = body.get("last")
+            if type(last) is not int:
+                raise IssuerUnavailable("the feed's answer does not say where it ends")
+            self._after = last
             if not body.get("more", False):
                 self._caught_up = sent
                 self._forget()
@@ -126,7 +147,9 @@ class Feed:
             del self._sessions[session]
         for account in [key for key, (_, until) in self._epochs.items() if until <= now]:
             del self._epochs[account]
-        self._full = len(self._sessions) + len(self._epochs) > self._most
+        for account in [key for key, (_, until) in self._accounts.items() if until <= now]:
+            del self._accounts[account]
+        self._full = self._kept() > self._most
 
     async def start(self) -> None:
         """Begin to listen."""

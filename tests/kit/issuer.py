@@ -122,8 +122,13 @@ class FakeIssuer:
         if path == "/access/v1/evaluations":
             return httpx2.Response(200, json={"evaluations": self.answers})
         if path == "/signals/v1/revocations":
-            after = int(request.url.params["after"])
-            return httpx2.Response(200, json={"revocations": [r for r in self.revocations if r["seq"] > after]})
+            after = int(request.url.params.get("after", "0"))
+            last = max((r["seq"] for r in self.revocations), default=0)
+            if after > last:
+                return httpx2.Response(409, json={"code": "ahead_of_feed"})
+            listed = [r for r in self.revocations if r["seq"] > after][:2]
+            shown = listed[-1]["seq"] if listed else after
+            return httpx2.Response(200, json={"revocations": listed, "last": shown, "more": shown < last})
         return httpx2.Response(404)
 
     def _token(self, form: dict[str, str]) -> httpx2.Response:

@@ -94,3 +94,26 @@ def test_the_listener_outlives_a_service_that_is_down(fake: FakeIssuer, issuer: 
         return seen
 
     assert asyncio.run(play()) == [True, False, True]
+
+
+def test_a_feed_restored_from_a_backup_is_read_from_its_beginning_again(
+    fake: FakeIssuer, verifier: Verifier, feed: Feed
+) -> None:
+    fake.revocations = [{"seq": n, "kind": "session_ended", "session_id": f"ses_{n}"} for n in range(3, 10)]
+    asyncio.run(feed.poll())
+    assert feed.after == 9
+    fake.revocations = [{"seq": 2, "kind": "session_ended", "session_id": "ses_1"}]
+    asyncio.run(feed.poll())
+    assert feed.after == 2
+    assert feed.standing(token(fake, verifier)) is Standing.REVOKED
+
+
+def test_an_account_that_ended_without_an_epoch_refuses_every_token_issued_until_then(
+    fake: FakeIssuer, verifier: Verifier, feed: Feed
+) -> None:
+    old = token(fake, verifier)
+    fake.revocations = [{"seq": 1, "kind": "account_of_a_kind_not_known_yet", "account_id": "acc_ana"}]
+    asyncio.run(feed.poll())
+    assert feed.standing(old) is Standing.REVOKED
+    later = token(fake, verifier, iat=old.issued_at + 30, exp=old.expires_at + 30)
+    assert feed.standing(later) is Standing.LIVE
