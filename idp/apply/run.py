@@ -41,7 +41,7 @@ def apply_file(database: Database, path: Path, *, dry_run: bool = False) -> Diff
             _sections(work, document)
             work.references.write()
             if dry_run:
-                raise _DryRun
+                raise _DryRun  # noqa: TRY301 - the transaction rolls back on its way out
     except _DryRun:
         pass
     return difference

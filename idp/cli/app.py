@@ -77,8 +77,14 @@ def health() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest schema, and load the catalogue of functions."""
+    import os
+
+    from idp.cli.files import make_missing
     from idp.cli.schema import bring_up
 
+    if os.environ.get("IDP_DEVELOPMENT") in ("1", "true"):
+        for sentence in make_missing():
+            typer.echo(sentence)
     with _database() as database:
         typer.echo(bring_up(database))
 
@@ -123,6 +129,15 @@ def export(
         typer.echo(text, nl=False)
     else:
         to.write_text(text, encoding="utf-8")
+
+
+@keys.command()
+def make() -> None:
+    """Write the master key and the log's checkpoint key to the files the environment names, if they are missing."""
+    from idp.cli.files import make_missing
+
+    for sentence in make_missing() or ["Both files exist already; nothing was made."]:
+        typer.echo(sentence)
 
 
 @keys.command()
@@ -175,7 +190,7 @@ def demo(
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin with an empty world")] = False,
     check: Annotated[bool, typer.Option("--check", help="Stop again as soon as everything answers")] = False,
     code: Annotated[
-        Optional[str], typer.Option("--code", help="Only print the present one-time code of wes, sam, ana, hana or ben")
+        str | None, typer.Option("--code", help="Only print the present one-time code of wes, sam, ana, hana or ben")
     ] = None,
 ) -> None:
     """Start the demo: our service, an affiliate's login and two sample apps, in a world of their own."""

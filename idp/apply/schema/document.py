@@ -35,7 +35,7 @@ _SAID = {
 
 
 def parse(source: Source, *, development: bool) -> Document:
-    """Turn a file into a Document; raise FileWrong with every mistake, its line and field. Values are never repeated."""
+    """Turn a file into a Document; raise FileWrong with every mistake, its line and field; no value is repeated."""
     try:
         document = Document.model_validate(source.data, context={"development": development})
     except ValidationError as problem:

@@ -134,6 +134,7 @@ def _ways_in(work: Work, entry: Person, account_id: str, place: Place, *, new: b
 
 
 def _totp(work: Work, entry: Person, account_id: str, place: Place, *, new: bool) -> None:
+    assert entry.totp is not None
     has = not new and second_factor.has(work.db, account_id)
     try:
         key = entry.totp.reveal(work.source.folder)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from idp.apply.difference import differing
-from idp.apply.schema.common import Dated
+from idp.apply.schema.common import Dated, Secret
 from idp.apply.schema.organisations import Practitioner as WantedPractitioner
 from idp.apply.schema.organisations import Provider as Wanted
 from idp.apply.source import Place
@@ -74,7 +74,7 @@ def _one(work: Work, entry: Wanted, place: Place) -> str:
 def _tin(work: Work, entry: Wanted, place: Place) -> str | None:
     if entry.tin is None:
         return None
-    return work.reveal(entry.tin, (*place, "tin"))
+    return work.reveal(Secret(entry.tin), (*place, "tin"))
 
 
 def matching(found: list[Any], entry: Dated) -> Any | None:
