@@ -18,6 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
+from idp import logs
 from idp.app import create_app
 from idp.database import Database
 from idp.errors import Refused
@@ -30,7 +31,9 @@ _DRAIN = "IDP_INTERNAL_DRAIN"
 
 def application() -> FastAPI:
     """Build the application of one worker; uvicorn calls it by name in each process, its loop running."""
-    app = create_app(load())
+    settings = load()
+    logs.configure(settings.log_level)
+    app = create_app(settings)
     drain = float(os.environ.get(_DRAIN, "0"))
     if drain > 0 and threading.current_thread() is threading.main_thread():
         _drain_first(app, drain)
