@@ -1,9 +1,11 @@
 """The access manager's pages: people of a practice, one person, adding one. Changing and removing: wam_access.py."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Annotated, Any
+# ruff: noqa: FAST003 - the guard in the signature takes `p`
 
-from fastapi import APIRouter, Depends, Request, Response
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
 from sqlmodel import Session, col, select
 
 from idp import clock
@@ -17,16 +19,15 @@ from idp.wam import appointments, authority, holdings, receipts, roster
 from idp.wam.tables import Receipt
 from idp.web import pages, wam_access, wam_views
 from idp.web.boundary import Transaction
-from idp.web.forms import TheForm
-from idp.web.guards import Acting, entitled
+from idp.web.forms import Form, TheForm
+from idp.web.guards import Acting
+from idp.web.wam_guard import Manages, Sees
 
 router = APIRouter()
-Sees = Annotated[Acting, Depends(entitled("access.view"))]
-Manages = Annotated[Acting, Depends(entitled("access.manage"))]
 
 
 @router.get("/p/{p}/people")
-def people(request: Request, db: Transaction, acting: Sees, page: int = 1, s: str = "") -> Response:
+def people(request: Request, db: Transaction, acting: Sees, *, page: int = 1, s: str = "") -> Response:
     """List the people of a practice; `s` holds sealed search words, so that no name stands in an address."""
     words = _opened(db, acting, s)
     found = roster.people(db, acting.provider.id, words=words, page=page)
@@ -79,7 +80,7 @@ def invite(request: Request, db: Transaction, acting: Manages, form: TheForm) ->
     try:
         if again is None:
             authority.must_manage(db, by, provider_id, line)
-            _check_invitation(db, acting, name, capacity, bundle, line)
+            _check_invitation(db, acting, form)
             receipt = receipts.begin(db, kind="invitation", provider_id=provider_id, made_by=by, form_id=form_id)
             invitation, secret = invitations.invite(
                 db,
@@ -94,16 +95,15 @@ def invite(request: Request, db: Transaction, acting: Manages, form: TheForm) ->
             receipt.facts = {"invitation": invitation.id, "line": line, "bundle": bundle or None}
             db.add(receipt)
             link = f"{of(db).settings.issuer}/invitations/{secret}"
-            facts = {"link": link, "name": name, "email": email, "until": invitation.expires_at}
-            return pages.page(request, "wam/invited.html", **facts, **_frame(db, acting))
+            until = invitation.expires_at
+            frame = _frame(db, acting)
+            return pages.page(request, "wam/invited.html", link=link, name=name, email=email, until=until, **frame)
     except Invalid as problem:
         problem.page, problem.context = "wam/new.html", _new_facts(db, acting, dict(form))
         raise
     except receipts.AlreadyDone:
         pass
-    return pages.page(
-        request, "wam/invited.html", link=None, name=name, email=email, until=None, **_frame(db, acting)
-    )
+    return pages.page(request, "wam/invited.html", link=None, name=name, email=email, until=None, **_frame(db, acting))
 
 
 @router.get("/p/{p}/people/{a}")
@@ -160,7 +160,8 @@ def _new_facts(db: Session, acting: Acting, typed: dict[str, str]) -> dict[str, 
     return {"line": line, "jobs": jobs, "chosen": chosen, "form_id": receipts.new_form_id(), **facts}
 
 
-def _check_invitation(db: Session, acting: Acting, name: str, capacity: str, bundle: str, line: str) -> None:
+def _check_invitation(db: Session, acting: Acting, form: Form) -> None:
+    name, capacity, bundle, line = form.of("name", "capacity", "bundle", "line")
     fields = {}
     if not name:
         fields["name"] = "Enter the person's name."
@@ -185,7 +186,8 @@ def _history(db: Session, provider_id: str, account_id: str) -> list[dict[str, A
     ids = {r.made_by for r in rows}
     names = {x.id: x.display_name for x in db.exec(select(Account).where(col(Account.id).in_(ids))).all()}
     return [
-        {"at": r.at, "by": names.get(r.made_by, ""), "what": wam_views.summary(r), "href": wam_views.href(r)} for r in rows
+        {"at": r.at, "by": names.get(r.made_by, ""), "what": wam_views.summary(r), "href": wam_views.href(r)}
+        for r in rows
     ]
 
 

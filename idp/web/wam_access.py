@@ -1,10 +1,12 @@
 """Change and remove a person's access: choose, check, confirm, receipt (ui.md 3.9, 3.10, 4.9)."""
 
+# ruff: noqa: FAST003 - the guard in the signature takes `p`
+
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from sqlmodel import Session, col, func, select
 
 from idp import clock
@@ -17,11 +19,10 @@ from idp.wam.difference import Wish
 from idp.web import dates, pages, wam_views
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
-from idp.web.guards import Acting, entitled
+from idp.web.guards import Acting
+from idp.web.wam_guard import Manages, Sees
 
 router = APIRouter()
-Sees = Annotated[Acting, Depends(entitled("access.view"))]
-Manages = Annotated[Acting, Depends(entitled("access.manage"))]
 
 
 @router.get("/p/{p}/people/{a}/change")

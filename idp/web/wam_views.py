@@ -56,7 +56,13 @@ def difference(preview: Preview, wish: Wish, zone: str) -> dict[str, Any]:
         was = until(line.grant.expires_at, zone) if line.grant else ""
         start = f"from {_day(wish.starts_at, zone)}" if wish.starts_at else ""
         kind = holdings.WORDS[function.sensitivity] if function else ""
-        return {"name": names.get(line.key, line.key), "kind": kind, "until": until(end, zone), "was": was, "start": start}
+        return {
+            "name": names.get(line.key, line.key),
+            "kind": kind,
+            "until": until(end, zone),
+            "was": was,
+            "start": start,
+        }
 
     return {
         "added": [words(one, wish.ends_at) for one in made.added],
@@ -101,7 +107,10 @@ def summary(receipt: Receipt) -> str:
     facts = receipt.facts
     if receipt.kind == "removal":
         return "Removed all access" if not facts.get("function") else "Removed 1 function"
-    counts = [(len(facts.get(key, [])), word) for key, word in (("added", "gave"), ("changed", "changed"), ("removed", "removed"))]
+    counts = [
+        (len(facts.get(key, [])), word)
+        for key, word in (("added", "gave"), ("changed", "changed"), ("removed", "removed"))
+    ]
     words = ", ".join(f"{word} {count}" for count, word in counts if count)
     return words[:1].upper() + words[1:]
 
@@ -141,4 +150,10 @@ def bars(held: list[Held], now: datetime, zone: str) -> dict[str, Any]:
     ]
     ends = sorted(one.grant.expires_at for one in held if one.grant.expires_at)
     finding = f"The next end is {shown(ends[0], zone)}." if ends else "Nothing here has an end date."
-    return {"bars": rows, "finding": finding, "now_at": at(now), "bar_from": _day(first, zone), "bar_to": _day(last, zone)}
+    return {
+        "bars": rows,
+        "finding": finding,
+        "now_at": at(now),
+        "bar_from": _day(first, zone),
+        "bar_to": _day(last, zone),
+    }
