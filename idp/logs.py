@@ -1,8 +1,7 @@
 """Structured logs: one JSON object a line, without secrets, tokens or query strings (security.md 86).
 
 What happened and who did it belongs to the audit log; these lines are for those who run the service.
-Libraries log through the same scrubbing. Authlib, the HTTP client and the database drivers write tokens
-and parameters at DEBUG, so they never get below INFO whatever IDP_LOG_LEVEL says.
+Libraries log through the same scrubbing, and some of them never below INFO whatever IDP_LOG_LEVEL says.
 """
 
 import logging
@@ -14,9 +13,11 @@ from typing import Any, TextIO
 import orjson
 import structlog
 
-PINNED = ("authlib", "httpx", "httpx2", "httpcore", "httpcore2", "asyncio", "asyncpg", "psycopg", "sqlalchemy",
-          "multipart", "python_multipart", "urllib3", "watchfiles", "hpack", "jose", "joserfc")  # fmt: skip
-"""Libraries that are never heard below INFO."""
+PINNED = {
+    logging.INFO: ("authlib", "joserfc", "jose", "asyncio", "asyncpg", "psycopg", "multipart", "python_multipart"),
+    logging.WARNING: ("httpx", "httpx2", "httpcore", "httpcore2", "hpack", "urllib3", "sqlalchemy"),
+}
+"""Libraries that are never heard below a level: they write tokens, parameters or whole addresses there."""
 HIDDEN = "[hidden]"
 _SECRET_NAMES = re.compile(
     r"pass(word|wd|phrase)|secret|token|authorization|cookie|assertion|(^|_)code($|_)|verifier|private|api_?key|otp|"
@@ -29,8 +30,11 @@ _SCRUBBED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\?[^\s\"'<>]*=[^\s\"'<>]*"), f"?{HIDDEN}"),  # query strings
     (re.compile(r"://[^/\s:@]+:[^@\s/]+@"), f"://{HIDDEN}@"),  # user:password in URLs
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL), HIDDEN),
-    (re.compile(r"\[parameters: .*", re.DOTALL), f"[parameters: {HIDDEN}]"),  # SQLAlchemy's errors
-    (re.compile(r"DETAIL:.*", re.DOTALL), f"DETAIL: {HIDDEN}"),  # PostgreSQL's errors quote the row
+    (re.compile(r"\[parameters: .*"), f"[parameters: {HIDDEN}]"),  # SQLAlchemy's errors
+    (
+        re.compile(r"DETAIL:.*?(?=\n\n(?:The above|During)|\n\[SQL: |\Z)", re.DOTALL),
+        f"DETAIL: {HIDDEN}",
+    ),  # PostgreSQL's errors quote the row
     (
         re.compile(
             r"(?P<name>[\w-]*(password|secret|token|assertion|verifier|cookie|code|form_key)[\w-]*[\"']?\s*[=:]\s*)"
@@ -112,11 +116,9 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in PINNED:
-        logger = logging.getLogger(name)
-        logger.setLevel(max(logging.INFO, root.level))
-        logger.propagate = True
-        logger.handlers.clear()
+    for least, names in PINNED.items():
+        for name in names:
+            logging.getLogger(name).setLevel(max(least, root.level))
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True

@@ -55,7 +55,9 @@ def shown(value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ") if value.time() != datetime.min.time() else value.strftime("%Y-%m-%d")
+        return (
+            value.strftime("%Y-%m-%dT%H:%M:%SZ") if value.time() != datetime.min.time() else value.strftime("%Y-%m-%d")
+        )
     if isinstance(value, (list, tuple, set, frozenset)):
         return "[" + ", ".join(shown(item) for item in value) + "]"
     if isinstance(value, dict):

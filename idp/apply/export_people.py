@@ -159,7 +159,12 @@ def _sessions(db: Db, names: References) -> list[dict[str, Any]]:
         row = db.get(Session, row_id)
         if row is None:
             continue
-        entry = {"ref": ref, "person": names.name("people", row.account_id), "acr": _SHORT[row.acr], "amr": row.amr}
+        entry: dict[str, Any] = {
+            "ref": ref,
+            "person": names.name("people", row.account_id),
+            "acr": _SHORT[row.acr],
+            "amr": row.amr,
+        }
         entry |= {"at": row.auth_time, "seen_at": row.last_seen_at, "until": row.expires_at, "channel": row.channel}
         entry |= {"factor_at": row.factor_time} if row.factor_time else {}
         entry |= {"partner": names.name("partners", row.partner_id)} if row.partner_id else {}

@@ -33,9 +33,7 @@ def ended(db: Db, row: Any, at: datetime, *, by: str, reason: str) -> None:
     table = type(row)
     values: dict[str, Any] = {"ended_at": at}
     values |= {name: value for name, value in {"ended_by": by, "end_reason": reason}.items() if hasattr(row, name)}
-    result = db.execute(
-        update(table).where(col(table.id) == row.id, col(table.ended_at).is_(None)).values(**values)
-    )
+    result = db.execute(update(table).where(col(table.id) == row.id, col(table.ended_at).is_(None)).values(**values))
     assert isinstance(result, CursorResult)
     assert result.rowcount == 1
     account_id = getattr(row, "account_id", None)

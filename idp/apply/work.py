@@ -18,7 +18,6 @@ from idp.apply.tables import AppliedReference
 from idp.database import of
 from idp.errors import Refused
 
-
 T = TypeVar("T")
 
 

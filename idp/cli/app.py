@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -48,11 +48,11 @@ def _migrated() -> Iterator["Database"]:
 
 @app.command()
 def serve(
-    host: Annotated[Optional[str], typer.Option(help="Address to listen at [default: IDP_HOST]")] = None,
-    port: Annotated[Optional[int], typer.Option(help="Port to listen at [default: IDP_PORT]", min=1, max=65535)] = None,
-    workers: Annotated[Optional[int], typer.Option(help="Processes [default: IDP_WORKERS]", min=1, max=64)] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen at [default: IDP_HOST]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen at [default: IDP_PORT]", min=1, max=65535)] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes [default: IDP_WORKERS]", min=1, max=64)] = None,
     drain: Annotated[
-        Optional[float],
+        float | None,
         typer.Option(help="Seconds between readiness off and no new requests [default: 2, development: 0]", min=0),
     ] = None,
 ) -> None:
@@ -77,8 +77,14 @@ def health() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest schema, and load the catalogue of functions."""
+    import os
+
+    from idp.cli.files import make_missing
     from idp.cli.schema import bring_up
 
+    if os.environ.get("IDP_DEVELOPMENT") in ("1", "true"):
+        for sentence in make_missing():
+            typer.echo(sentence)
     with _database() as database:
         typer.echo(bring_up(database))
 
@@ -112,7 +118,7 @@ def apply(
 
 @app.command()
 def export(
-    to: Annotated[Optional[Path], typer.Option("--to", help="File to write [default: standard output]")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="File to write [default: standard output]")] = None,
 ) -> None:
     """Write what `apply` reads, without secrets."""
     from idp.apply.export import export as run
@@ -123,6 +129,15 @@ def export(
         typer.echo(text, nl=False)
     else:
         to.write_text(text, encoding="utf-8")
+
+
+@keys.command()
+def make() -> None:
+    """Write the master key and the log's checkpoint key to the files the environment names, if they are missing."""
+    from idp.cli.files import make_missing
+
+    for sentence in make_missing() or ["Both files exist already; nothing was made."]:
+        typer.echo(sentence)
 
 
 @keys.command()
@@ -175,7 +190,7 @@ def demo(
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin with an empty world")] = False,
     check: Annotated[bool, typer.Option("--check", help="Stop again as soon as everything answers")] = False,
     code: Annotated[
-        Optional[str], typer.Option("--code", help="Only print the present one-time code of wes, sam, ana, hana or ben")
+        str | None, typer.Option("--code", help="Only print the present one-time code of wes, sam, ana, hana or ben")
     ] = None,
 ) -> None:
     """Start the demo: our service, an affiliate's login and two sample apps, in a world of their own."""

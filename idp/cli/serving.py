@@ -9,13 +9,16 @@ import os
 import signal
 import socket
 import sys
+import threading
 import urllib.request
 from types import FrameType
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
+from idp import logs
 from idp.app import create_app
 from idp.database import Database
 from idp.errors import Refused
@@ -26,24 +29,31 @@ FINISH_WITHIN = 20
 _DRAIN = "IDP_INTERNAL_DRAIN"
 
 
-def application() -> Any:
-    """Build the application of one worker; uvicorn calls it by name in each process."""
-    return create_app(load())
+def application() -> FastAPI:
+    """Build the application of one worker; uvicorn calls it by name in each process, its loop running."""
+    settings = load()
+    logs.configure(settings.log_level)
+    app = create_app(settings)
+    drain = float(os.environ.get(_DRAIN, "0"))
+    if drain > 0 and threading.current_thread() is threading.main_thread():
+        _drain_first(app, drain)
+    return app
 
 
-class Server(uvicorn.Server):
-    """A uvicorn server that turns readiness off before it stops listening."""
+def _drain_first(app: FastAPI, seconds: float) -> None:
+    """Put our handler of SIGTERM before uvicorn's: readiness off now, its own handling after the drain time."""
+    loop = asyncio.get_running_loop()
+    uvicorns: Any = signal.getsignal(signal.SIGTERM)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        app = self.config.loaded_app if self.config.loaded else None
-        while app is not None and not hasattr(app, "state"):
-            app = getattr(app, "app", None)
-        drain = float(os.environ.get(_DRAIN, "0"))
-        if app is None or drain <= 0 or sig == signal.SIGINT or getattr(app.state, "draining", False):
-            super().handle_exit(sig, frame)
+    def stop(number: int, frame: FrameType | None) -> None:
+        parts = app.state.service.parts
+        if parts.get("stopping"):
+            uvicorns(number, frame)
             return
-        app.state.draining = True
-        asyncio.get_running_loop().call_later(drain, super().handle_exit, sig, frame)
+        parts["stopping"] = True
+        loop.call_soon_threadsafe(loop.call_later, seconds, uvicorns, number, frame)
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def serve(*, host: str | None, port: int | None, workers: int | None, drain: float | None) -> None:
@@ -75,15 +85,15 @@ def serve(*, host: str | None, port: int | None, workers: int | None, drain: flo
         timeout_keep_alive=75,
         timeout_graceful_shutdown=FINISH_WITHIN,
     )
-    server = Server(config)
     address = f"{host or settings.host}:{port or settings.port}"
     sys.stderr.write(f"idp: {settings.issuer} on {address}, {processes} worker{'s' if processes > 1 else ''}\n")
     if processes == 1:
+        server = uvicorn.Server(config)
         server.run(sockets=[listening])
         if not server.started:
             sys.exit(1)
     else:
-        Multiprocess(config, target=server.run, sockets=[listening]).run()
+        Multiprocess(config, sockets=[listening]).run()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -105,7 +115,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def healthy(settings: Settings) -> bool:
     """Ask /healthz of the service on this machine."""
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compared, not bound
-    request = urllib.request.Request(f"http://{host}:{settings.port}/healthz", headers={"Host": settings.origin_host})  # noqa: S310
+    request = urllib.request.Request(f"http://{host}:{settings.port}/healthz", headers={"Host": settings.origin_host})
     try:
         with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310 - our own address
             return bool(answer.status == 200)

@@ -15,7 +15,7 @@ GRANTS = Literal["authorization_code", "refresh_token", "client_credentials"]
 
 def _address(value: str, info: ValidationInfo) -> str:
     parts = urlsplit(value)
-    if not parts.scheme or not parts.hostname and parts.scheme in ("http", "https"):
+    if not parts.scheme or (not parts.hostname and parts.scheme in ("http", "https")):
         raise wrong("must be a whole address such as https://app.example.org/callback")
     if "#" in value:
         raise wrong("must not have a fragment (#...): RFC 6749 3.1.2")

@@ -1,6 +1,6 @@
 """The whole file: its sections, and how a mistake in it is told."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
@@ -10,7 +10,6 @@ from idp.apply.schema.organisations import Partner, Provider, Upstream
 from idp.apply.schema.people import Appointment, Grant, Person, Session, Terms
 from idp.apply.source import FileWrong, Place, Source
 from idp.configuration import Configuration
-from typing import Annotated
 
 
 class Document(Entry):
@@ -36,7 +35,7 @@ _SAID = {
 
 
 def parse(source: Source, *, development: bool) -> Document:
-    """Turn a file into a Document; raise FileWrong with every mistake, its line and field. Values are never repeated."""
+    """Turn a file into a Document; raise FileWrong with every mistake, its line and field; no value is repeated."""
     try:
         document = Document.model_validate(source.data, context={"development": development})
     except ValidationError as problem:
@@ -51,7 +50,7 @@ def _told(source: Source, error: Any) -> str:
 
 
 def _is_of_a_union(part: Any) -> bool:
-    """pydantic names the tried alternative in the place (`list[Acceptance]`, `Attested`); people did not write it."""
+    """Pydantic names the tried alternative in the place (`list[Acceptance]`, `Attested`); people did not write it."""
     return isinstance(part, str) and (part[:1].isupper() or "[" in part or part.startswith(("literal", "function-")))
 
 

@@ -120,7 +120,9 @@ class Provider(Entry):
     kind: Literal["practice", "facility", "insurer"] = "practice"
     tin: Annotated[str, StringConstraints(pattern=r"^(\d{9}|env:\S+|file:\S+)$")] | None = None
     status: Literal["active", "suspended", "ended"] = "active"
-    payment_arrangement: Literal["fee_for_service", "discounted_fee_for_service", "capitation", "salary"] = "fee_for_service"
+    payment_arrangement: Literal["fee_for_service", "discounted_fee_for_service", "capitation", "salary"] = (
+        "fee_for_service"
+    )
     help_name: str | None = None
     help_contact: str | None = None
     portals: list[Portal] = []
@@ -128,5 +130,3 @@ class Provider(Entry):
     agreements: list[Agreement] = []
     practitioners: list[Practitioner] = []
     delegations: list[Delegation] = []
-
-

@@ -1,6 +1,7 @@
 """Who may manage access, who was given what, and third parties' delegations; with dates past and future."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session as Db
 from sqlmodel import col, select
@@ -231,7 +232,7 @@ def apply_delegations(work: Work, entries: list[WantedProvider]) -> None:
 def _delegation(work: Work, provider: str, entry: WantedDelegation, place: Place) -> None:
     known = work.references.find("delegations", entry.ref, Delegation)
     row = work.db.get(Delegation, known) if known else None
-    wanted = {
+    wanted: dict[str, Any] = {
         "partner_id": work.id_of("partners", entry.partner, (*place, "partner")),
         "parent_id": work.maybe_id("delegations", entry.parent, (*place, "parent")),
         "entitlements": sorted(entry.entitlements),

@@ -75,7 +75,7 @@ def _shared(work: Work, ref: str, entry: WantedShared, place: Place) -> None:
         )
         work.difference.add("added", "shared_accounts", entry.number)
     else:
-        wanted = {
+        wanted: dict[str, Any] = {
             "name": entry.name,
             "partner_id": partner_id,
             "starts_at": entry.starts or row.starts_at,
@@ -87,16 +87,16 @@ def _shared(work: Work, ref: str, entry: WantedShared, place: Place) -> None:
             work.difference.change("shared_accounts", entry.number, changed)
     for function, owner in entry.functions.items():
         at = (*place, "functions", function)
-        wanted = {
+        says: dict[str, Any] = {
             "owner": owner.owner,
             "partner_id": work.maybe_id("partners", owner.partner, (*at, "partner")),
             **{f"contact_{name}": getattr(owner.contact, name) for name in _CONTACT},
         }
         present = _owner(db, row.id, function)
-        before = {name: getattr(present, name) for name in wanted} if present else {}
-        changed = differing(wanted, before)
+        before = {name: getattr(present, name) for name in says} if present else {}
+        changed = differing(says, before)
         if changed:
-            shared_accounts.set_owner(db, row, function, **wanted)
+            shared_accounts.set_owner(db, row, function, **says)
             work.difference.change("shared_accounts", f"{entry.number} {function}", changed)
 
 

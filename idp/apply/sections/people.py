@@ -112,7 +112,11 @@ def _ways_in(work: Work, entry: Person, account_id: str, place: Place, *, new: b
         upstream = db.get(Upstream, upstream_id)
         assert upstream is not None
         live = rows(
-            db, Login, Login.issuer == upstream.issuer, Login.subject == login.subject, Login.ended_at == None  # noqa: E711
+            db,
+            Login,
+            Login.issuer == upstream.issuer,
+            Login.subject == login.subject,
+            Login.ended_at == None,  # noqa: E711
         )
         if live and live[0].account_id != account_id:
             raise work.wrong((*at, "subject"), "this login belongs to another person")
@@ -130,6 +134,7 @@ def _ways_in(work: Work, entry: Person, account_id: str, place: Place, *, new: b
 
 
 def _totp(work: Work, entry: Person, account_id: str, place: Place, *, new: bool) -> None:
+    assert entry.totp is not None
     has = not new and second_factor.has(work.db, account_id)
     try:
         key = entry.totp.reveal(work.source.folder)
@@ -143,9 +148,7 @@ def _totp(work: Work, entry: Person, account_id: str, place: Place, *, new: bool
         work.difference.change("people", entry.ref, {"totp": ("(others)", "(one more)")})
 
 
-def _affiliation(
-    work: Work, ref: str, account_id: str, entry: WantedAffiliation, place: Place, *, new: bool
-) -> None:
+def _affiliation(work: Work, ref: str, account_id: str, entry: WantedAffiliation, place: Place, *, new: bool) -> None:
     db, key = work.db, f"{ref}: acts for {entry.provider}"
     provider_id = work.id_of("providers", entry.provider, (*place, "provider"))
     reference = f"{ref} at {entry.provider}" + (f" from {entry.starts.isoformat()}" if entry.starts else "")
@@ -228,5 +231,3 @@ def _attested(work: Work, entry: Person, account_id: str, *, new: bool) -> None:
     made = attestations.attest(work.db, account_id, capacity=said.capacity, principal=said.principal)
     if said.at:
         past.attested(work.db, made, said.at)
-
-

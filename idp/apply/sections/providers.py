@@ -86,9 +86,7 @@ def matching(found: list[Any], entry: Dated) -> Any | None:
 
 def _portal(work: Work, ref: str, provider_id: str, entry: Any, place: Place) -> None:
     db, key = work.db, f"{ref}: portal {entry.line}"
-    of_line = rows(
-        db, PortalAccess, PortalAccess.provider_id == provider_id, PortalAccess.line == entry.line
-    )
+    of_line = rows(db, PortalAccess, PortalAccess.provider_id == provider_id, PortalAccess.line == entry.line)
     row = matching(of_line, entry)
     new = row is None
     if row is None:

@@ -73,7 +73,10 @@ def _delegations(db: Db, provider_id: str, names: References) -> list[dict[str, 
     refs, partners = names.named("delegations"), names.named("partners")
     found = []
     for row in _of(db, Delegation, provider_id):
-        entry: dict[str, Any] = {"ref": refs.get(row.id, row.id), "partner": partners.get(row.partner_id, row.partner_id)}
+        entry: dict[str, Any] = {
+            "ref": refs.get(row.id, row.id),
+            "partner": partners.get(row.partner_id, row.partner_id),
+        }
         if row.parent_id:
             entry["parent"] = refs.get(row.parent_id, row.parent_id)
         entry |= {"entitlements": row.entitlements, "lines": row.lines, "approved_by": row.approved_by}

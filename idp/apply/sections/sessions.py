@@ -25,7 +25,9 @@ def apply(work: Work, entries: list[Wanted]) -> None:
             continue
         login = db.exec(select(Login).where(col(Login.account_id) == account_id)).first()
         if login is None:
-            raise work.wrong((*place, "person"), "has no login; a session needs one (user_name and password, or logins)")
+            raise work.wrong(
+                (*place, "person"), "has no login; a session needs one (user_name and password, or logins)"
+            )
         at = entry.at or work.at
         row = Session(
             token_hash=hash_of(entropy.token()),
