@@ -58,6 +58,9 @@ class Insurer(_Section):
     help_email: str = "access-support@meridian.example"
     service_line: str = "1-800-555-0100"
     service_hours: str = "Monday to Friday, 8 AM to 6 PM Central"
+    affiliate_name: str = "Meridian Care Management"
+    """The affiliated company that answers for precertification of shared accounts (S-02)."""
+    affiliate_phone: str = "1-800-555-0177"
 
 
 class Passwords(_Section):

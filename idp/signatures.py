@@ -1,1 +1,342 @@
-"""Sign and verify JWTs with every option spelled out; ours and upstreams' alike."""
+"""Sign and verify JWTs with every option spelled out; ours and upstreams' alike.
+
+The only module that imports joserfc. Keys are objects made once; nothing is parsed from PEM per call.
+Verification takes the algorithm from the caller, never from the token alone (security.md 54 to 57).
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any, NewType
+
+import orjson
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
+
+from idp import clock
+
+SignedClaims = NewType("SignedClaims", dict[str, Any])
+"""Claims whose signature, issuer, audience and times were checked; only `verify` makes them."""
+
+TOKEN_LIMIT = 8192
+_ALGORITHMS: dict[str, tuple[str, str | None]] = {
+    "ES256": ("EC", "P-256"),
+    "ES384": ("EC", "P-384"),
+    "RS256": ("RSA", None),
+    "RS384": ("RSA", None),
+    "RS512": ("RSA", None),
+    "PS256": ("RSA", None),
+    "Ed25519": ("OKP", "Ed25519"),
+}
+"""Every algorithm this service can be told to accept, with the key it needs. No HMAC, no `none`."""
+_FORBIDDEN_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc"})
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+
+
+class BadToken(Exception):
+    """A token that must not be trusted; `reason` is a word for logs, not for strangers."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key, public or private, ready for use."""
+
+    kid: str | None
+    alg: str | None
+    """The algorithm it is bound to; None when an upstream's JWK does not say."""
+    inner: Any = field(repr=False, compare=False)
+    """The library's key object."""
+
+    def fits(self, algorithm: str) -> bool:
+        """Say whether the key can be used with an algorithm: same type and curve, RSA of 2048 bits or more."""
+        kind, curve = _ALGORITHMS[algorithm]
+        if self.alg is not None and self.alg != algorithm:
+            return False
+        if self.inner.key_type != kind:
+            return False
+        if kind == "RSA":
+            return int(self.inner.public_key.key_size) >= 2048
+        return bool(self.inner.curve_name == curve)
+
+    def public_jwk(self) -> dict[str, Any]:
+        """Return the public half as it stands in a JWKS."""
+        return {**self.inner.as_dict(private=False), "kid": self.kid, "alg": self.alg, "use": "sig"}
+
+    def private_json(self) -> bytes:
+        """Return the private half for sealing; never leaves the process unsealed."""
+        return orjson.dumps(self.inner.as_dict(private=True))
+
+
+class Keys:
+    """Keys by kid. `kid_required` is for our own tokens, which always carry one."""
+
+    __slots__ = ("_all", "_by_kid", "kid_required")
+
+    def __init__(self, keys: Collection[Key], *, kid_required: bool = False) -> None:
+        self._all = tuple(keys)
+        self._by_kid = {key.kid: key for key in self._all if key.kid is not None}
+        self.kid_required = kid_required
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def find(self, kid: str | None, algorithm: str) -> Key:
+        """Return the key a header names; raise BadToken("unknown_key") when there is none that fits."""
+        if kid is not None:
+            key = self._by_kid.get(kid)
+            if key is None or not key.fits(algorithm):
+                raise BadToken("unknown_key")
+            return key
+        fitting = [key for key in self._all if key.fits(algorithm)]
+        if self.kid_required or len(fitting) != 1:
+            raise BadToken("unknown_key")
+        return fitting[0]
+
+
+def generate(algorithm: str) -> Key:
+    """Make a private key whose kid is its RFC 7638 thumbprint."""
+    kind, curve = _ALGORITHMS[algorithm]
+    if kind == "EC":
+        made: Any = ECKey.generate_key(curve or "P-256", private=True)
+    elif kind == "OKP":
+        made = OKPKey.generate_key("Ed25519", private=True)
+    else:
+        made = RSAKey.generate_key(2048, private=True)
+    return Key(made.thumbprint(), algorithm, made)
+
+
+def key_from_jwk(value: Mapping[str, Any], algorithm: str | None = None) -> Key:
+    """Make a key of a JWK (private or public); raise BadToken for one that cannot be used."""
+    kinds: dict[str, Any] = {"EC": ECKey, "RSA": RSAKey, "OKP": OKPKey}
+    kind = kinds.get(str(value.get("kty")))
+    if kind is None:
+        raise BadToken("key_type")
+    alg = algorithm or value.get("alg")
+    if alg == "EdDSA":  # its name before RFC 9864
+        alg = "Ed25519"
+    if alg is not None and alg not in _ALGORITHMS:
+        raise BadToken("algorithm")
+    kid = value.get("kid")
+    wanted = {name: part for name, part in value.items() if name not in ("alg", "use", "key_ops", "kid")}
+    try:
+        made = kind.import_key(wanted)
+        key = Key(str(kid) if kid is not None else made.thumbprint(), alg, made)
+        made.public_key  # noqa: B018 - builds it, so that a bad point or modulus is refused here
+    except Exception as problem:
+        raise BadToken("key") from problem
+    if kind is RSAKey and int(made.public_key.key_size) < 2048:
+        raise BadToken("key_size")
+    return key
+
+
+def keys_from_jwks(value: Mapping[str, Any]) -> Keys:
+    """Import a JWKS document; keys that cannot be used for signatures are left out.
+
+    Raises BadToken when the document is not a JWKS at all.
+    """
+    listed = value.get("keys")
+    if not isinstance(listed, list):
+        raise BadToken("jwks")
+    keys: list[Key] = []
+    for item in listed[:50]:
+        if not isinstance(item, dict) or item.get("use", "sig") != "sig":
+            continue
+        try:
+            keys.append(key_from_jwk(item))
+        except BadToken:
+            continue
+    return Keys(keys)
+
+
+def sign(claims: Mapping[str, Any], key: Key, typ: str = "JWT") -> str:
+    """Return a compact JWS with kid and typ, signed with the algorithm the key is bound to."""
+    if key.alg is None:
+        raise ValueError("a key that signs is bound to an algorithm")
+    signed = _header(key.alg, key.kid, typ) + "." + _encode(orjson.dumps(claims))
+    return signed + "." + _encode(JWSRegistry.algorithms[key.alg].sign(signed.encode(), key.inner))
+
+
+def verify(
+    token: str,
+    keys: Keys,
+    *,
+    algorithms: Collection[str],
+    typ: str | None = None,
+    issuer: str | None,
+    audience: str | None,
+    now: datetime,
+    leeway: timedelta = timedelta(seconds=60),
+    required: Collection[str] = (),
+    expired_is_fine: bool = False,
+) -> SignedClaims:
+    """Return the claims of a token that may be trusted; raise BadToken otherwise.
+
+    `typ` None accepts a missing typ or `JWT` only, so no token of another kind passes for an ID token
+    (RFC 8725 3.11). `issuer` and `audience` None leave these to the caller. Reasons: too_large,
+    malformed, duplicate_member, header, algorithm, typ, unknown_key, signature, claim_missing, claim_type,
+    issuer, audience, expired, not_yet.
+    """
+    if not isinstance(token, str) or len(token) > TOKEN_LIMIT:
+        raise BadToken("too_large")
+    if not _COMPACT.fullmatch(token):
+        raise BadToken("malformed")
+    head, body, signature = token.split(".")
+    header = _read_header(head)
+    if _FORBIDDEN_HEADERS & header.keys():
+        raise BadToken("header")
+    algorithm = header.get("alg")
+    if algorithm == "EdDSA":
+        algorithm = "Ed25519"
+    if not isinstance(algorithm, str) or algorithm not in algorithms or algorithm not in _ALGORITHMS:
+        raise BadToken("algorithm")
+    _check_typ(header.get("typ"), typ)
+    kid = header.get("kid")
+    if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= 256):
+        raise BadToken("unknown_key")
+    key = keys.find(kid, algorithm)
+    mark = _decode(signature)
+    if _encode(mark) != signature:  # loose trailing bits would make two tokens of one
+        raise BadToken("signature")
+    try:
+        genuine = JWSRegistry.algorithms[algorithm].verify(f"{head}.{body}".encode(), mark, key.inner)
+    except Exception as problem:
+        raise BadToken("signature") from problem
+    if not genuine:
+        raise BadToken("signature")
+    claims = _object(_decode(body))
+    _check_claims(
+        claims,
+        issuer=issuer,
+        audience=audience,
+        now=now,
+        leeway=leeway,
+        required=required,
+        expired_is_fine=expired_is_fine,
+    )
+    return SignedClaims(claims)
+
+
+def unverified_header(token: str) -> dict[str, Any]:
+    """Return a token's header for looking up keys; nothing in it is proved."""
+    if len(token) > TOKEN_LIMIT or not _COMPACT.fullmatch(token):
+        raise BadToken("malformed")
+    return dict(_read_header(token.split(".", 1)[0]))
+
+
+def unverified_claims(token: str) -> dict[str, Any]:
+    """Return a token's claims, of which nothing is proved: only to find whose keys to verify with."""
+    if len(token) > TOKEN_LIMIT or not _COMPACT.fullmatch(token):
+        raise BadToken("malformed")
+    return _object(_decode(token.split(".")[1]))
+
+
+def half_hash(value: str, algorithm: str) -> str:
+    """Return `at_hash` of a value: the left half of the hash its ID token's algorithm uses (Core 3.1.3.6)."""
+    if not algorithm.endswith("256"):
+        raise ValueError("our ID tokens use SHA-256")
+    return _encode(sha256(value.encode()).digest()[:16])
+
+
+def jwks_document(keys: Collection[Key]) -> bytes:
+    """Return the published JWKS."""
+    return orjson.dumps({"keys": [key.public_jwk() for key in keys]})
+
+
+def _check_typ(found: object, wanted: str | None) -> None:
+    name = found.lower().removeprefix("application/") if isinstance(found, str) else found
+    if wanted is None:
+        if name not in (None, "jwt"):
+            raise BadToken("typ")
+    elif name != wanted.lower():
+        raise BadToken("typ")
+
+
+def _check_claims(
+    claims: dict[str, Any],
+    *,
+    issuer: str | None,
+    audience: str | None,
+    now: datetime,
+    leeway: timedelta,
+    required: Collection[str],
+    expired_is_fine: bool,
+) -> None:
+    for name in required:
+        if claims.get(name) in (None, ""):
+            raise BadToken("claim_missing")
+    if issuer is not None and claims.get("iss") != issuer:
+        raise BadToken("issuer")
+    found = claims.get("aud")
+    audiences = [found] if isinstance(found, str) else found
+    if audience is not None and (not isinstance(audiences, list) or audience not in audiences):
+        raise BadToken("audience")
+    subject = claims.get("sub")
+    if subject is not None and not (isinstance(subject, str) and 1 <= len(subject) <= 255):
+        raise BadToken("claim_type")
+    at, slack = clock.micros(now) / 1e6, leeway.total_seconds()
+    times: dict[str, float] = {}
+    for name in ("exp", "nbf", "iat"):
+        value = claims.get(name)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise BadToken("claim_type")
+        times[name] = value
+    if "exp" in times and at >= times["exp"] + slack and not expired_is_fine:
+        raise BadToken("expired")
+    if max(times.get("nbf", at), times.get("iat", at)) > at + slack:
+        raise BadToken("not_yet")
+
+
+def _encode(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def _decode(value: str) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+    except binascii.Error as problem:
+        raise BadToken("malformed") from problem
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise BadToken("duplicate_member")
+    return made
+
+
+def _object(value: bytes) -> dict[str, Any]:
+    try:
+        made = json.loads(value, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as problem:
+        raise BadToken("malformed") from problem
+    if not isinstance(made, dict):
+        raise BadToken("malformed")
+    return made
+
+
+@lru_cache(maxsize=256)
+def _read_header(head: str) -> Mapping[str, Any]:
+    return _object(_decode(head))
+
+
+@lru_cache(maxsize=64)
+def _header(algorithm: str, kid: str | None, typ: str) -> str:
+    header: dict[str, Any] = {"alg": algorithm, "typ": typ}
+    if kid is not None:
+        header["kid"] = kid
+    return _encode(orjson.dumps(header))

@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
 from idp.database.types import Row, json_column, moment, secret_column
+
+_ACTIVE, _NEXT = text("state = 'active'"), text("state = 'next'")
 
 
 class Client(Row, table=True):
@@ -124,7 +126,11 @@ class Consent(Row, table=True):
 class SigningKey(Row, table=True):
     """next > active > retiring > removed; the private part is sealed."""
 
-    __table_args__ = (CheckConstraint("state IN ('next','active','retiring','removed')", name="state"),)
+    __table_args__ = (
+        CheckConstraint("state IN ('next','active','retiring','removed')", name="state"),
+        Index("uq_signing_key_active", "alg", unique=True, sqlite_where=_ACTIVE, postgresql_where=_ACTIVE),
+        Index("uq_signing_key_next", "alg", unique=True, sqlite_where=_NEXT, postgresql_where=_NEXT),
+    )
     __tablename__ = "signing_key"
     kid: str = Field(primary_key=True)
     use: str = "sig"

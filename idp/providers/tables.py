@@ -27,7 +27,6 @@ class Provider(Row, table=True):
     tin_hash: bytes | None = secret_column(nullable=True, default=None, unique=True)
     tin_last4: str = ""
     status: str = "active"
-    participating: bool = True
     payment_arrangement: str = "fee_for_service"
     help_name: str | None = None
     help_contact: str | None = None

@@ -1,0 +1,161 @@
+"""Gather what the gates look at: the versions first, then the rows. One generator for both lanes.
+
+What depends on (account, provider, line) alone comes from the memo when it was read under the same
+versions; purpose, record, client, channel, session and strength are taken anew for every question.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from idp import clock
+from idp.database.lane import Sql, Work
+from idp.entitlements import standing, world
+from idp.entitlements.dates import Dates
+from idp.entitlements.memo import Memo
+from idp.entitlements.question import Question
+from idp.entitlements.standing import Organisation, Person
+from idp.entitlements.world import Function, World
+
+_BEFORE = Sql(
+    "SELECT (SELECT epoch FROM policy_epoch), "
+    "COALESCE((SELECT version FROM account_version WHERE account_id = $1), 0), "
+    "s.account_id, s.acr, s.auth_time, s.factor_time, s.last_seen_at, s.expires_at, s.ended_at, s.partner_id "
+    "FROM (SELECT 1 AS one) AS always LEFT JOIN session AS s ON s.id = $2"
+)
+"""The versions, before any row they guard, and the session, whose end no version tells."""
+_SHARED = Sql(
+    "SELECT s.partner_id, s.starts_at, s.ends_at, o.owner, o.partner_id, o.contact_name, o.contact_phone, "
+    "o.contact_url FROM shared_account AS s LEFT JOIN function_owner AS o "
+    "ON o.shared_account_id = s.id AND o.entitlement = $2 WHERE s.account_number = $1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """The person's session as stored; moments in microseconds."""
+
+    account_id: str
+    acr: str
+    auth_time: int
+    factor_time: int | None
+    last_seen_at: int
+    expires_at: int
+    ended_at: int | None
+    partner_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFacts:
+    """A shared account and who owns the function there; moments in microseconds."""
+
+    known: bool
+    partner_id: str = ""
+    starts_at: int = 0
+    ends_at: int | None = None
+    owner: str | None = None
+    owner_partner_id: str | None = None
+    contact: tuple[str, str, str] = ("", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is read before everything else."""
+
+    epoch: int
+    version: int
+    session: SessionFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything the gates may look at for one question."""
+
+    question: Question
+    at: int
+    """The moment asked about, in microseconds."""
+    epoch: int
+    version: int
+    world: World
+    function: Function | None
+    """The catalogue's row; None for a key outside it."""
+    organisation: Organisation
+    person: Person
+    session: SessionFacts | None
+    shared: SharedFacts | None
+    """The shared account the record names; None when it names none."""
+    replay: bool = False
+
+    @property
+    def freshness(self) -> str:
+        """An opaque token: the state this was computed from, or a later one."""
+        return f"{self.epoch}.{self.version}"
+
+
+def before(account_id: str, sid: str | None) -> Work:
+    """Read the versions and the session in one statement."""
+    [row] = yield _BEFORE, (account_id, sid or "")
+    session = None
+    if row[2] is not None:
+        session = SessionFacts(row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9])
+    return Before(row[0], row[1], session)
+
+
+def gather(question: Question, known: Before, memo: Memo | None) -> Work:
+    """Read what the gates need for a question, under versions read before; return Facts.
+
+    A replay of another moment neither uses nor fills the memo.
+    """
+    replay = question.at is not None
+    at = clock.micros(question.at if question.at is not None else clock.now())
+    if replay:
+        memo = None
+    epoch = known.epoch
+    shared_world = memo.world(epoch) if memo is not None else None
+    if shared_world is None:
+        shared_world = yield from world.load(epoch)
+        if memo is not None:
+            memo.keep_world(shared_world)
+    provider_id, line = question.provider_id or "", question.asked_line
+    place = (provider_id, line)
+    organisation: Organisation | None = memo.organisation(place, epoch, at) if memo is not None else None
+    if organisation is None:
+        organisation = yield from standing.organisation(provider_id, line, Dates(at, replay=replay))
+        assert organisation is not None
+        if memo is not None:
+            memo.keep_organisation(place, epoch, organisation)
+    who = (question.account_id, provider_id, line)
+    person: Person | None = memo.person(who, epoch, known.version, at) if memo is not None else None
+    if person is None:
+        dates = Dates(at, replay=replay)
+        dates.turns(organisation.until)  # a grant that names a delegation dies with it
+        person = yield from standing.person(*who, shared_world, dates)
+        assert person is not None
+        if memo is not None:
+            memo.keep_person(who, epoch, known.version, person)
+    number = question.record.get("shared_account")
+    shared = None
+    if number is not None:
+        rows = yield _SHARED, (number, question.entitlement)
+        shared = _shared(rows)
+    return Facts(
+        question=question,
+        at=at,
+        epoch=epoch,
+        version=known.version,
+        world=shared_world,
+        function=shared_world.functions.get(question.entitlement),
+        organisation=organisation,
+        person=person,
+        session=known.session,
+        shared=shared,
+        replay=replay,
+    )
+
+
+def _shared(rows: list[Any]) -> SharedFacts:
+    if not rows:
+        return SharedFacts(known=False)
+    partner_id, starts_at, ends_at, owner, owner_partner_id, name, phone, url = rows[0]
+    return SharedFacts(
+        True, partner_id, starts_at, ends_at, owner, owner_partner_id, (name or "", phone or "", url or "")
+    )

@@ -1,0 +1,22 @@
+"""Gate 6: the insurer's gate to the organisation: status, portal, agreement, participation (T-07, T-11, T-30)."""
+
+from idp.entitlements.facts import Facts
+from idp.entitlements.verdict import PASS, Stop, Verdict
+
+
+def organisation(facts: Facts) -> Verdict:
+    """Stop unless the insurer has opened this line to the organisation and what that rests on is in force.
+
+    The insurer's own organisation needs the opening alone; participation is asked only for functions
+    that non-participating providers may not have.
+    """
+    asked, function = facts.organisation, facts.function
+    if not asked.active or asked.portal is None:
+        return Stop("organisation_not_granted")
+    if asked.is_insurer:
+        return PASS
+    if asked.agreement is None:
+        return Stop("organisation_not_granted")
+    if (function is None or not function.non_participating) and not asked.participates:
+        return Stop("organisation_not_granted")
+    return PASS

@@ -1,0 +1,256 @@
+"""Give, change, pause and end access: the only writers of grants (invariant 6).
+
+A grant is never edited. A change ends one and starts another; a pause is a second row that denies.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import CursorResult, or_, update
+from sqlmodel import Session, col, select
+
+from idp import clock, entropy
+from idp.accounts import families
+from idp.audit import log
+from idp.audit.events import Event
+from idp.entitlements import rules
+from idp.entitlements.tables import Entitlement, Grant
+from idp.errors import Conflict, Invalid
+from idp.providers.tables import LINES
+from idp.signals import epochs, revocations
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose access it is, for which organisation and line of business."""
+
+    account_id: str
+    provider_id: str
+    line: str
+
+
+def grant(
+    db: Session,
+    *,
+    account_id: str,
+    provider_id: str,
+    line: str,
+    entitlement: str,
+    by: str,
+    reason: str,
+    not_before: datetime | None = None,
+    expires_at: datetime | None = None,
+    assignment_id: str | None = None,
+    delegation_id: str | None = None,
+    grant_id: str | None = None,
+) -> Grant:
+    """Give one function to a person for an organisation, a line and a time.
+
+    `by` is the giving account, or `operator` or `system`. Raises Invalid when the function, line or
+    interval is wrong, NotEntitled when this giver may not give this (rules.py).
+    """
+    place = Place(account_id, provider_id, line)
+    given = _checked(db, place, entitlement, not_before, expires_at)
+    rules.check(db, given, account_id=account_id, provider_id=provider_id, line=line, by=by)
+    made = _row(
+        place,
+        entitlement,
+        "allow",
+        by=by,
+        reason=reason,
+        not_before=not_before,
+        expires_at=expires_at,
+        grant_id=grant_id,
+    )
+    made.assignment_id, made.delegation_id = assignment_id, delegation_id
+    db.add(made)
+    db.flush()
+    epochs.changed_account(db, account_id)
+    _log(db, "entitlements.grant.added", made, by, reason)
+    return made
+
+
+def replace(
+    db: Session,
+    old: Grant,
+    *,
+    by: str,
+    reason: str,
+    not_before: datetime | None = None,
+    expires_at: datetime | None = None,
+) -> Grant:
+    """End one grant and start another for the same function; raise Conflict when it had ended meanwhile.
+
+    Nothing is taken away when the new one holds from now on: tokens and sessions go on (decisions.md 3).
+    """
+    now = clock.now()
+    starts = not_before or max(now, old.not_before)
+    place = Place(old.account_id, old.provider_id, old.line_of_business)
+    given = _checked(db, place, old.entitlement, starts, expires_at)
+    rules.check(db, given, account_id=place.account_id, provider_id=place.provider_id, line=place.line, by=by)
+    if not _end_row(db, old, by, "replaced"):
+        raise Conflict("This access was changed by somebody else meanwhile.")
+    made = _row(place, old.entitlement, old.effect, by=by, reason=reason, not_before=starts, expires_at=expires_at)
+    made.assignment_id, made.delegation_id = old.assignment_id, old.delegation_id
+    db.add(made)
+    db.flush()
+    was_live = old.not_before <= now and (old.expires_at is None or now < old.expires_at)
+    if old.effect == "allow" and was_live and starts > now:
+        _taken_away(db, place, "grant_ended", reason)
+    else:
+        epochs.changed_account(db, place.account_id)
+    _log(db, "entitlements.grant.replaced", made, by, reason, replaces=old.id)
+    return made
+
+
+def suspend(
+    db: Session,
+    place: Place,
+    entitlements: Sequence[str],
+    *,
+    by: str,
+    reason: str,
+    starts_at: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Grant]:
+    """Pause functions of a person by rows that deny; what was granted stays as it is (domain.md 7)."""
+    made = []
+    for key in entitlements:
+        _checked(db, place, key, starts_at, until)
+        row = _row(place, key, "deny", by=by, reason=reason, not_before=starts_at, expires_at=until)
+        db.add(row)
+        made.append(row)
+    if not made:
+        return made
+    db.flush()
+    _taken_away(db, place, "grant_suspended", reason)
+    for row in made:
+        _log(db, "entitlements.grant.suspended", row, by, reason)
+    return made
+
+
+def end(db: Session, ended: Grant, *, by: str, reason: str) -> bool:
+    """End a grant once; return False when it had ended before. The very next decision says no.
+
+    Ending a pause gives access back and takes nothing away.
+    """
+    if not _end_row(db, ended, by, reason):
+        return False
+    place = Place(ended.account_id, ended.provider_id, ended.line_of_business)
+    if ended.effect == "deny":
+        epochs.changed_account(db, place.account_id)
+    else:
+        _taken_away(db, place, "grant_ended", reason)
+    _log(db, "entitlements.grant.ended", ended, by, reason)
+    return True
+
+
+def end_all_at(db: Session, account_id: str, provider_id: str, *, by: str, reason: str) -> int:
+    """End everything a person was given at an organisation; return how many grants ended."""
+    return sum(end(db, row, by=by, reason=reason) for row in _not_ended(db, account_id, provider_id))
+
+
+def end_all(db: Session, account_id: str, *, by: str, reason: str) -> int:
+    """End everything a person was given anywhere; return how many grants ended."""
+    return sum(end(db, row, by=by, reason=reason) for row in _not_ended(db, account_id, None))
+
+
+def live(db: Session, account_id: str, provider_id: str, at: datetime) -> list[Grant]:
+    """Return the grants and pauses of a person at an organisation in force at a moment."""
+    found = db.exec(
+        select(Grant)
+        .where(
+            col(Grant.account_id) == account_id,
+            col(Grant.provider_id) == provider_id,
+            col(Grant.not_before) <= at,
+            or_(col(Grant.expires_at).is_(None), col(Grant.expires_at) > at),
+            or_(col(Grant.ended_at).is_(None), col(Grant.ended_at) > at),
+        )
+        .order_by(col(Grant.entitlement), col(Grant.not_before), col(Grant.id))
+    )
+    return list(found)
+
+
+def _not_ended(db: Session, account_id: str, provider_id: str | None) -> Sequence[Grant]:
+    query = select(Grant).where(col(Grant.account_id) == account_id, col(Grant.ended_at).is_(None))
+    if provider_id is not None:
+        query = query.where(col(Grant.provider_id) == provider_id)
+    return db.exec(query.order_by(col(Grant.id))).all()
+
+
+def _checked(
+    db: Session, place: Place, key: str, not_before: datetime | None, expires_at: datetime | None
+) -> Entitlement:
+    given = db.get(Entitlement, key)
+    if given is None:
+        raise Invalid(fields={"entitlement": f"There is no function called {key}."})
+    if place.line not in LINES:
+        raise Invalid(fields={"line": f"Choose one of {', '.join(LINES)}."})
+    if expires_at is not None and expires_at <= (not_before or clock.now()):
+        raise Invalid(fields={"expires_at": "The end must be after the start."})
+    return given
+
+
+def _row(
+    place: Place,
+    key: str,
+    effect: str,
+    *,
+    by: str,
+    reason: str,
+    not_before: datetime | None,
+    expires_at: datetime | None,
+    grant_id: str | None = None,
+) -> Grant:
+    return Grant(
+        id=grant_id or entropy.new_id("grt"),
+        account_id=place.account_id,
+        provider_id=place.provider_id,
+        line_of_business=place.line,
+        entitlement=key,
+        effect=effect,
+        not_before=not_before or clock.now(),
+        expires_at=expires_at,
+        granted_by=by,
+        reason=reason,
+    )
+
+
+def _end_row(db: Session, row: Grant, by: str, reason: str) -> bool:
+    now = clock.now()
+    result = db.execute(
+        update(Grant)
+        .where(col(Grant.id) == row.id, col(Grant.ended_at).is_(None))
+        .values(ended_at=now, ended_by=by, end_reason=reason)
+    )
+    assert isinstance(result, CursorResult)
+    return result.rowcount == 1
+
+
+def _taken_away(db: Session, place: Place, kind: str, reason: str) -> None:
+    epochs.changed_account(db, place.account_id, takes_away=True)
+    families.end_of_person_at(db, place.account_id, place.provider_id, because=kind)
+    revocations.announce(db, kind, reason=reason, account_id=place.account_id, provider_id=place.provider_id)
+
+
+def _log(db: Session, event: str, row: Grant, by: str, reason: str, **more: str) -> None:
+    log.record(
+        db,
+        Event(
+            event,
+            account=row.account_id,
+            provider=row.provider_id,
+            entitlement=row.entitlement,
+            reason=reason,
+            details={
+                "grant": row.id,
+                "line": row.line_of_business,
+                "effect": row.effect,
+                "from": clock.iso(row.not_before),
+                "to": clock.iso(row.expires_at) if row.expires_at else None,
+                "by": by,
+                **more,
+            },
+        ),
+    )

@@ -1,0 +1,68 @@
+"""What workers remember between decisions: never by time, only for the versions it was read under.
+
+An entry answers only for the very (policy epoch, account version) it was computed from, and only
+between the moment it was computed for and the earliest date it used (decisions.md 3). The versions are
+read on every decision, before the rows, so there is no staleness to bound. Bounded, oldest out first;
+used by one thread, the worker's event loop.
+"""
+
+from collections import OrderedDict
+from typing import Any
+
+from idp.entitlements.standing import Organisation, Person
+from idp.entitlements.world import World
+
+LIMIT = 8_000
+"""Entries of each kind; a few kilobytes each at ten grants."""
+
+
+class Memo:
+    """The memory of one worker."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._world: World | None = None
+        self._organisations: OrderedDict[tuple[str, str], tuple[int, Organisation]] = OrderedDict()
+        self._people: OrderedDict[tuple[str, str, str], tuple[int, int, Person]] = OrderedDict()
+
+    def world(self, epoch: int) -> World | None:
+        """Return what all decisions share, if remembered for this epoch."""
+        return self._world if self._world is not None and self._world.epoch == epoch else None
+
+    def keep_world(self, world: World) -> None:
+        """Remember what all decisions share."""
+        self._world = world
+
+    def organisation(self, key: tuple[str, str], epoch: int, at: int) -> Organisation | None:
+        """Return an organisation's line as remembered for this epoch and moment."""
+        found = self._organisations.get(key)
+        if found is None or found[0] != epoch or not found[1].since <= at < found[1].until:
+            return None
+        return found[1]
+
+    def keep_organisation(self, key: tuple[str, str], epoch: int, organisation: Organisation) -> None:
+        """Remember an organisation's line; unknown ones are not, so strangers fill no memory."""
+        if organisation.exists:
+            _keep(self._organisations, key, (epoch, organisation), self._limit)
+
+    def person(self, key: tuple[str, str, str], epoch: int, version: int, at: int) -> Person | None:
+        """Return a person at an organisation as remembered for these versions and this moment."""
+        found = self._people.get(key)
+        if found is None or found[0] != epoch or found[1] != version or not found[2].since <= at < found[2].until:
+            return None
+        return found[2]
+
+    def keep_person(self, key: tuple[str, str, str], epoch: int, version: int, person: Person) -> None:
+        """Remember a person at an organisation; unknown people and organisations of strangers are not."""
+        if person.exists and person.affiliated_once:
+            _keep(self._people, key, (epoch, version, person), self._limit)
+
+    def __len__(self) -> int:
+        return len(self._organisations) + len(self._people)
+
+
+def _keep(entries: "OrderedDict[Any, Any]", key: tuple[str, ...], entry: tuple[Any, ...], limit: int) -> None:
+    entries[key] = entry
+    entries.move_to_end(key)
+    while len(entries) > limit:
+        entries.popitem(last=False)

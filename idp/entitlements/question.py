@@ -1,0 +1,64 @@
+"""What is asked: may this person do this, for this provider, through this app, now?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+LINES = ("medical", "behavioural", "dental", "medicare_advantage")
+
+
+@dataclass(frozen=True, slots=True)
+class AskingApp:
+    """The app that asks, as far as a decision needs it; filled at the edge from the client's record."""
+
+    client_id: str
+    channel: str = "site"
+    lines: tuple[str, ...] = LINES
+    default_line: str = "medical"
+    entitlements: frozenset[str] | None = None
+    """Catalogue keys it may ask about; None means all."""
+    active: bool = True
+    partner_id: str | None = None
+    """The outside organisation it belongs to; asked for good standing at every use."""
+    help_url: str | None = None
+    name: str = ""
+
+
+OURSELVES = AskingApp(client_id="idp", name="This service")
+"""Our own pages ask the same way as any app."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question; everything a caller may say, nothing it could make up about the person."""
+
+    account_id: str
+    entitlement: str
+    provider_id: str | None
+    app: AskingApp
+    line: str | None = None
+    """Line of business; None takes the app's default."""
+    sid: str | None = None
+    """The person's session; their strength is read from it, never from the request."""
+    channel: str | None = None
+    """What the caller says its channel is; must be the app's own."""
+    purpose: str | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+    """Facts of the claim or service."""
+    at: datetime | None = None
+    """Replay for this moment; None is now."""
+    subject_type: str = "account"
+    resource_type: str = "provider"
+    assume_authenticated: bool = False
+    """Leave out the last gate; the answer is marked and nobody may act on it."""
+
+    @property
+    def asked_line(self) -> str:
+        """The line of business the question is about."""
+        return self.line or self.app.default_line
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the answer is only for looking at."""
+        return self.assume_authenticated or self.at is not None

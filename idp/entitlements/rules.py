@@ -1,0 +1,68 @@
+"""What a giver of access must respect, whatever road the grant takes (invariant 6, security.md 64)."""
+
+from sqlmodel import Session, col, select
+
+from idp import clock
+from idp.accounts.tables import Account
+from idp.entitlements.defaults import AUTHORITY
+from idp.entitlements.tables import Appointment, Entitlement, Grant
+from idp.errors import Invalid, NotEntitled
+from idp.providers.tables import Provider
+
+CONFLICTS = (("eft.manage", "demographics.update"), ("eft.manage", "access.manage"))
+"""Never in one person: redirected payments are the main fraud in this field (domain.md 6)."""
+MOST_SENSITIVE = 5
+
+
+class MayNotGive(NotEntitled):
+    """This access can't be given by this giver, or not to this person."""
+
+    code = "may_not_give"
+    title = "This access can't be given"
+
+
+def check(db: Session, given: Entitlement, *, account_id: str, provider_id: str, line: str, by: str) -> None:
+    """Refuse a grant that no giver, or not this one, may make.
+
+    `operator` and `system` describe a world and are bound by structure alone; a person is bound by all.
+    """
+    if given.key in AUTHORITY:
+        raise Invalid(fields={"entitlement": f"{given.name} comes with an appointment as access manager only."})
+    if not by.startswith("acc_"):
+        return
+    if by == account_id and given.sensitivity >= MOST_SENSITIVE:
+        raise MayNotGive(f"Nobody gives themselves {given.name}. Ask another access manager.")
+    provider = db.get(Provider, provider_id)
+    if provider is None or given.insurer_side != (provider.kind == "insurer"):
+        raise MayNotGive(f"{given.name} is not a function of this organization.")
+    account = db.get(Account, account_id)
+    if account is None or account.ial < given.ial:
+        raise MayNotGive(f"{given.name} needs a person whose identity was proven to a higher level.")
+    for other in _held(db, account_id, provider_id, line):
+        if (given.key, other) in CONFLICTS or (other, given.key) in CONFLICTS:
+            raise MayNotGive(f"{given.name} and {other} can't be in one person's hands.")
+
+
+def _held(db: Session, account_id: str, provider_id: str, line: str) -> set[str]:
+    now = clock.now()
+    keys = db.exec(
+        select(Grant.entitlement, Grant.expires_at).where(
+            col(Grant.account_id) == account_id,
+            col(Grant.provider_id) == provider_id,
+            col(Grant.line_of_business) == line,
+            col(Grant.effect) == "allow",
+            col(Grant.ended_at).is_(None),
+        )
+    ).all()
+    held = {key for key, expires_at in keys if expires_at is None or expires_at > now}
+    appointed = db.exec(
+        select(Appointment.ends_at).where(
+            col(Appointment.account_id) == account_id,
+            col(Appointment.provider_id) == provider_id,
+            col(Appointment.line) == line,
+            col(Appointment.ended_at).is_(None),
+        )
+    ).all()
+    if any(ends_at is None or ends_at > now for ends_at in appointed):
+        held.add("access.manage")
+    return held

@@ -1,0 +1,248 @@
+"""How a person stands with an organisation at one moment: what gates 1 to 10 look at, reduced to answers.
+
+Two parts, remembered apart (memo.py): the organisation with its line of business, which many people
+share and which only the policy epoch outdates; and the person there, outdated by their own version too.
+"""
+
+from dataclasses import dataclass, field
+
+import orjson
+
+from idp.database.lane import Sql, Work
+from idp.entitlements.dates import Dates
+from idp.entitlements.world import World
+
+_ORGANISATION = Sql(
+    "SELECT 'provider' AS kind, id, name AS a, status AS b, provider.kind AS c, payment_arrangement AS d, "
+    "CAST(NULL AS TEXT) AS e, CAST(NULL AS BIGINT) AS w, CAST(NULL AS BIGINT) AS x, "
+    "CAST(NULL AS BIGINT) AS y, CAST(NULL AS BIGINT) AS z FROM provider WHERE id = $1 "
+    "UNION ALL SELECT 'portal', id, NULL, NULL, NULL, NULL, NULL, starts_at, ends_at, ended_at, NULL "
+    "FROM portal_access WHERE provider_id = $1 AND line = $2 "
+    "UNION ALL SELECT 'agreement', id, NULL, NULL, NULL, NULL, NULL, starts_at, ends_at, NULL, NULL "
+    "FROM agreement WHERE provider_id = $1 AND line = $2 "
+    "UNION ALL SELECT 'participation', id, NULL, NULL, NULL, NULL, NULL, starts_at, ends_at, NULL, NULL "
+    "FROM participation WHERE provider_id = $1 AND line = $2 "
+    "UNION ALL SELECT 'delegation', id, partner_id, parent_id, entitlements, lines, status, starts_at, ends_at, "
+    "ended_at, NULL FROM delegation WHERE provider_id = $1 "
+    "UNION ALL SELECT 'credential', c.id, c.kind, c.services, p.npi, NULL, NULL, c.starts_at, c.ends_at, "
+    "m.starts_at, m.ends_at FROM practitioner_membership m JOIN practitioner p ON p.id = m.practitioner_id "
+    "JOIN credential c ON c.practitioner_id = m.practitioner_id "
+    "WHERE m.provider_id = $1 AND c.kind IN ('licence', 'credentialing')"
+)
+_PERSON = Sql(
+    "SELECT 'account' AS kind, id, status AS a, ceased_because AS b, CAST(NULL AS TEXT) AS c, "
+    "CAST(ial AS BIGINT) AS x, ceased_at AS y, CAST(NULL AS BIGINT) AS z FROM account WHERE id = $1 "
+    "UNION ALL SELECT 'terms', document_id, NULL, NULL, NULL, accepted_at, NULL, NULL "
+    "FROM terms_acceptance WHERE account_id = $1 "
+    "UNION ALL SELECT 'attestation', id, NULL, NULL, NULL, attested_at, expires_at, NULL "
+    "FROM attestation WHERE account_id = $1 "
+    "UNION ALL SELECT 'affiliation', id, partner_id, NULL, NULL, starts_at, ends_at, ended_at "
+    "FROM affiliation WHERE provider_id = $2 AND account_id = $1 "
+    "UNION ALL SELECT 'appointment', id, NULL, NULL, NULL, starts_at, ends_at, ended_at "
+    "FROM appointment WHERE provider_id = $2 AND line = $3 AND account_id = $1 "
+    "UNION ALL SELECT 'grant', id, entitlement, effect, delegation_id, not_before, expires_at, ended_at "
+    'FROM "grant" WHERE account_id = $1 AND provider_id = $2 AND line_of_business = $3'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DelegationFacts:
+    """A delegation at that moment, its chain not yet walked."""
+
+    delegation_id: str
+    partner_id: str
+    parent_id: str | None
+    entitlements: frozenset[str]
+    lines: frozenset[str]
+    in_force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """An organisation and one line of business, at one moment."""
+
+    name: str
+    exists: bool
+    active: bool
+    is_insurer: bool
+    portal: str | None
+    """Id of the insurer's opening in force; None when the portal is closed to it."""
+    agreement: str | None
+    participates: bool
+    capitation: bool
+    credentialed: bool
+    licences: tuple[frozenset[str] | None, ...]
+    """Services each licence in date covers; None means all."""
+    delegations: dict[str, DelegationFacts]
+    since: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    """A stored grant or pause; moments in microseconds. `revoked`: somebody ended it before its own end."""
+
+    grant_id: str
+    entitlement: str
+    effect: str
+    delegation_id: str | None
+    not_before: int
+    expires_at: int | None
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentRow:
+    """An appointment as access manager for this organisation and line."""
+
+    appointment_id: str
+    starts_at: int
+    ends_at: int | None
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person at an organisation, at one moment."""
+
+    exists: bool
+    active: bool
+    """Status `active` or `ceased`; what ceased is gate 3's to say."""
+    ceased: bool
+    ial: int
+    terms_accepted: bool
+    attested: bool
+    affiliated_once: bool
+    """An approved affiliation has begun."""
+    affiliated: bool
+    """One is in force."""
+    partner_id: str | None
+    """The third party the person works for, by the affiliation in force."""
+    grants: tuple[GrantRow, ...]
+    appointments: tuple[AppointmentRow, ...]
+    since: int
+    until: int
+    given: dict[str, object] = field(default_factory=dict)
+    """What Casbin said of each function asked about; lives and dies with this object."""
+
+
+def organisation(provider_id: str, line: str, dates: Dates) -> Work:
+    """Read an organisation and one line of it; return it as of the dates' moment."""
+    rows = yield _ORGANISATION, (provider_id, line)
+    name, exists, active, kind, arrangement = "", False, False, "", ""
+    portal = agreement = None
+    participates = credentialed = False
+    licences: list[frozenset[str] | None] = []
+    delegations: dict[str, DelegationFacts] = {}
+    for what, row_id, a, b, c, d, e, w, x, y, z in rows:
+        if what == "provider":
+            name, exists, active, kind, arrangement = a, True, b == "active", c, d
+        elif what == "portal":
+            if dates.holds(w, x, y):
+                portal = row_id
+        elif what == "agreement":
+            if dates.holds(w, x):
+                agreement = row_id
+        elif what == "participation":
+            participates = dates.holds(w, x) or participates
+        elif what == "delegation":
+            usable = e == "active" or (e == "ended" and dates.replay and y is not None)
+            delegations[row_id] = DelegationFacts(
+                row_id,
+                a,
+                b,
+                frozenset(orjson.loads(c)),
+                frozenset(orjson.loads(d)),
+                dates.holds(w, x, y) and usable,
+            )
+        else:
+            in_date = dates.holds(w, x)
+            joined = dates.holds(y, z)
+            if in_date and joined and c:
+                if a == "credentialing":
+                    credentialed = True
+                else:
+                    services = None if b is None else orjson.loads(b)
+                    licences.append(None if services is None else frozenset(services))
+    return Organisation(
+        name=name,
+        exists=exists,
+        active=active,
+        is_insurer=kind == "insurer",
+        portal=portal,
+        agreement=agreement,
+        participates=participates,
+        capitation=arrangement == "capitation",
+        credentialed=credentialed,
+        licences=tuple(licences),
+        delegations=delegations,
+        since=dates.at,
+        until=dates.until,
+    )
+
+
+def person(account_id: str, provider_id: str, line: str, world: World, dates: Dates) -> Work:
+    """Read a person and what they hold at an organisation; return it as of the dates' moment."""
+    rows = yield _PERSON, (account_id, provider_id, line)
+    status, ial, ceased_at, exists = "", 0, None, False
+    accepted: dict[str, int] = {}
+    attested = affiliated_once = affiliated = False
+    partner_id = None
+    grants: list[GrantRow] = []
+    appointments: list[AppointmentRow] = []
+    for what, row_id, a, b, c, x, y, z in rows:
+        if what == "account":
+            exists, status, ial, ceased_at = True, a, x, y
+        elif what == "terms":
+            accepted[row_id] = x
+        elif what == "attestation":
+            attested = dates.holds(x, y) or attested
+        elif what == "affiliation":
+            affiliated_once = dates.begun(x) or affiliated_once
+            if dates.holds(x, y, z):
+                affiliated, partner_id = True, a
+        elif what == "appointment":
+            dates.turns(x)
+            dates.turns(y)
+            appointments.append(AppointmentRow(row_id, x, y, _revoked(dates, y, z)))
+        else:
+            dates.turns(x)
+            dates.turns(y)
+            grants.append(GrantRow(row_id, a, b, c, x, y, _revoked(dates, y, z)))
+    ceased = status == "ceased" and (ceased_at is None or dates.begun(ceased_at))
+    return Person(
+        exists=exists,
+        active=status in ("active", "ceased"),
+        ceased=ceased,
+        ial=ial,
+        terms_accepted=_accepted(world, accepted, dates),
+        attested=attested,
+        affiliated_once=affiliated_once,
+        affiliated=affiliated,
+        partner_id=partner_id,
+        grants=tuple(sorted(grants, key=lambda g: (g.not_before, g.grant_id))),
+        appointments=tuple(sorted(appointments, key=lambda a: (a.starts_at, a.appointment_id))),
+        since=dates.at,
+        until=dates.until,
+    )
+
+
+def _revoked(dates: Dates, expires_at: int | None, ended_at: int | None) -> bool:
+    """Say whether somebody ended it before its own end; marking an expiry afterwards is not that."""
+    if ended_at is None or (expires_at is not None and expires_at <= ended_at):
+        return False
+    return dates.ended(ended_at)
+
+
+def _accepted(world: World, accepted: dict[str, int], dates: Dates) -> bool:
+    """Say whether the current version of each document, or a later one, was accepted by then."""
+    current: dict[str, int] = {}
+    for place, version in enumerate(world.terms):
+        if dates.begun(version.effective_at):
+            current[version.kind] = place
+    met = set()
+    for place, version in enumerate(world.terms):
+        at = accepted.get(version.document_id)
+        if at is not None and dates.begun(at) and place >= current.get(version.kind, place):
+            met.add(version.kind)
+    return met >= set(current)

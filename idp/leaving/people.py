@@ -1,0 +1,145 @@
+"""A person leaves: sessions, token families, grants and open journeys end in one transaction (T-17).
+
+`cease`, `suspend` and `leave` are what every road to the end uses, whoever or whatever reported it.
+"""
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from idp import clock
+from idp.accounts import families, sessions
+from idp.accounts.tables import Account, Flow, TokenFamily
+from idp.accounts.tables import Session as BrowserSession
+from idp.audit import log
+from idp.audit.events import Event
+from idp.entitlements import grants
+from idp.entitlements.tables import Appointment, Assignment
+from idp.errors import NotFound
+from idp.providers import affiliations
+from idp.providers.tables import Affiliation
+from idp.signals import epochs, revocations
+
+
+def cease(db: Session, account_id: str, *, because: str, by: str) -> bool:
+    """End a person's eligibility for good; return False when it had ceased before.
+
+    Affiliations, appointments and grants end; history and audit stay.
+    """
+    account = _find(db, account_id)
+    if account.status in ("ceased", "closed"):
+        return False
+    account.status, account.ceased_at, account.ceased_because = "ceased", clock.now(), because
+    db.add(account)
+    _end_presence(db, account_id, because="ceased", by=by)
+    _end_appointments(db, account_id, None, by=by, reason=because)
+    _end_assignments(db, account_id, None)
+    grants.end_all(db, account_id, by=by, reason="ceased")
+    for affiliation in db.exec(
+        select(Affiliation).where(col(Affiliation.account_id) == account_id, col(Affiliation.ended_at).is_(None))
+    ).all():
+        affiliations.end(db, affiliation, by=by, reason="ceased")
+    _ended(db, account_id, "accounts.account.ceased", because, by)
+    return True
+
+
+def suspend(db: Session, account_id: str, *, because: str, by: str) -> bool:
+    """Put a person on hold; return False when they were not active. Grants stay for the return."""
+    account = _find(db, account_id)
+    if account.status != "active":
+        return False
+    account.status = "suspended"
+    db.add(account)
+    _end_presence(db, account_id, because="suspended", by=by)
+    _ended(db, account_id, "accounts.account.suspended", because, by)
+    return True
+
+
+def reinstate(db: Session, account_id: str, *, because: str, by: str) -> bool:
+    """Lift a hold; return False when there was none."""
+    account = _find(db, account_id)
+    if account.status != "suspended":
+        return False
+    account.status = "active"
+    db.add(account)
+    db.flush()
+    epochs.changed_account(db, account_id)
+    log.record(db, Event("accounts.account.reinstated", account=account_id, reason=because, details={"by": by}))
+    return True
+
+
+def leave(db: Session, account_id: str, provider_id: str, *, reason: str, by: str) -> bool:
+    """End everything of a person at one organisation; return False when nothing was there.
+
+    Other organisations are untouched; with reason `misuse` the sessions end too (decisions.md 3).
+    """
+    affiliation = affiliations.live(db, account_id, provider_id)
+    ended = affiliation is not None and affiliations.end(db, affiliation, by=by, reason=reason)
+    ended = _end_appointments(db, account_id, provider_id, by=by, reason=reason) > 0 or ended
+    _end_assignments(db, account_id, provider_id)
+    ended = grants.end_all_at(db, account_id, provider_id, by=by, reason=reason) > 0 or ended
+    if not ended:
+        return False
+    families.end_of_person_at(db, account_id, provider_id, because="affiliation_ended")
+    epochs.changed_account(db, account_id, takes_away=True)
+    if reason == "misuse":
+        _end_presence(db, account_id, because="misuse", by=by)
+    return True
+
+
+def _find(db: Session, account_id: str) -> Account:
+    account = db.get(Account, account_id)
+    if account is None:
+        raise NotFound("There is no such person.")
+    return account
+
+
+def _end_presence(db: Session, account_id: str, *, because: str, by: str) -> None:
+    """End sessions, token families and open journeys of a person."""
+    journeys = select(BrowserSession.id).where(col(BrowserSession.account_id) == account_id)
+    db.execute(
+        update(Flow)
+        .where(col(Flow.session_id).in_(journeys), col(Flow.ended_at).is_(None))
+        .values(ended_at=clock.now())
+    )
+    sessions.end_all(db, account_id, because=because, by=by)
+    db.execute(
+        update(TokenFamily)
+        .where(col(TokenFamily.account_id) == account_id, col(TokenFamily.ended_at).is_(None))
+        .values(ended_at=clock.now(), end_reason=because)
+    )
+    epochs.changed_account(db, account_id, takes_away=True)
+
+
+def _end_appointments(db: Session, account_id: str, provider_id: str | None, *, by: str, reason: str) -> int:
+    query = select(Appointment).where(col(Appointment.account_id) == account_id, col(Appointment.ended_at).is_(None))
+    if provider_id is not None:
+        query = query.where(col(Appointment.provider_id) == provider_id)
+    found = db.exec(query).all()
+    for row in found:
+        row.ended_at, row.ended_by, row.end_reason = clock.now(), by, reason
+        db.add(row)
+        log.record(
+            db,
+            Event(
+                "wam.appointment.ended",
+                account=account_id,
+                provider=row.provider_id,
+                reason=reason,
+                details={"appointment": row.id, "line": row.line, "by": by},
+            ),
+        )
+    db.flush()
+    return len(found)
+
+
+def _end_assignments(db: Session, account_id: str, provider_id: str | None) -> None:
+    ending = update(Assignment).where(col(Assignment.account_id) == account_id, col(Assignment.ended_at).is_(None))
+    if provider_id is not None:
+        ending = ending.where(col(Assignment.provider_id) == provider_id)
+    db.execute(ending.values(ended_at=clock.now()))
+
+
+def _ended(db: Session, account_id: str, event: str, because: str, by: str) -> None:
+    db.flush()
+    revocations.announce(db, "account_ended", reason=because, account_id=account_id)
+    log.record(db, Event(event, account=account_id, reason=because, details={"by": by}))

@@ -1,0 +1,159 @@
+"""Access tokens: how they are made (RFC 9068) and how we check our own.
+
+A token's jti begins with its family's id, so a check can find the family without a claim of its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from idp import clock, entropy
+from idp.database.lane import Lane, Sql
+from idp.oauth import liveness
+from idp.oauth.client_facts import ClientFacts
+from idp.oauth.keys import ALGORITHMS
+from idp.oauth.liveness import Standing
+from idp.oauth.memory import Memory, Picture
+from idp.signatures import BadToken, SignedClaims, sign, verify
+
+TYP = "at+jwt"
+REQUIRED = ("iss", "sub", "aud", "client_id", "iat", "exp", "jti")
+
+
+def new_jti(family_id: str | None = None) -> str:
+    """Return a token's id; of a person's token, it begins with the family's id."""
+    return f"{family_id}.{entropy.token(16)}" if family_id else entropy.token(16)
+
+
+def family_of(jti: str) -> str | None:
+    """Return the family a jti names, None for a service's token."""
+    head, dot, _ = jti.partition(".")
+    return head if dot else None
+
+
+def mint(
+    picture: Picture,
+    issuer: str,
+    client: ClientFacts,
+    *,
+    subject: str,
+    audience: str,
+    scope: str,
+    now: datetime,
+    jti: str,
+    more: dict[str, Any] | None = None,
+) -> tuple[str, int]:
+    """Sign an access token; return it with its lifetime in seconds."""
+    lifetime = int(picture.configuration.clocks.access_token.total_seconds())
+    issued = clock.micros(now) // 1_000_000
+    claims: dict[str, Any] = {
+        "iss": issuer,
+        "sub": subject,
+        "aud": audience,
+        "client_id": client.client_id,
+        "iat": issued,
+        "exp": issued + lifetime,
+        "jti": jti,
+        "scope": scope,
+        "channel": client.channel,
+    }
+    if more:
+        claims |= more
+    server = picture.audiences.get(audience)
+    return sign(claims, picture.keys.signer(server.algorithm if server else "ES256"), TYP), lifetime
+
+
+def read_claims(token: str, picture: Picture, issuer: str, audience: str | None, now: datetime) -> SignedClaims:
+    """Return the claims of an access token of ours; raise BadToken."""
+    return verify(
+        token,
+        picture.keys.published,
+        algorithms=ALGORITHMS,
+        typ=TYP,
+        issuer=issuer,
+        audience=audience,
+        now=now,
+        leeway=picture.leeway,
+        required=REQUIRED,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An access token that is in force at this moment, and what it rests on."""
+
+    claims: SignedClaims
+    client: ClientFacts
+    standing: Standing | None
+    """None for a service's token."""
+    more: tuple[Any, ...]
+    picture: Picture
+
+
+class NotInForce(Exception):
+    """The token is genuine no more: ended, revoked, or something it rests on no longer holds."""
+
+    def __init__(self, reason: str, claims: SignedClaims | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.claims = claims
+
+
+async def check(
+    token: str, memory: Memory, lane: Lane, issuer: str, *, audience: str | None, with_person: bool = False
+) -> Checked:
+    """Verify a token and ask, with one statement, whether it is still in force; raise NotInForce otherwise."""
+    picture = await memory.picture(lane)
+    for _ in range(3):
+        now = clock.now()
+        try:
+            claims = read_claims(token, picture, issuer, audience, now)
+        except BadToken as problem:
+            # The keys may have been rotated since: ask once for the present picture.
+            newer = await memory.recent(lane)
+            if problem.reason == "unknown_key" and newer.epoch != picture.epoch:
+                picture = newer
+                continue
+            raise NotInForce(problem.reason) from None
+        statement, values = _question(claims, picture, now, with_person)
+        [row] = await lane.fetch(statement, *values)
+        if row[0] != picture.epoch:
+            picture = await memory.renew(lane, picture.epoch)
+            continue
+        return _judge(claims, row, picture, now)
+    raise NotInForce("changing")
+
+
+def _question(claims: SignedClaims, picture: Picture, now: datetime, with_person: bool) -> tuple[Sql, tuple[Any, ...]]:
+    jti = str(claims["jti"])
+    family = family_of(jti)
+    if family is None:
+        return liveness.SERVICE, (jti,)
+    statement = liveness.TOKEN_AND_PERSON if with_person else liveness.TOKEN
+    values = (str(claims["sub"]), str(claims.get("sid", "")), family, claims.get("provider"), jti)
+    return statement, (*liveness.terms_bounds(picture, now), *values)
+
+
+def _judge(claims: SignedClaims, row: Sequence[Any], picture: Picture, now: datetime) -> Checked:
+    client = picture.clients.get(str(claims["client_id"]))
+    family = family_of(str(claims["jti"]))
+    if family is None:
+        if client is None or not client.usable:
+            raise NotInForce("client_not_allowed", claims)
+        if row[1] is not None:
+            raise NotInForce("token_revoked", claims)
+        return Checked(claims, client, None, (), picture)
+    found = liveness.standing(row)
+    revoked, *more = liveness.added(row)
+    if revoked is not None:
+        raise NotInForce("token_revoked", claims)
+    if found.family_id is None:
+        raise NotInForce("family_ended", claims)
+    if claims.get("authz_epoch", 0) < found.authz_epoch:
+        raise NotInForce("access_changed", claims)
+    reason = liveness.refusal(found, client, picture, now, for_provider=claims.get("provider"))
+    if reason is not None:
+        raise NotInForce(reason, claims)
+    assert client is not None
+    return Checked(claims, client, found, tuple(more), picture)
