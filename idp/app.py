@@ -2,17 +2,17 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
 
 from idp.audit import log
 from idp.database import Database
 from idp.database.lane import open_lane
 from idp.settings import Settings
 from idp.web import errors
+from idp.web.bearer import memory_of
 from idp.web.boundary import Service
+from idp.web.built import Files
 from idp.web.middleware import Edge
 
 ROUTERS: tuple[str, ...] = ("authorize", "login", "terms", "account", "wam", "audit", "health", "mailbox")
@@ -31,6 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         service.lane = await open_lane(service.database, log.append)
         try:
+            await memory_of(service).picture(service.lane)
             yield
         finally:
             await service.lane.close()
@@ -43,7 +44,6 @@ def create_app(settings: Settings) -> FastAPI:
         app.router.routes.extend(import_module(f"idp.web.{name}").routes(service))
     for name in ROUTERS:
         app.include_router(import_module(f"idp.web.{name}").router)
-    static = Path(__file__).parent / "web" / "static"
-    app.mount("/static", StaticFiles(directory=static), name="static")
+    app.mount("/static", Files(), name="static")
     app.add_middleware(Edge, settings=settings)
     return app

@@ -34,10 +34,22 @@ def browser_hash(browser: str) -> bytes:
     return sha256(browser.encode()).digest()
 
 
+def is_own_path(target: str) -> bool:
+    """Say whether a target stays on this service whatever a browser makes of it.
+
+    Browsers read a backslash as a slash and drop tabs and line breaks, so neither is accepted.
+    """
+    if not target.startswith("/") or target.startswith("//") or len(target) > 8192:
+        return False
+    if "\\" in target or not target.isascii() or not target.isprintable():
+        return False
+    parts = urlsplit(target)
+    return not parts.scheme and not parts.netloc
+
+
 def begin(db: Db, *, browser: str, target: str, client_id: str | None = None) -> Flow:
     """Start a journey towards a path of this service (never another origin)."""
-    parts = urlsplit(target)
-    if parts.scheme or parts.netloc or not target.startswith("/") or target.startswith("//"):
+    if not is_own_path(target):
         raise ValueError("a journey goes to a path of this service")
     flow = Flow(
         browser_hash=browser_hash(browser),
@@ -70,6 +82,16 @@ def complete(db: Db, flow: Flow, step: str, **facts: Any) -> None:
     now = clock.now()
     flow.facts = {**flow.facts, step: {"at": clock.iso(now), **facts}}
     flow.expires_at = now + configuration.current(db).clocks.flow
+    db.add(flow)
+    db.flush()
+
+
+def note(db: Db, flow: Flow, name: str, value: Any) -> None:
+    """Keep a fact of the journey that is not a completed step, such as the name typed; None forgets it."""
+    facts = {**flow.facts, name: value}
+    if value is None:
+        facts.pop(name)
+    flow.facts = facts
     db.add(flow)
     db.flush()
 

@@ -17,6 +17,7 @@ from idp.accounts.assurance import meets
 from idp.accounts.tables import Session
 from idp.audit import log
 from idp.audit.events import Event
+from idp.partners import standing
 from idp.signals import revocations
 
 _SEEN_EVERY = timedelta(seconds=15)
@@ -75,7 +76,7 @@ def open_session(
     return Opened(opened, secret)
 
 
-def strengthen(db: Db, session: Session, *, acr: str, amr: list[str]) -> str:
+def strengthen(db: Db, session: Session, *, acr: str, amr: list[str], signed_in_again: bool = False) -> str:
     """Record a second factor or a repeated sign-in on a live session; return its new secret.
 
     The id stays, so tokens keep their `sid`; the old cookie value dies (security.md 18).
@@ -83,6 +84,7 @@ def strengthen(db: Db, session: Session, *, acr: str, amr: list[str]) -> str:
     secret = entropy.token()
     now = clock.now()
     session.token_hash = hash_of(secret)
+    session.auth_time = now if signed_in_again else session.auth_time
     session.acr = acr if meets(acr, session.acr) else session.acr
     session.amr = sorted({*session.amr, *amr})
     session.factor_time = now
@@ -102,6 +104,8 @@ def find(db: Db, secret: str) -> Session | None:
     session = db.exec(select(Session).where(col(Session.token_hash) == hash_of(secret))).one_or_none()
     if session is None or not alive(session, configuration.current(db).clocks, clock.now()):
         return None
+    if not standing.in_good_standing(db, session.partner_id):
+        return None  # asked at every use, whether or not somebody also ended the session (security.md 35)
     return session
 
 
@@ -141,6 +145,23 @@ def end_all(db: Db, account_id: str, *, because: str, by: str | None = None, kee
     """End every live session of an account (but `keep`); return how many ended."""
     live = db.exec(select(Session).where(col(Session.account_id) == account_id, col(Session.ended_at).is_(None))).all()
     return sum(end(db, session, because=because, by=by) for session in live if session.id != keep)
+
+
+def end_all_of_login(db: Db, login_id: str, *, because: str, by: str | None = None) -> int:
+    """End every live session that was opened with a login."""
+    live = db.exec(select(Session).where(col(Session.login_id) == login_id, col(Session.ended_at).is_(None))).all()
+    return sum(end(db, session, because=because, by=by) for session in live)
+
+
+def live_of(db: Db, account_id: str) -> list[Session]:
+    """Return an account's sessions in force, newest use first."""
+    clocks = configuration.current(db).clocks
+    found = db.exec(
+        select(Session)
+        .where(col(Session.account_id) == account_id, col(Session.ended_at).is_(None))
+        .order_by(col(Session.last_seen_at).desc())
+    ).all()
+    return [session for session in found if alive(session, clocks, clock.now())]
 
 
 def end_all_of_partner(db: Db, partner_id: str, *, because: str) -> int:

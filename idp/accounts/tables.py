@@ -202,3 +202,22 @@ class Attestation(Row, table=True):
     """The named provider on whose behalf the person acts."""
     attested_at: datetime = moment(default_now=True)
     expires_at: datetime = moment()
+
+
+class PendingLink(Row, table=True):
+    """An outside login proved but not yet linked; bound to flow, browser and upstream subject (security.md 29)."""
+
+    __tablename__ = "pending_link"
+    id: str = id_column("plk")
+    upstream_id: str
+    issuer: str
+    subject: str
+    browser_hash: bytes = secret_column()
+    flow_id: str | None = None
+    facts: dict[str, Any] = json_column()
+    acr: str = ""
+    amr: list[Any] = json_column()
+    auth_time: datetime = moment()
+    account_id: str | None = None
+    expires_at: datetime = moment()
+    spent_at: datetime | None = moment(nullable=True)

@@ -30,6 +30,9 @@ VOCABULARY: dict[str, str] = {
     "registration.invitation.made": "An invitation was made",
     "registration.invitation.accepted": "An invitation was accepted",
     "registration.invitation.refused": "An invitation was refused",
+    "registration.invitation.ended": "An invitation was withdrawn",
+    "notices.mail.written": "A mail was written",
+    "notices.mail.failed": "A mail could not be sent",
     # the authorization server
     "oauth.code.issued": "An authorization code was issued",
     "oauth.code.reused": "An authorization code was used again",

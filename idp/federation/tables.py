@@ -45,24 +45,7 @@ class PendingLogin(Row, table=True):
     account_id: str | None = None
     session_id: str | None = None
     max_age: int | None = None
+    answer: bytes | None = secret_column(nullable=True, default=None)
+    """What a cross-site form post brought, sealed, until the browser comes by itself and brings its cookie."""
     expires_at: datetime = moment(index=True)
-    spent_at: datetime | None = moment(nullable=True)
-
-
-class PendingLink(Row, table=True):
-    """An outside login proved but not yet linked; bound to flow, browser and upstream subject (security.md 29)."""
-
-    __tablename__ = "pending_link"
-    id: str = id_column("plk")
-    upstream_id: str
-    issuer: str
-    subject: str
-    browser_hash: bytes = secret_column()
-    flow_id: str | None = None
-    facts: dict[str, Any] = json_column()
-    acr: str = ""
-    amr: list[Any] = json_column()
-    auth_time: datetime = moment()
-    account_id: str | None = None
-    expires_at: datetime = moment()
     spent_at: datetime | None = moment(nullable=True)

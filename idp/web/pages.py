@@ -13,8 +13,9 @@ from markupsafe import Markup
 
 from idp import configuration, entropy
 from idp.database import reading
-from idp.web import cookies, forms
+from idp.web import cookies, forms, frame
 from idp.web.boundary import service_of
+from idp.web.built import asset
 from idp.web.middleware import POLICY
 
 _HERE = Path(__file__).parent
@@ -32,6 +33,8 @@ def environment() -> Environment:
     )
     made.filters["when"] = when
     made.filters["day"] = day
+    made.globals["asset"] = asset
+    made.globals["navigation"] = frame.navigation
     return made
 
 
@@ -61,11 +64,14 @@ def page(
     """Render a page. `form_action` names the request's proven redirect origin on flow pages (ui.md 4.1).
 
     Templates always have: `insurer` (names and help), `form_key` (hidden field of every form), `path`,
-    `person` (the signed-in visitor or None), `zone`.
+    `person` (the signed-in visitor or None), `areas` (where they work), `zone`, `development`;
+    and the functions `asset(name)` and `navigation(area, provider_id)`.
     """
     service = service_of(request)
+    person = getattr(request.state, "person", None)
     with reading(service.database) as session:
         insurer = configuration.current(session).insurer
+        areas = frame.areas(session, person.account.id) if person else []
     browser = cookies.read(request, service.settings, cookies.FLOW)
     fresh = None
     if browser is None:
@@ -79,7 +85,8 @@ def page(
             insurer=insurer,
             form_key=forms.key_for(service.settings, service.database.ring.derived("forms"), browser),
             path=request.url.path,
-            person=getattr(request.state, "person", None),
+            person=person,
+            areas=areas,
             zone=service.settings.time_zone,
             request_id=request.scope.get("request_id", ""),
             development=service.settings.development,

@@ -304,6 +304,7 @@ def upgrade() -> None:
     sa.Column('account_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('session_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('max_age', sa.Integer(), nullable=True),
+    sa.Column('answer', sa.LargeBinary(), nullable=True),
     sa.Column('expires_at', sa.BigInteger(), nullable=False),
     sa.Column('spent_at', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('state_hash', name=op.f('pk_pending_login'))

@@ -1,0 +1,100 @@
+"""Count failed tries so that nobody can guess, and nobody can be locked out (security.md 7 and 8).
+
+Each try is counted *before* it is evaluated, by one conditional statement, and forgotten when it succeeds;
+so two hundred tries at once cannot get past the limit. Devices the account knows have counters of their own:
+a stranger who fails a hundred times closes the password for strangers, never for its owner's desk.
+"""
+
+from datetime import timedelta
+
+from sqlalchemy import text
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from idp import clock, configuration
+from idp.accounts.tables import KnownDevice, Throttle
+from idp.database import of
+from idp.errors import TooMany
+
+LONGEST_DELAY = timedelta(minutes=15)
+_COUNT = text(
+    "INSERT INTO throttle (key, failures, last_at, created_at) VALUES (:key, 1, :now, :now) "
+    "ON CONFLICT (key) DO UPDATE SET failures = throttle.failures + 1, last_at = :now "
+    "WHERE throttle.failures < :most AND (throttle.not_before IS NULL OR throttle.not_before <= :now) "
+    "RETURNING failures"
+)
+_DELAY = text("UPDATE throttle SET not_before = :until WHERE key = :key")
+
+
+class Throttled(TooMany):
+    """Too many failures came before this try; it was not evaluated."""
+
+    title = "Too many tries"
+
+
+def key_for(db: Db, kind: str, *, account_id: str | None, name: str = "", device_id: str | None = None) -> str:
+    """Return the counter of an account (over all its logins), or of a name nobody has.
+
+    A device the account knows has its own counter; the name is kept only as a keyed hash.
+    """
+    if account_id is None:
+        return f"{kind}/name:{of(db).ring.keyed_hash('forms', name).hex()}"
+    if device_id is not None and _knows(db, account_id, device_id):
+        return f"{kind}/{account_id}/{device_id}"
+    return f"{kind}/{account_id}"
+
+
+def _knows(db: Db, account_id: str, device_id: str) -> bool:
+    return (
+        db.exec(
+            select(KnownDevice).where(
+                col(KnownDevice.account_id) == account_id, col(KnownDevice.device_id) == device_id
+            )
+        ).one_or_none()
+        is not None
+    )
+
+
+def count(db: Db, key: str) -> int:
+    """Count a try that is about to be evaluated; return how many there were in a row. Raises Throttled.
+
+    The caller commits before it evaluates.
+    """
+    rules = configuration.current(db).passwords
+    if not rules.throttle:
+        return 0
+    now = clock.now()
+    most = rules.max_failures
+    row = db.execute(_COUNT, {"key": key, "now": clock.micros(now), "most": most}).first()
+    if row is None:
+        raise _refusal(db, key, most)
+    failures = int(row[0])
+    delay = delay_after(failures, rules.delays_after)
+    if delay:
+        db.execute(_DELAY, {"key": key, "until": clock.micros(now + delay)})
+    return failures
+
+
+def delay_after(failures: int, free: int) -> timedelta:
+    """Return how long the next try has to wait: none for the first few, then doubling to 15 minutes."""
+    if failures < free:
+        return timedelta(0)
+    return min(timedelta(seconds=2 ** min(failures - free, 20)), LONGEST_DELAY)
+
+
+def forget(db: Db, key: str) -> None:
+    """Start counting anew after a success."""
+    db.execute(text("DELETE FROM throttle WHERE key = :key"), {"key": key})
+
+
+def _refusal(db: Db, key: str, most: int) -> Throttled:
+    row = db.get(Throttle, key, populate_existing=True)
+    if row is None or row.not_before is None or row.failures >= most:
+        return Throttled(
+            "This way of signing in is closed after too many tries. Sign in on a device you have used before, "
+            "or with your organization's login, or recover your access.",
+            retry_after=int(LONGEST_DELAY.total_seconds()),
+        )
+    seconds = max(1, -(-(row.not_before - clock.now()) // timedelta(seconds=1)))
+    wait = "a second" if seconds == 1 else f"{seconds} seconds" if seconds < 120 else f"{-(-seconds // 60)} minutes"
+    return Throttled(f"There were too many tries. Wait {wait}, then try again.", retry_after=seconds)

@@ -1,0 +1,100 @@
+"""Browsers we gave a device cookie to, and whose accounts they are known to."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+
+from sqlalchemy import delete
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from idp import clock, entropy
+from idp.accounts.tables import Device, KnownDevice, Login, Session
+
+_LABELS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Macintosh", "Mac"),
+    ("CrOS", "Chromebook"),
+    ("Linux", "Linux"),
+)
+_BROWSERS = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SEEN_EVERY = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A device and, where it was made just now, the secret its cookie carries."""
+
+    device: Device
+    secret: str | None
+
+
+def label_of(user_agent: str | None) -> str:
+    """Return a name people recognise, such as "Chrome on Windows"."""
+    agent = user_agent or ""
+    system = next((name for mark, name in _LABELS if mark in agent), "")
+    browser = next((name for mark, name in _BROWSERS if mark in agent), "")
+    return " on ".join(part for part in (browser, system) if part) or "A browser"
+
+
+def find(db: Db, secret: str | None) -> Device | None:
+    """Return the device of a cookie, if we gave it."""
+    if not secret:
+        return None
+    return db.exec(select(Device).where(col(Device.token_hash) == sha256(secret.encode()).digest())).one_or_none()
+
+
+def seen(db: Db, secret: str | None, user_agent: str | None) -> Given:
+    """Return the device of this browser, making one where there is none yet."""
+    device = find(db, secret)
+    if device is not None:
+        if clock.now() - device.last_seen_at >= _SEEN_EVERY:
+            device.last_seen_at = clock.now()
+            db.add(device)
+        return Given(device, None)
+    fresh = entropy.token()
+    device = Device(token_hash=sha256(fresh.encode()).digest(), label=label_of(user_agent))
+    db.add(device)
+    db.flush()
+    return Given(device, fresh)
+
+
+def remember(db: Db, account_id: str, device_id: str | None) -> None:
+    """Note that this account has fully signed in on this device; throttling then spares it."""
+    if device_id is not None and db.get(KnownDevice, (device_id, account_id)) is None:
+        db.add(KnownDevice(device_id=device_id, account_id=account_id))
+        db.flush()
+
+
+def known_to(db: Db, account_id: str) -> list[Device]:
+    """Return the devices an account has signed in on, newest first."""
+    return list(
+        db.exec(
+            select(Device)
+            .join(KnownDevice, col(KnownDevice.device_id) == col(Device.id))
+            .where(col(KnownDevice.account_id) == account_id)
+            .order_by(col(Device.last_seen_at).desc())
+        )
+    )
+
+
+def forget(db: Db, account_id: str, device_id: str) -> bool:
+    """Take a device off an account's known ones. Returns False when it was not there."""
+    result = db.exec(
+        delete(KnownDevice).where(col(KnownDevice.account_id) == account_id, col(KnownDevice.device_id) == device_id)
+    )
+    return bool(result.rowcount == 1)
+
+
+def last_login_on(db: Db, device_id: str) -> Login | None:
+    """Return the login last used on a device; the sign-in page puts its organization first."""
+    return db.exec(
+        select(Login)
+        .join(Session, col(Session.login_id) == col(Login.id))
+        .where(col(Session.device_id) == device_id, col(Login.ended_at).is_(None))
+        .order_by(col(Session.auth_time).desc())
+        .limit(1)
+    ).first()

@@ -1,0 +1,253 @@
+"""Prove who somebody is, and open their session: by password, by an outside login, by a second step.
+
+Passwords take three short transactions instead of one long one: count the try, hash outside of any
+transaction (25 ms during which nobody else could write), then record what came of it.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import update
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from idp import clock, configuration
+from idp.accounts import attempts, devices, local_logins, passwords, second_factor, sessions
+from idp.accounts.assertion import Assertion
+from idp.accounts.assurance import AAL1, AAL2, meets
+from idp.accounts.passwords import Hashed
+from idp.accounts.tables import Account, Login, Password, Session
+from idp.audit import log
+from idp.audit.events import Event
+from idp.database import Database, transaction
+from idp.errors import NotSignedIn, Refused
+
+
+class WrongPassword(NotSignedIn):
+    """The pair was not right; which half is never told."""
+
+    code = "wrong_password"
+    title = "That did not work"
+
+    def __init__(self, event: Event) -> None:
+        super().__init__(
+            "That user name and password don't match. Try again, or recover your access.",
+            then=(partial(log.record, event=event),),
+        )
+
+
+class WrongCode(Refused):
+    """The code was not right, was used before, or is too old."""
+
+    status = 422
+    code = "wrong_code"
+    title = "That code did not work"
+
+    def __init__(self, event: Event) -> None:
+        super().__init__(second_factor.WRONG, then=(partial(log.record, event=event),))
+
+
+class OnHold(Refused):
+    """The proof was right; the account is on hold or closed."""
+
+    status = 403
+    code = "account_inactive"
+    title = "Your account is on hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """What tells this browser from others: the device cookie and what it calls itself."""
+
+    device_secret: str | None = None
+    user_agent: str | None = None
+    channel: str = "site"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A person who has just proved a login."""
+
+    account: Account
+    session: Session
+    secret: str
+    """For the session cookie."""
+    device_secret: str | None
+    """For the device cookie, where one was made."""
+
+
+def by_password(
+    database: Database, *, user_name: str, password: str, browser: Browser, replaces: Session | None = None
+) -> SignedIn:
+    """Sign in with a user name and password.
+
+    Raises Throttled, WrongPassword (the same for a name nobody has), OnHold, TooMany when hashing is overrun.
+    """
+    with transaction(database) as db:
+        found = local_logins.find(db, user_name)
+        device = devices.find(db, browser.device_secret)
+        key = attempts.key_for(
+            db,
+            "password",
+            account_id=found[0].account_id if found else None,
+            name=local_logins.normalised_name(user_name)[:256],
+            device_id=device.id if device else None,
+        )
+        attempts.count(db, key)
+        stored = found[1].hash if found else None
+        limits = configuration.current(db).passwords
+    good, better = passwords.verify(database, password, stored, limits)
+    with transaction(database) as db:
+        if found is None or stored is None or not good:
+            account_id = found[0].account_id if found else None
+            event = Event("accounts.login.refused", account=account_id, outcome="refused", reason="wrong_password")
+            raise WrongPassword(event)
+        attempts.forget(db, key)
+        login = db.get(Login, found[0].id)
+        if login is None or login.ended_at is not None:  # removed while we were hashing
+            raise WrongPassword(
+                Event("accounts.login.refused", account=found[0].account_id, outcome="refused", reason="login_removed")
+            )
+        if better is not None:
+            _rehash(db, login, stored, better)
+        return _open(db, login, acr=AAL1, amr=["pwd"], browser=browser, replaces=replaces)
+
+
+def password_is(database: Database, account_id: str, password: str, browser: Browser) -> bool:
+    """Say whether this is an account's present password, counted like any try (before a change of password)."""
+    with transaction(database) as db:
+        found = local_logins.of_account(db, account_id)
+        device = devices.find(db, browser.device_secret)
+        key = attempts.key_for(db, "password", account_id=account_id, device_id=device.id if device else None)
+        attempts.count(db, key)
+        limits = configuration.current(db).passwords
+    good, _ = passwords.verify(database, password, found[1].hash if found else None, limits)
+    if good:
+        with transaction(database) as db:
+            attempts.forget(db, key)
+    return good
+
+
+def by_assertion(db: Db, assertion: Assertion, *, browser: Browser, replaces: Session | None = None) -> SignedIn | None:
+    """Sign in with an outside login: the one account that has this live (issuer, subject), else None.
+
+    Nothing else of the assertion is ever compared with an account (security.md 27, 28).
+    """
+    login = db.exec(
+        select(Login).where(
+            col(Login.issuer) == assertion.issuer,
+            col(Login.subject) == assertion.subject,
+            col(Login.upstream_id) == assertion.upstream_id,
+            col(Login.ended_at).is_(None),
+        )
+    ).one_or_none()
+    if login is None:
+        return None
+    login.facts = dict(assertion.facts)
+    event = Event(
+        "accounts.facts.received",
+        account=login.account_id,
+        details={"upstream": assertion.upstream_id, "facts": sorted(assertion.facts)},
+    )
+    log.record(db, event)
+    return _open(
+        db,
+        login,
+        acr=assertion.acr,
+        amr=list(assertion.amr),
+        browser=browser,
+        replaces=replaces,
+        assertion=assertion,
+    )
+
+
+def by_code(
+    database: Database, *, account_id: str, session_id: str, code: str, browser: Browser, again: bool = False
+) -> SignedIn:
+    """Confirm a live session with a second step; its secret changes, its id stays.
+
+    `again`: the step also counts as signing in once more (prompt=login, max_age). Raises Throttled, WrongCode.
+    """
+    with transaction(database) as db:
+        device = devices.find(db, browser.device_secret)
+        key = attempts.key_for(db, "code", account_id=account_id, device_id=device.id if device else None)
+        attempts.count(db, key)
+    with transaction(database) as db:
+        kind = second_factor.verify(db, account_id, code)
+        session = db.get(Session, session_id)
+        if kind is None or session is None or session.account_id != account_id or session.ended_at is not None:
+            raise WrongCode(Event("accounts.factor.refused", account=account_id, outcome="refused", session=session_id))
+        attempts.forget(db, key)
+        return stepped_up(db, session, kind=kind, browser=browser, again=again)
+
+
+def stepped_up(db: Db, session: Session, *, kind: str, browser: Browser, again: bool = False) -> SignedIn:
+    """Give a session the strength of a second step that was just proved."""
+    amr = ["otp", "mfa"] if kind == "otp" else ["mfa"]
+    secret = sessions.strengthen(db, session, acr=AAL2, amr=amr, signed_in_again=again)
+    account = db.get(Account, session.account_id)
+    assert account is not None
+    given = devices.seen(db, browser.device_secret, browser.user_agent)
+    devices.remember(db, account.id, given.device.id)
+    session.device_id = given.device.id
+    db.add(session)
+    details = {"kind": kind}
+    log.record(db, Event("accounts.factor.confirmed", account=account.id, session=session.id, details=details))
+    return SignedIn(account, session, secret, given.secret)
+
+
+def _rehash(db: Db, login: Login, old: str, new: Hashed) -> None:
+    db.execute(update(Password).where(col(Password.login_id) == login.id, col(Password.hash) == old).values(hash=new))
+    log.record(db, Event("accounts.password.rehashed", account=login.account_id))
+
+
+def _open(
+    db: Db,
+    login: Login,
+    *,
+    acr: str,
+    amr: list[str],
+    browser: Browser,
+    replaces: Session | None,
+    assertion: Assertion | None = None,
+) -> SignedIn:
+    account = db.get(Account, login.account_id)
+    assert account is not None
+    if account.status in ("suspended", "closed"):
+        event = Event("accounts.login.refused", account=account.id, outcome="refused", reason="account_inactive")
+        help_at = configuration.current(db).insurer.help_phone
+        raise OnHold(
+            f"Your account is on hold. Your information is kept. To ask why, call {help_at}.",
+            then=(partial(log.record, event=event),),
+        )
+    now = clock.now()
+    login.last_used_at = now
+    db.add(login)
+    given = devices.seen(db, browser.device_secret, browser.user_agent)
+    if meets(acr, AAL2) or not second_factor.has(db, account.id):
+        # A right password alone does not make a device known where a second step is to follow.
+        devices.remember(db, account.id, given.device.id)
+    opened = sessions.open_session(
+        db,
+        account_id=account.id,
+        login_id=login.id,
+        acr=acr,
+        amr=amr,
+        auth_time=assertion.auth_time if assertion else now,
+        factor_time=assertion.auth_time if assertion and meets(acr, AAL2) else None,
+        partner_id=assertion.partner_id if assertion else None,
+        device_id=given.device.id,
+        channel=browser.channel,
+        replaces=replaces,
+    )
+    log.record(
+        db,
+        Event(
+            "accounts.login.succeeded",
+            account=account.id,
+            session=opened.session.id,
+            channel=browser.channel,
+            details={"login": login.id, "upstream": login.upstream_id, "acr": acr, "amr": amr},
+        ),
+    )
+    return SignedIn(account, opened.session, opened.secret, given.secret)

@@ -1,0 +1,72 @@
+"""The mails we send: subject and text of each (ui.md 4.11: fact first, what to do, who helps)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One mail; `{name}` are facts, `{insurer}`, `{phone}` and `{link}` are always there."""
+
+    subject: str
+    text: str
+
+
+_IF_NOT = (
+    "\n\nIf this was you, there is nothing to do. If not, call {phone} now "
+    "and sign out everywhere: {link}/account/activity"
+)
+
+TEMPLATES: dict[str, Template] = {
+    "login_linked": Template(
+        "A login was added to your account",
+        "{login} can now be used to sign in to your {insurer} account." + _IF_NOT,
+    ),
+    "login_unlinked": Template(
+        "A login was removed from your account",
+        "{login} can no longer be used to sign in to your {insurer} account." + _IF_NOT,
+    ),
+    "factor_added": Template(
+        "A second step was added to your account", "{factor} was added as a second step." + _IF_NOT
+    ),
+    "factor_removed": Template(
+        "A second step was removed from your account", "{factor} was removed as a second step." + _IF_NOT
+    ),
+    "recovery_codes_made": Template(
+        "New recovery codes for your account", "New recovery codes were made. Older ones no longer work." + _IF_NOT
+    ),
+    "recovery_code_used": Template(
+        "A recovery code was used", "A recovery code was used to sign in. {left} are left." + _IF_NOT
+    ),
+    "password_changed": Template("Your password changed", "The password of your {insurer} account changed." + _IF_NOT),
+    "account_suspended": Template(
+        "Your account is on hold",
+        "Your {insurer} account is on hold. Your information is kept.\n\nTo ask why, call {phone}.",
+    ),
+    "account_reinstated": Template("Your account is active again", "You can sign in to {insurer} again."),
+    "account_ceased": Template(
+        "Your access ended", "Your access to {insurer} ended.\n\nIf that is wrong, call {phone}."
+    ),
+    "invitation": Template(
+        "You are invited to work for {provider}",
+        "{inviter} invited you to work for {provider} with {insurer}.\n\n"
+        "Open this link within {hours} hours. It works once:\n{url}\n\n"
+        "If you did not expect this, there is nothing to do.",
+    ),
+    "terms_accepted": Template(
+        "The terms you accepted", "You accepted {documents} of {insurer}.\n\nYou can read them at {link}/account."
+    ),
+}
+
+
+def require(name: str) -> Template:
+    """Return a template; raise KeyError for one that does not exist, before any mail is written."""
+    return TEMPLATES[name]
+
+
+def rendered(name: str, facts: dict[str, Any], *, insurer: str, phone: str, link: str) -> tuple[str, str]:
+    """Return (subject, text) with every fact filled in; line breaks never reach the subject."""
+    template = require(name)
+    values = {**facts, "insurer": insurer, "phone": phone, "link": link}
+    subject = " ".join(template.subject.format_map(values).split())
+    return subject, template.text.format_map(values) + f"\n\n{insurer}, {phone}\n"

@@ -1,0 +1,59 @@
+"""The built assets: style, fonts, icons under hashed names, packed once and kept by browsers for a year."""
+
+import json
+import mimetypes
+from functools import lru_cache
+from pathlib import Path
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+STATIC = Path(__file__).parent / "static"
+_MANIFEST = STATIC / "built" / "manifest.json"
+_FOREVER = "public, max-age=31536000, immutable"
+_log = structlog.get_logger("idp.web")
+mimetypes.add_type("font/woff2", ".woff2")
+
+
+@lru_cache(maxsize=1)
+def _files() -> dict[str, str]:
+    """Return name -> hashed name; read once, as the files of a release never change."""
+    if not _MANIFEST.exists():
+        _log.warning("assets_not_built", repair="run: python scripts/assets.py")
+        return {}
+    files: dict[str, str] = json.loads(_MANIFEST.read_text())["files"]
+    return files
+
+
+def is_built() -> bool:
+    """Say whether the assets were built; pages work without them, but look like plain text."""
+    return _MANIFEST.exists()
+
+
+def asset(name: str) -> str:
+    """Return the address of a built file, such as `asset("site.css")`."""
+    return f"/static/built/{_files().get(name, name)}"
+
+
+class Files(StaticFiles):
+    """Serves `static/`: hashed files as immutable, text files packed for browsers that accept it."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=STATIC, check_dir=False)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Answer with the packed twin where there is one; a browser keeps what lies under `built/`."""
+        accepts = Headers(scope=scope).get("accept-encoding", "")
+        packed = path.startswith("built/") and "gzip" in accepts and (STATIC / f"{path}.gz").is_file()
+        response = await super().get_response(f"{path}.gz" if packed else path, scope)
+        if path.startswith("built/") and response.status_code in (200, 304):
+            response.headers["Cache-Control"] = _FOREVER
+            response.headers["Vary"] = "Accept-Encoding"
+            if packed:
+                response.headers["Content-Encoding"] = "gzip"
+                kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+                response.headers["Content-Type"] = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+        return response

@@ -1,0 +1,55 @@
+"""What the frame around every signed-in page shows: the areas a person works in and their navigation (ui.md 2)."""
+
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from idp import clock
+from idp.entitlements.tables import Appointment
+from idp.providers.tables import Provider
+
+_NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
+    "account": (("Home", "/account"),),
+    "practice": (("People", "/p/{p}/people"), ("Add a person", "/p/{p}/people/new")),
+    "security": (("Search", "/security/search"),),
+}
+"""Entries by area, in the order every page shows them; `{p}` is the practice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One of the places a person works in."""
+
+    key: str
+    label: str
+    href: str
+
+
+def navigation(area: str, provider_id: str | None) -> list[tuple[str, str]]:
+    """Return the entries of an area; those of a practice only where one is acted for."""
+    return [
+        (label, href.format(p=provider_id))
+        for label, href in _NAVIGATION.get(area, ())
+        if provider_id or "{p}" not in href
+    ]
+
+
+def areas(db: Session, account_id: str) -> list[Area]:
+    """Return where this person works: their own account, and each practice they manage."""
+    now = clock.now()
+    managed = db.exec(
+        select(Provider)
+        .join(Appointment, col(Appointment.provider_id) == col(Provider.id))
+        .where(
+            col(Appointment.account_id) == account_id,
+            col(Appointment.ended_at).is_(None),
+            col(Appointment.starts_at) <= now,
+            col(Appointment.ends_at).is_(None) | (col(Appointment.ends_at) > now),
+        )
+        .order_by(col(Provider.name))
+        .distinct()
+        .limit(5)
+    ).all()
+    found = [Area("account", "My account", "/account")]
+    found += [Area("practice", f"Manage {provider.name}", f"/p/{provider.id}/people") for provider in managed]
+    return found
