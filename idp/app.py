@@ -11,6 +11,7 @@ from idp.database import Database
 from idp.database.lane import open_lane
 from idp.settings import Settings
 from idp.web import errors
+from idp.web.bearer import memory_of
 from idp.web.boundary import Service
 from idp.web.built import Files
 from idp.web.measured import Measured
@@ -35,6 +36,7 @@ def create_app(settings: Settings, *, jobs: bool = True) -> FastAPI:
         service.lane = await open_lane(service.database, log.append)
         running = start(service.database) if jobs else None
         try:
+            await memory_of(service).picture(service.lane)
             yield
         finally:
             service.parts["stopping"] = True

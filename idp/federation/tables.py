@@ -45,5 +45,7 @@ class PendingLogin(Row, table=True):
     account_id: str | None = None
     session_id: str | None = None
     max_age: int | None = None
+    answer: bytes | None = secret_column(nullable=True, default=None)
+    """What a cross-site form post brought, sealed, until the browser comes by itself and brings its cookie."""
     expires_at: datetime = moment(index=True)
     spent_at: datetime | None = moment(nullable=True)

@@ -1,6 +1,6 @@
 """Turn a template and facts into a page, the same way everywhere."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ def environment() -> Environment:
     )
     made.filters["when"] = when
     made.filters["day"] = day
+    made.filters["last_day"] = last_day
     made.globals["asset"] = asset
     made.globals["navigation"] = frame.navigation
     return made
@@ -51,6 +52,11 @@ def day(moment: datetime, zone: str = "America/Chicago") -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(
         local.date().isoformat(), f"{local:%b} {local.day}, {local.year}"
     )
+
+
+def last_day(end: datetime, zone: str = "America/Chicago") -> Markup:
+    """Show the last day an end date includes: "Nov 30, 2027" for the moment after it."""
+    return day(end - timedelta(microseconds=1), zone)
 
 
 def page(

@@ -38,6 +38,16 @@ def upgrade() -> None:
     sa.Column('authz_epoch', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('account_id', name=op.f('pk_account_version'))
     )
+    op.create_table('applied_reference',
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('section', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('ref', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('target', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.PrimaryKeyConstraint('section', 'ref', name=op.f('pk_applied_reference'))
+    )
+    with op.batch_alter_table('applied_reference', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_applied_reference_target'), ['target'], unique=False)
+
     op.create_table('audit_batch',
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.Column('first_index', sa.BigInteger(), autoincrement=False, nullable=False),
@@ -314,6 +324,7 @@ def upgrade() -> None:
     sa.Column('account_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('session_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('max_age', sa.Integer(), nullable=True),
+    sa.Column('answer', sa.LargeBinary(), nullable=True),
     sa.Column('expires_at', sa.BigInteger(), nullable=False),
     sa.Column('spent_at', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('state_hash', name=op.f('pk_pending_login'))
@@ -378,6 +389,25 @@ def upgrade() -> None:
     sa.Column('scopes', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('identifier', name=op.f('pk_resource_server'))
     )
+    op.create_table('receipt',
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('id', sa.String(length=40), nullable=False),
+    sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('provider_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('account_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+    sa.Column('made_by', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('form_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('facts', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.CheckConstraint("kind IN ('change','removal','invitation')", name=op.f('ck_receipt_kind')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_receipt'))
+    )
+    with op.batch_alter_table('receipt', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_receipt_account_id'), ['account_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_receipt_provider_id'), ['provider_id'], unique=False)
+        batch_op.create_index('uq_receipt_form', ['made_by', 'form_id'], unique=True)
+
     op.create_table('revocation',
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.Column('seq', sa.BigInteger(), autoincrement=False, nullable=False),
@@ -975,6 +1005,12 @@ def downgrade() -> None:
     with op.batch_alter_table('revocation', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_revocation_account_id'))
 
+    with op.batch_alter_table('receipt', schema=None) as batch_op:
+        batch_op.drop_index('uq_receipt_form')
+        batch_op.drop_index(batch_op.f('ix_receipt_provider_id'))
+        batch_op.drop_index(batch_op.f('ix_receipt_account_id'))
+
+    op.drop_table('receipt')
     op.drop_table('revocation')
     op.drop_table('resource_server')
     with op.batch_alter_table('refresh_token', schema=None) as batch_op:
@@ -1037,6 +1073,10 @@ def downgrade() -> None:
         batch_op.drop_index('ix_audit_batch_seqs')
 
     op.drop_table('audit_batch')
+    with op.batch_alter_table('applied_reference', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_applied_reference_target'))
+
+    op.drop_table('applied_reference')
     op.drop_table('account_version')
     op.drop_table('account')
     # ### end Alembic commands ###

@@ -1,0 +1,95 @@
+"""What a protocol has to offer so that its identity providers can be used: begin, and finish.
+
+A connector is one file in `connectors/`; an upstream's row names it by `kind`. State, single use, browser
+binding, mix-up defence and partner standing are the flow's, once for all protocols.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from idp.accounts.assertion import Assertion
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedUpstream:
+    """An upstream as a connector sees it; plain values, so no transaction is open while it waits."""
+
+    id: str
+    partner_id: str
+    kind: str
+    display_name: str
+    issuer: str
+    client_id: str
+    client_secret: str | None = field(repr=False)
+    auth_method: str
+    scopes: tuple[str, ...]
+    algorithms: tuple[str, ...]
+    acr_map: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One attempt to sign in at an upstream."""
+
+    upstream: TrustedUpstream
+    callback: str
+    """Where the browser comes back to: one address for each upstream (RFC 9700 4.4.2)."""
+    state: str
+    nonce: str
+    verifier: str = field(repr=False)
+    started_at: datetime
+    now: datetime
+    leeway: timedelta
+    keep: timedelta
+    """How long metadata and keys may be kept."""
+    max_age: int | None = None
+    """Seconds; 0 asks the upstream to authenticate the person anew."""
+    login_hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendBrowser:
+    """Where the browser goes: redirect and form post are data."""
+
+    url: str
+    method: str = "GET"
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserAnswer:
+    """What the browser brought back; nothing in it is proved."""
+
+    fields: Mapping[str, str]
+
+    def get(self, name: str) -> str | None:
+        """Return one field."""
+        return self.fields.get(name)
+
+
+class AnswerRefused(Exception):
+    """The upstream's answer must not be trusted; `reason` is a word for the log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Connector(Protocol):
+    """One protocol. Raises AnswerRefused, or OutboundFailed when the upstream cannot be reached."""
+
+    kind: str
+
+    def begin(self, attempt: Try) -> SendBrowser:
+        """Return where the browser has to go."""
+        ...
+
+    def finish(self, attempt: Try, answer: BrowserAnswer) -> Assertion:
+        """Turn a proved answer into an assertion."""
+        ...
+
+    def answered_by(self, answer: BrowserAnswer) -> Any:
+        """Return who the answer says it is from (RFC 9207), or None where the protocol does not say."""
+        ...

@@ -1,0 +1,237 @@
+"""The identity providers we trust: recorded, changed, and asked about at every use."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from idp.accounts import sessions
+from idp.accounts.assurance import ORDER
+from idp.accounts.tables import Login, Session
+from idp.audit import log
+from idp.audit.events import Event
+from idp.database import of
+from idp.errors import Conflict, Invalid, NotFound, Refused
+from idp.federation.contract import TrustedUpstream
+from idp.federation.tables import Upstream
+from idp.outbound import Outbound
+from idp.partners import standing
+from idp.partners.tables import Partner
+from idp.signals import epochs
+
+ALGORITHMS = ("ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "Ed25519")
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+
+
+class LoginPaused(Refused):
+    """The organization's logins are paused, or its record is not in good standing (invariant 11)."""
+
+    status = 403
+    code = "partner_not_in_good_standing"
+    title = "Your organization's login is paused"
+
+
+def register(
+    db: Db,
+    *,
+    partner_id: str,
+    display_name: str,
+    issuer: str,
+    client_id: str,
+    client_secret: str | None = None,
+    kind: str = "oidc",
+    auth_method: str = "client_secret_basic",
+    scopes: Sequence[str] = ("openid", "profile", "email"),
+    algorithms: Sequence[str] = ("ES256", "RS256"),
+    acr_map: Mapping[str, str] | None = None,
+    domains: Sequence[str] = (),
+    status: str = "active",
+    upstream_id: str | None = None,
+) -> Upstream:
+    """Record an upstream of a partner. Raises Invalid with field names, Conflict for an issuer known already."""
+    if db.get(Partner, partner_id) is None:
+        raise Invalid(fields={"partner": "There is no such partner."})
+    upstream = Upstream(partner_id=partner_id, display_name="", issuer=issuer, client_id="", kind=kind)
+    if upstream_id is not None:
+        upstream.id = upstream_id
+    values: dict[str, Any] = {
+        "display_name": display_name,
+        "client_id": client_id,
+        "auth_method": auth_method,
+        "scopes": list(scopes),
+        "algorithms": list(algorithms),
+        "acr_map": dict(acr_map or {}),
+        "domains": [d.strip().lower() for d in domains],
+        "status": status,
+    }
+    _put(db, upstream, {"issuer": issuer, **values}, client_secret)
+    try:
+        with db.begin_nested():
+            db.add(upstream)
+            db.flush()
+    except IntegrityError:
+        raise Conflict("An upstream with this issuer is recorded already.") from None
+    details = {"upstream": upstream.id, "partner": partner_id, "issuer": issuer, "algorithms": values["algorithms"]}
+    log.record(db, Event("federation.upstream.registered", details=details))
+    epochs.changed_policy(db)
+    return upstream
+
+
+def change(db: Db, upstream_id: str, *, client_secret: str | None = None, **values: Any) -> bool:
+    """Change an upstream; return whether anything changed.
+
+    The secret is write-only and is cleared when the issuer it belongs to changes (security.md 60). Disabling it
+    ends the sessions its logins opened.
+    """
+    upstream = find(db, upstream_id)
+    if "domains" in values:
+        values["domains"] = [d.strip().lower() for d in values["domains"]]
+    before = {name: getattr(upstream, name) for name in values}
+    changed = {name: value for name, value in values.items() if before[name] != value}
+    same_secret = client_secret is None or _secret(db, upstream) == client_secret
+    if not changed and same_secret:
+        return False
+    if "issuer" in changed:
+        upstream.client_secret = None
+    _put(db, upstream, changed, client_secret)
+    db.add(upstream)
+    db.flush()
+    if changed.get("status") == "disabled":
+        _end_sessions(db, upstream.id)
+    details = {"upstream": upstream.id, "changed": sorted(changed), "secret": not same_secret}
+    log.record(db, Event("federation.upstream.changed", details=details))
+    epochs.changed_policy(db)
+    return True
+
+
+def _end_sessions(db: Db, upstream_id: str) -> None:
+    born = db.exec(
+        select(Session)
+        .join(Login, col(Login.id) == col(Session.login_id))
+        .where(col(Login.upstream_id) == upstream_id, col(Session.ended_at).is_(None))
+    ).all()
+    for session in born:
+        sessions.end(db, session, because="upstream_disabled")
+
+
+def _put(db: Db, upstream: Upstream, values: dict[str, Any], secret: str | None) -> None:
+    for name, value in values.items():
+        setattr(upstream, name, value)
+    _check(db, upstream, has_secret=secret is not None or upstream.client_secret is not None)
+    if secret is not None:
+        upstream.client_secret = of(db).ring.seal("upstreams", _place(upstream), secret.encode())
+
+
+def _check(db: Db, upstream: Upstream, *, has_secret: bool) -> None:
+    settings = of(db).settings
+    fields = {}
+    if not Outbound(development=settings.development).allowed(upstream.issuer) or "?" in upstream.issuer:
+        fields["issuer"] = "The issuer must be an https address (in development also http on this machine)."
+    elif upstream.issuer == settings.issuer:
+        fields["issuer"] = "This service can't be its own upstream."
+    if not upstream.display_name.strip():
+        fields["display_name"] = "Name the organization as people know it."
+    if not upstream.client_id.strip():
+        fields["client_id"] = "Give the client id the upstream knows us by."
+    if not upstream.algorithms or set(upstream.algorithms) - set(ALGORITHMS):
+        fields["algorithms"] = f"Choose from {', '.join(ALGORITHMS)}."
+    if set(upstream.acr_map.values()) - set(ORDER):
+        fields["acr_map"] = f"Map the upstream's values to {', '.join(ORDER)}."
+    if upstream.auth_method not in AUTH_METHODS:
+        fields["auth_method"] = f"Choose from {', '.join(AUTH_METHODS)}."
+    elif upstream.auth_method != "none" and not has_secret:
+        fields["client_secret"] = "Give the secret the upstream gave us."
+    if "openid" not in upstream.scopes:
+        fields["scopes"] = "The scopes must hold openid."
+    if upstream.kind not in kinds():
+        fields["kind"] = f"Choose from {', '.join(kinds())}."
+    if upstream.status not in ("active", "disabled"):
+        fields["status"] = "Choose active or disabled."
+    if fields:
+        raise Invalid(fields=fields)
+
+
+def kinds() -> list[str]:
+    """Return the protocols we speak: the modules of `connectors`."""
+    from pkgutil import iter_modules
+
+    from idp.federation import connectors
+
+    return sorted(module.name for module in iter_modules(connectors.__path__))
+
+
+def find(db: Db, upstream_id: str) -> Upstream:
+    """Return an upstream or raise NotFound."""
+    upstream = db.get(Upstream, upstream_id)
+    if upstream is None:
+        raise NotFound
+    return upstream
+
+
+def trusted(db: Db, upstream_id: str) -> TrustedUpstream:
+    """Return an upstream that may be used now; raise LoginPaused where it or its partner may not.
+
+    Asked at every use: begin, finish, session (security.md 35).
+    """
+    upstream = find(db, upstream_id)
+    partner = db.get(Partner, upstream.partner_id, populate_existing=True)
+    if upstream.status != "active" or partner is None or not standing.is_good(partner.status):
+        contact = " or ".join(part for part in (partner.contact_name, partner.contact_phone) if part) if partner else ""
+        ask = f"Ask {contact}." if contact else "Ask your organization."
+        event = Event(
+            "accounts.login.refused",
+            outcome="refused",
+            reason="partner_not_in_good_standing",
+            details={"upstream": upstream.id, "partner": upstream.partner_id},
+        )
+        raise LoginPaused(
+            f"{upstream.display_name} logins are paused. {ask} If you have another login, use that one.",
+            then=(partial(log.record, event=event),),
+            page="login/paused.html",
+            context={"organization": upstream.display_name},
+        )
+    return TrustedUpstream(
+        id=upstream.id,
+        partner_id=upstream.partner_id,
+        kind=upstream.kind,
+        display_name=upstream.display_name,
+        issuer=upstream.issuer,
+        client_id=upstream.client_id,
+        client_secret=_secret(db, upstream),
+        auth_method=upstream.auth_method,
+        scopes=tuple(upstream.scopes),
+        algorithms=tuple(upstream.algorithms),
+        acr_map=upstream.acr_map,
+    )
+
+
+def offered(db: Db, words: str = "") -> list[Upstream]:
+    """Return the organizations people may choose from, by name; paused ones too, so nobody learns more."""
+    found = db.exec(select(Upstream).where(col(Upstream.status) == "active")).all()
+    wanted = words.casefold().split()
+    fitting = [u for u in found if all(word in u.display_name.casefold() for word in wanted)]
+    return sorted(fitting, key=lambda u: u.display_name.casefold())
+
+
+def of_domain(db: Db, typed: str) -> Upstream | None:
+    """Return the upstream of an e-mail's domain, if a partner registered it."""
+    domain = typed.strip().rpartition("@")[2].casefold()
+    return next((u for u in offered(db) if domain and domain in u.domains), None)
+
+
+def names(db: Db) -> dict[str, str]:
+    """Return every upstream's name by its id, for lists of logins."""
+    return {u.id: u.display_name for u in db.exec(select(Upstream)).all()}
+
+
+def _place(upstream: Upstream) -> str:
+    return f"upstream.client_secret:{upstream.id}"
+
+
+def _secret(db: Db, upstream: Upstream) -> str | None:
+    if upstream.client_secret is None:
+        return None
+    return of(db).ring.open("upstreams", _place(upstream), upstream.client_secret).decode()
