@@ -56,7 +56,7 @@ class Page:
     def form(self, action: str) -> Form:
         """Return the form that goes to a path; raise StoryBroke when the page has none."""
         for each in self.forms:
-            if urlsplit(each.action).path == action:
+            if urlsplit(urljoin(self.url, each.action)).path == action:
                 return each
         raise StoryBroke(f"{shown(self.url)} has no form for {action} (title: {self.title})\n{self.text[:1500]}")
 
@@ -188,7 +188,7 @@ class _Reader(HTMLParser):
         if kind == "submit":
             form.buttons.append((value, name, value))
         elif kind in ("radio", "checkbox"):
-            value = value or "on"
+            value = given.get("value", "on")
             form.choices.setdefault(name, []).append(value)
             if "checked" in given and "disabled" not in given:
                 form.fields.setdefault(name, []).append(value)
