@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 import idp.accounts.tables
+import idp.apply.tables
 import idp.audit.tables
 import idp.configuration
 import idp.entitlements.tables

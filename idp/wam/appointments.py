@@ -114,6 +114,22 @@ def end(db: Session, appointment: Appointment, *, by: str, reason: str) -> bool:
     return True
 
 
+def set_end(db: Session, appointment: Appointment, ends_at: datetime | None, *, by: str) -> bool:
+    """Move the end date of an appointment; return whether it differed. An earlier end takes authority away."""
+    before = appointment.ends_at
+    if before == ends_at:
+        return False
+    if ends_at is not None and ends_at <= appointment.starts_at:
+        raise Invalid(fields={"ends_at": "The end must be after the start."})
+    appointment.ends_at = ends_at
+    db.add(appointment)
+    db.flush()
+    less = ends_at is not None and (before is None or ends_at < before)
+    epochs.changed_account(db, appointment.account_id, takes_away=less)
+    _log(db, "wam.appointment.made", appointment, by, "end_date_moved")
+    return True
+
+
 def in_force(db: Session, provider_id: str, line: str | None, at: datetime) -> list[Appointment]:
     """Return who manages an organisation (one line, or all) at a moment, longest-serving first."""
     query = select(Appointment).where(
