@@ -10,6 +10,7 @@ from idp.database import Database
 from idp.database.lane import open_lane
 from idp.settings import Settings
 from idp.web import errors
+from idp.web.bearer import memory_of
 from idp.web.boundary import Service
 from idp.web.built import Files
 from idp.web.middleware import Edge
@@ -30,6 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         service.lane = await open_lane(service.database, log.append)
         try:
+            await memory_of(service).picture(service.lane)
             yield
         finally:
             await service.lane.close()

@@ -14,7 +14,7 @@ from idp.database.lane import Sql
 from idp.oauth.client_facts import IN_GOOD_STANDING, ClientFacts
 from idp.oauth.memory import KINDS, Picture
 
-_COLUMNS = """e.epoch, a.id, a.status, COALESCE(v.authz_epoch, 1),
+_COLUMNS = """e.epoch, a.id, a.status, COALESCE(v.authz_epoch, 1), COALESCE(v.version, 0),
   s.account_id, s.ended_at, s.expires_at, s.last_seen_at, s.channel, s.acr, s.amr, s.auth_time,
   s.partner_id, p.status, l.ended_at, l.upstream_id, u.status,
   f.id, f.client_id, f.ended_at, f.end_reason,
@@ -23,7 +23,7 @@ _COLUMNS = """e.epoch, a.id, a.status, COALESCE(v.authz_epoch, 1),
     WHERE ta.account_id = a.id
     AND d.effective_at >= CASE d.kind WHEN 'general' THEN CAST($1 AS BIGINT) ELSE CAST($2 AS BIGINT) END),
   (SELECT max(at.expires_at) FROM attestation at WHERE at.account_id = a.id)"""
-_WIDTH = 32
+_WIDTH = 33
 _JOINS = """
   LEFT JOIN account_version v ON v.account_id = a.id
   LEFT JOIN login l ON l.id = s.login_id
@@ -32,9 +32,9 @@ _JOINS = """
   LEFT JOIN affiliation af ON af.account_id = a.id AND af.provider_id = pr.id AND af.ended_at IS NULL
   LEFT JOIN partner ap ON ap.id = af.partner_id"""
 PERSON = """, a.display_name, a.given_name, a.family_name, a.locale,
-  (SELECT min(c.email) FROM contact c WHERE c.account_id = a.id AND c.verified_at IS NOT NULL),
-  (SELECT min(c.email) FROM contact c WHERE c.account_id = a.id)"""
-"""Columns of the person, for userinfo and ID tokens."""
+  (SELECT min(ct.email) FROM contact ct WHERE ct.account_id = a.id AND ct.verified_at IS NOT NULL),
+  (SELECT min(ct.email) FROM contact ct WHERE ct.account_id = a.id), f.claims"""
+"""Columns of the person, for userinfo and ID tokens; see person.py."""
 
 
 def statement(*, account: str, session: str, family: str, provider: str, start: str = "", more: str = "") -> Sql:
@@ -68,6 +68,7 @@ class Standing:
     account_id: str | None
     account_status: str | None
     authz_epoch: int
+    version: int
     session_account: str | None
     session_ended: int | None
     session_expires: int

@@ -90,6 +90,11 @@ class Memory:
                 self._picture = await self._load(lane)
             return self._picture
 
+    async def epoch(self, lane: Lane) -> int:
+        """Return the policy epoch as it is now."""
+        [(epoch,)] = await lane.fetch(_EPOCH)
+        return int(epoch)
+
     async def recent(self, lane: Lane) -> Picture:
         """Return a picture checked at most a second ago; the one at hand when the database is away."""
         now = time.monotonic()
