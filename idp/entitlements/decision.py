@@ -66,6 +66,10 @@ class Decision:
     contact: Contact | None
     freshness: str
     simulated: bool = False
+    practice: str = ""
+    function: str = ""
+    app: str = ""
+    """Names for the sentence a person reads."""
 
     @property
     def allowed(self) -> bool:
@@ -100,4 +104,7 @@ def _answer(facts: Facts, outcome: str, stop: Stop | None, because: tuple[str, .
         contact=stop.contact if stop is not None else None,
         freshness=facts.freshness,
         simulated=facts.question.simulated,
+        practice=facts.organisation.name,
+        function=facts.function.name if facts.function is not None else "",
+        app=facts.question.app.name,
     )

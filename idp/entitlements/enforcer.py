@@ -15,7 +15,7 @@ from typing import Any
 
 import casbin
 import structlog
-from casbin.persist import FilteredAdapter
+from casbin.persist.adapter_filtered import FilteredAdapter
 
 from idp import clock
 

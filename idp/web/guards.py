@@ -1,18 +1,27 @@
 """Who is asking: every route names one of these, or says why anyone may come (security.md 61)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
+from sqlmodel import Session as Db
+from sqlmodel import col, select
 
 from idp.accounts import sessions
 from idp.accounts.tables import Account, Session
-from idp.audit import origin
-from idp.errors import NotSignedIn
+from idp.audit import log, origin
+from idp.entitlements import asking
+from idp.entitlements.decision import OURSELVES, Decision, Question
+from idp.entitlements.sentences import sentence
+from idp.errors import NotEntitled, NotFound, NotSignedIn, StepUp
+from idp.providers.tables import Provider
 from idp.web import cookies
 from idp.web.boundary import Transaction, service_of
 
+STRANGER = frozenset({"provider_required", "provider_not_granted"})
+"""Reasons that say the person has nothing to do with the organisation."""
 _Route = TypeVar("_Route", bound=Callable[..., Any])
 
 
@@ -67,3 +76,64 @@ def signed_in(found: MaybeVisitor) -> Visitor:
 
 
 SignedIn = Annotated[Visitor, Depends(signed_in)]
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """A signed-in person acting for an organisation, and the decision that lets them."""
+
+    visitor: Visitor
+    provider: Provider
+    decision: Decision
+
+
+def entitled(permission: str, line: str | None = None) -> Callable[..., Acting]:
+    """Require a permission at the organisation the path names as `p`; asks the one `decide()`.
+
+    A stranger's organisation looks like one that does not exist (security.md 62). Raises NotFound, StepUp
+    when the session is not strong or fresh enough, NotEntitled with the decision's reason otherwise.
+    """
+
+    def guard(p: str, person: SignedIn, db: Transaction) -> Acting:
+        return _acting(db, person, p, permission, line)
+
+    return guard
+
+
+def insurer_staff(permission: str) -> Callable[..., Acting]:
+    """Require a permission at the insurer itself: its staff act for the organisation of kind `insurer`.
+
+    Raises as `entitled` does; who does not work there sees NotFound.
+    """
+
+    def guard(person: SignedIn, db: Transaction) -> Acting:
+        insurer = db.exec(select(Provider.id).where(col(Provider.kind) == "insurer")).first()
+        if insurer is None:
+            raise NotFound
+        return _acting(db, person, insurer, permission, None)
+
+    return guard
+
+
+def _acting(db: Db, person: Visitor, p: str, permission: str, line: str | None) -> Acting:
+    question = Question(
+        account_id=person.account.id,
+        entitlement=permission,
+        provider_id=p,
+        app=replace(OURSELVES, channel=person.session.channel),
+        line=line,
+        sid=person.session.id,
+    )
+    decision = asking.decide_in_session(db, question)
+    written = partial(log.record, event=asking.event(question, decision))
+    provider = db.get(Provider, p)
+    if provider is None or decision.reason in STRANGER:
+        raise NotFound(then=(written,))
+    origin.narrow(provider_id=provider.id)
+    if decision.step_up is not None:
+        wanted = decision.step_up
+        raise StepUp(sentence(decision) or "", acr=wanted.acr, max_age=wanted.max_age, then=(written,))
+    if not decision.allowed:
+        raise NotEntitled(sentence(decision) or "", code=decision.reason, then=(written,))
+    written(db)
+    return Acting(person, provider, decision)

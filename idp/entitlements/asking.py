@@ -1,0 +1,129 @@
+"""Ask for decisions in either lane; each answer is in the log before anyone acts on it.
+
+The machines' lane may answer from the memo: the versions it answers under are checked again inside the
+group commit that writes the record, so a change acknowledged before the question was asked is never
+missed, on any worker (invariant 8). Pages read every row in their own transaction.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from sqlmodel import Session
+
+from idp import clock
+from idp.audit import log
+from idp.audit.events import Event
+from idp.database import Database
+from idp.database.lane import Lane, RestsOn, Stale, Work, drive
+from idp.entitlements import facts as gathering
+from idp.entitlements.decision import Decision, decide
+from idp.entitlements.facts import Before
+from idp.entitlements.memo import Memo
+from idp.entitlements.question import Question
+from idp.errors import Unavailable
+
+TRIES = 10
+"""How often an answer is computed anew when what it rests on keeps changing."""
+
+
+class Decider:
+    """Decisions of the machines' lane, with the memory of one worker."""
+
+    def __init__(self, database: Database, lane: Lane, memo: Memo | None = None) -> None:
+        self._database = database
+        self._lane = lane
+        self.memo = memo if memo is not None else Memo()
+
+    async def read(self, work: Work) -> Any:
+        """Run reads on the lane; return the work's answer."""
+        answer: list[Any] | None = None
+        while True:
+            try:
+                step = work.send(answer) if answer is not None else next(work)
+            except StopIteration as done:
+                return done.value
+            if not isinstance(step, tuple):
+                raise TypeError("a decision only reads")
+            answer = await self._lane.fetch(step[0], *step[1])
+
+    async def decide(self, question: Question, known: Before | None = None) -> Decision:
+        """Decide without recording it: for searches and measurements. Nobody may act on it."""
+        if known is None:
+            known = await self.read(gathering.before(question.account_id, question.sid))
+        return decide(await self.read(gathering.gather(question, known, self.memo)))
+
+    async def answer(self, questions: Sequence[Question], *, until: str | None = None) -> list[Decision]:
+        """Decide questions about one account and record each; stop after an outcome of `until` (`permit`, `deny`).
+
+        Raises Unavailable when the database does not answer, or when what an answer rests on keeps
+        changing.
+        """
+        account_id = questions[0].account_id
+        for _ in range(TRIES):
+            known: dict[str | None, Before] = {}
+            decisions: list[Decision] = []
+            for question in questions:
+                if question.sid not in known:
+                    known[question.sid] = await self.read(gathering.before(account_id, question.sid))
+                decisions.append(await self.decide(question, known[question.sid]))
+                if until is not None and decisions[-1].allowed == (until == "permit"):
+                    break
+            bases = {(b.epoch, b.version) for b in known.values()}
+            if len(bases) > 1:
+                continue  # something changed between two reads of this very batch
+            [(epoch, version)] = bases
+            rows = [self._row(q, d) for q, d in zip(questions, decisions, strict=False)]
+            try:
+                await self._lane.write(rows=rows, rests_on=RestsOn(epoch, account_id, version))
+            except Stale:
+                continue
+            return decisions
+        raise Unavailable("Access is being changed just now. Ask again in a moment.")
+
+    async def answer_all(self, questions: Sequence[Question]) -> list[Decision]:
+        """Decide questions about any accounts, each account's together; return answers in order."""
+        by_account: dict[str, list[int]] = {}
+        for place, question in enumerate(questions):
+            by_account.setdefault(question.account_id, []).append(place)
+        groups = list(by_account.values())
+        answers = await asyncio.gather(*(self.answer([questions[n] for n in group]) for group in groups))
+        found: dict[int, Decision] = {}
+        for group, decisions in zip(groups, answers, strict=True):
+            found.update(zip(group, decisions, strict=True))
+        return [found[place] for place in range(len(questions))]
+
+    def _row(self, question: Question, decision: Decision) -> tuple[object, ...]:
+        return log.machine_row(self._database, event(question, decision), clock.now())
+
+
+def event(question: Question, decision: Decision) -> Event:
+    """Return the record of one decision: ids and codes, nothing of the record asked about."""
+    details: dict[str, Any] = {"line": question.asked_line, "freshness": decision.freshness}
+    if decision.because:
+        details["because"] = list(decision.because)
+    if question.at is not None:
+        details["at"] = clock.iso(question.at)
+    if question.assume_authenticated:
+        details["assumed_authenticated"] = True
+    return Event(
+        "entitlements.decision.made",
+        account=question.account_id,
+        provider=question.provider_id,
+        entitlement=question.entitlement,
+        outcome=decision.outcome,
+        reason=decision.reason,
+        client=question.app.client_id,
+        channel=question.app.channel,
+        session=question.sid,
+        purpose=question.purpose,
+        decision=decision.id,
+        details=details,
+    )
+
+
+def decide_in_session(db: Session, question: Question) -> Decision:
+    """Decide in the pages' lane, on what this transaction sees; the caller records it with `event`."""
+    db.flush()
+    known = drive(db, gathering.before(question.account_id, question.sid))
+    return decide(drive(db, gathering.gather(question, known, None)))

@@ -1,0 +1,40 @@
+"""Turn a decision into AuthZEN's answer; `context` says why in our words (decisions.md 5)."""
+
+from typing import Any
+
+from idp.entitlements.decision import Decision
+from idp.entitlements.sentences import sentence
+from idp.errors import Refused
+
+
+def answer_of(decision: Decision, issuer: str) -> dict[str, Any]:
+    """Return the answer to one evaluation."""
+    context: dict[str, Any] = {"id": decision.id, "outcome": decision.outcome, "freshness": decision.freshness}
+    if decision.because:
+        context["because"] = decision.because
+    if decision.reason is not None:
+        context["reason"] = decision.reason
+        context["reason_user"] = {"en": sentence(decision)}
+    if decision.step_up is not None:
+        context["step_up"] = {"acr_values": decision.step_up.acr}
+        if decision.step_up.max_age is not None:
+            context["step_up"]["max_age"] = decision.step_up.max_age
+    if decision.contact is not None:
+        context["contact"] = {
+            "name": decision.contact.name,
+            "phone": decision.contact.phone,
+            "url": decision.contact.url,
+        }
+    if decision.help is not None:
+        context["help"] = {"url": issuer + decision.help if decision.help.startswith("/") else decision.help}
+    if decision.simulated:
+        context["simulated"] = True
+    return {"decision": decision.allowed, "context": context}
+
+
+def refused(problem: Refused) -> dict[str, Any]:
+    """Return the answer to an item of a batch that could not be asked: no, and why."""
+    return {
+        "decision": False,
+        "context": {"error": {"status": problem.status, "code": problem.code, "message": problem.detail}},
+    }
