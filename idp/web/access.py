@@ -92,8 +92,8 @@ class Asking:
             return await self._one(caller, body)
         if not isinstance(items, list) or len(items) > MOST:
             raise Malformed(f"evaluations must be a list of at most {MOST} objects.")
-        options = body.get("options") or {}
-        semantic = options.get("evaluations_semantic", "execute_all") if isinstance(options, dict) else ""
+        options = asked.member(body, "options") if body.get("options") is not None else {}
+        semantic = options.get("evaluations_semantic", "execute_all")
         if not isinstance(semantic, str) or semantic not in SEMANTICS:
             raise Malformed(f"options.evaluations_semantic must be one of {', '.join(SEMANTICS)}.")
         for name in ("subject", "action", "resource", "context"):
