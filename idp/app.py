@@ -23,7 +23,7 @@ MACHINES: tuple[str, ...] = ("machines", "access", "signals")
 """Modules of idp.web that hold `routes(service)` of the machines' lane."""
 
 
-def create_app(settings: Settings, *, jobs: bool = True) -> FastAPI:
+def create_app(settings: Settings) -> FastAPI:
     """Build the application; connections open, and background jobs start, when its event loop starts."""
     from importlib import import_module
 
@@ -34,7 +34,7 @@ def create_app(settings: Settings, *, jobs: bool = True) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         service.lane = await open_lane(service.database, log.append)
-        running = start(service.database) if jobs else None
+        running = start(service.database) if settings.jobs else None
         try:
             await memory_of(service).picture(service.lane)
             yield

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
 import orjson
 
@@ -35,6 +36,27 @@ COLUMNS = (
     "mac",
 )
 """Order of the values of `row`, as columns of audit_record."""
+
+
+_REPEATED = {
+    "event": "event",
+    "outcome": "outcome",
+    "actor_id": "actor",
+    "account_id": "account",
+    "provider_id": "provider",
+    "entitlement": "entitlement",
+    "client_id": "client",
+    "session_id": "session",
+    "device_id": "device",
+    "decision_id": "decision",
+    "request_id": "request",
+    "reason": "reason",
+}
+CHECKED = ("at", *_REPEATED)
+"""The columns that repeat what the leaf says."""
+_INDEXED = frozenset(_REPEATED.values())
+_EASY, _SHORT, _LONG, _MANY = 1500, 200, 4000, 200
+"""Bytes of a leaf that needs no second look; characters of a column, of another text; members of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,50 +116,42 @@ def row(
         body["personal_of"] = subject.owner
         sealed = seal_with(subject.key, orjson.dumps(personal), f"audit:{subject.owner}")
         body["personal"] = base64.b64encode(sealed).decode()
-    leaf = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    leaf = _dumped(body)
+    if leaf is None:
+        ciphertext = body.pop("personal", None)
+        body = {name: _tamed(value, _SHORT if name in _INDEXED else _LONG) for name, value in body.items()}
+        if ciphertext is not None:
+            body["personal"] = ciphertext
+        leaf = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
     moment = clock.micros(at)
-    return (
-        moment,
-        moment,
-        event.name,
-        event.outcome,
-        origin.actor_id,
-        event.account,
-        body.get("provider"),
-        event.entitlement,
-        body.get("client"),
-        body.get("session"),
-        origin.device_id,
-        event.decision,
-        origin.request_id,
-        event.reason,
-        address_hash,
-        leaf,
-        mac(ring, leaf),
-    )
+    columns = [body.get(member) for member in _REPEATED.values()]
+    return (moment, moment, *columns, address_hash, leaf, mac(ring, leaf))
+
+
+def _dumped(body: dict[str, object]) -> bytes | None:
+    """Return the leaf; None where a value must be tamed first, which few ever must."""
+    try:
+        leaf = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # half of a surrogate pair
+        return None
+    return None if len(leaf) > _EASY or b"\\u0000" in leaf else leaf
+
+
+def _tamed(value: Any, most: int) -> Any:
+    """Make text of strangers storable: PostgreSQL takes no NUL, JSON no half surrogates, an index no long value."""
+    if isinstance(value, str):
+        value = value.replace("\x00", "\u2400").encode("utf-8", "replace").decode()
+        return value if len(value) <= most else value[: most - 1] + "\u2026"
+    if isinstance(value, dict):
+        return {_tamed(str(name), _SHORT): _tamed(item, most) for name, item in list(value.items())[:_MANY]}
+    if isinstance(value, list | tuple):
+        return [_tamed(item, most) for item in value[:_MANY]]
+    return value
 
 
 def exact(at: datetime) -> str:
     """Return the moment in UTC with microseconds, so that the column `at` can be checked against it."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-_REPEATED = {
-    "event": "event",
-    "outcome": "outcome",
-    "actor_id": "actor",
-    "account_id": "account",
-    "provider_id": "provider",
-    "entitlement": "entitlement",
-    "client_id": "client",
-    "session_id": "session",
-    "device_id": "device",
-    "decision_id": "decision",
-    "request_id": "request",
-    "reason": "reason",
-}
-CHECKED = ("at", *_REPEATED)
-"""The columns that repeat what the leaf says."""
 
 
 def differing(body: dict[str, object], columns: Sequence[object]) -> list[str]:

@@ -1,5 +1,6 @@
 """Record events: in the session that makes the change, or with a group of the machines' lane."""
 
+import re
 from datetime import datetime
 
 from sqlalchemy import text
@@ -19,6 +20,8 @@ _INSERT_NAMED = text(
     f"VALUES ({','.join(':' + name for name in leaf.COLUMNS)})"
 )
 _EVENT, _OUTCOME = leaf.COLUMNS.index("event"), leaf.COLUMNS.index("outcome")
+_ACCOUNT = re.compile(r"acc_[\w-]{1,60}", re.ASCII)
+"""Whose a record is must be an account's id, not what a stranger typed in its place."""
 NOBODY = "nobody"
 """Owner of person fields where no account is known, such as a user name nobody has."""
 
@@ -26,7 +29,7 @@ NOBODY = "nobody"
 def record(session: Session, event: Event) -> None:
     """Add the event to the transaction that makes the change: both exist or neither does."""
     where = origin.current()
-    owner = event.account or (where.actor_id if where.actor_id and where.actor_id.startswith("acc_") else None)
+    owner = next((who for who in (event.account, where.actor_id) if who and _ACCOUNT.fullmatch(who)), None)
     subject = None
     if owner or event.personal:
         owner = owner or NOBODY

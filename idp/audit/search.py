@@ -4,7 +4,7 @@ import base64
 import hmac
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -100,8 +100,7 @@ def read(given: dict[str, str]) -> Filters:
         elif name in ("since", "until"):
             try:
                 moment = datetime.fromisoformat(value)
-                values[name] = moment if moment.tzinfo else moment.replace(tzinfo=clock.EPOCH.tzinfo)
-                clock.micros(values[name])
+                values[name] = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
             except (ValueError, OverflowError):
                 problems[name] = "Enter a date and time such as 2026-11-21T09:00Z."
         else:

@@ -15,7 +15,7 @@ from idp.settings import Settings
 
 @pytest.fixture
 def browser(settings: Settings) -> Iterator[TestClient]:
-    app = create_app(settings, jobs=False)
+    app = create_app(settings)
     with TestClient(app, base_url=settings.issuer, client=("127.0.0.1", 5000)) as client:
         yield client
 
@@ -52,6 +52,6 @@ def test_metrics_are_for_this_machine_or_a_token_and_count_by_route(browser: Tes
 
 
 def test_metrics_are_not_for_other_machines(settings: Settings) -> None:
-    app = create_app(settings, jobs=False)
+    app = create_app(settings)
     with TestClient(app, base_url=settings.issuer, client=("203.0.113.7", 5000)) as client:
         assert client.get("/metrics").status_code == 401

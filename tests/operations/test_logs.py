@@ -80,7 +80,7 @@ def test_security_86_database_errors_do_not_quote_the_row(stream: io.StringIO, d
 
 
 def test_security_86_a_request_is_logged_by_its_route_without_query(stream: io.StringIO, settings: Settings) -> None:
-    with TestClient(create_app(settings, jobs=False), base_url=settings.issuer) as browser:
+    with TestClient(create_app(settings), base_url=settings.issuer) as browser:
         browser.get("/healthz?token=qv-77-query-value", headers={"Authorization": f"Bearer {JWT}"})
         browser.get("/nowhere/hunter2-hunter2?code=cODe-9f8a7b6c5d")
     written = stream.getvalue()

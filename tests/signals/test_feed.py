@@ -23,7 +23,7 @@ FEED = "/signals/v1/revocations"
 @pytest.fixture
 def browser(settings: Settings) -> Iterator[TestClient]:
     make_key(settings.audit_key_file)
-    with TestClient(create_app(settings, jobs=False), base_url=settings.issuer) as client:
+    with TestClient(create_app(settings), base_url=settings.issuer) as client:
         yield client
 
 
