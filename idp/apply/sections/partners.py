@@ -84,6 +84,7 @@ def _shared(work: Work, ref: str, entry: WantedShared, place: Place) -> None:
         changed = differing(wanted, {name: getattr(row, name) for name in wanted})
         if changed:
             shared_accounts.change(db, row, **wanted)
+            changed.pop("partner_id", None)
             work.difference.change("shared_accounts", entry.number, changed)
     for function, owner in entry.functions.items():
         at = (*place, "functions", function)
@@ -97,7 +98,14 @@ def _shared(work: Work, ref: str, entry: WantedShared, place: Place) -> None:
         changed = differing(says, before)
         if changed:
             shared_accounts.set_owner(db, row, function, **says)
-            work.difference.change("shared_accounts", f"{entry.number} {function}", changed)
+            key = f"{entry.number}, {function}"
+            if present is None:
+                work.difference.add("added", "shared_accounts", key)
+            else:
+                told = {name.removesuffix("_id"): pair for name, pair in changed.items()}
+                if "partner" in told:
+                    told["partner"] = (work.references.name("partners", told["partner"][0] or ""), owner.partner)
+                work.difference.change("shared_accounts", key, told)
 
 
 def _owner(db: Db, shared_account_id: str, entitlement: str) -> FunctionOwner | None:
