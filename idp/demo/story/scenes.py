@@ -23,7 +23,9 @@ def ana_arrives(stage: Stage) -> None:
     tell.scene("1. Ana opens the Claims app and signs in with her affiliate's login")
     tell.note("Claims has no session for her browser and sends it to the identity service (code + PKCE).")
     ana.open(places.claims + "/")
-    tell.check(ana.page.origin == places.main and ana.page.status == 200, "the browser stands at Meridian's sign-in page")
+    tell.check(
+        ana.page.origin == places.main and ana.page.status == 200, "the browser stands at Meridian's sign-in page"
+    )
     seen: list[str] = []
 
     def at(path: str, words: str, act: object) -> tuple[str, object]:
