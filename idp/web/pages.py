@@ -71,7 +71,8 @@ def page(
 
     Templates always have: `insurer` (names and help), `form_key` (hidden field of every form), `path`,
     `fields` (field -> sentence, empty unless refused), `person` (the signed-in visitor or None),
-    `areas` (where they work), `zone`, `development`; and the functions `asset(name)` and `navigation(area, provider_id)`.
+    `areas` (where they work), `zone`, `development`;
+    and the functions `asset(name)` and `navigation(area, provider_id)`.
     """
     service = service_of(request)
     person = getattr(request.state, "person", None)
