@@ -1,7 +1,7 @@
 """The demo world as fixtures: the same file the demo applies, on a fresh database of either engine.
 
-    pytest_plugins or `from tests.world import world  # noqa: F401` in a conftest; then
-    def test_...(world: World): world.database, world.wes, world.lakeside, world.person("sam") ...
+pytest_plugins or `from tests.world import world  # noqa: F401` in a conftest; then
+def test_...(world: World): world.database, world.wes, world.lakeside, world.person("sam") ...
 """
 
 from collections.abc import Iterator

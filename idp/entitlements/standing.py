@@ -237,12 +237,12 @@ def _revoked(dates: Dates, expires_at: int | None, ended_at: int | None) -> bool
 def _accepted(world: World, accepted: dict[str, int], dates: Dates) -> bool:
     """Say whether the current version of each document, or a later one, was accepted by then."""
     current: dict[str, int] = {}
-    for place, version in enumerate(world.terms):
+    for version in world.terms:
         if dates.begun(version.effective_at):
-            current[version.kind] = place
+            current[version.kind] = version.effective_at
     met = set()
-    for place, version in enumerate(world.terms):
+    for version in world.terms:
         at = accepted.get(version.document_id)
-        if at is not None and dates.begun(at) and place >= current.get(version.kind, place):
+        if at is not None and dates.begun(at) and version.effective_at >= current.get(version.kind, 0):
             met.add(version.kind)
     return met >= set(current)

@@ -50,7 +50,7 @@ def appoint(
     starts_at = starts_at or clock.now()
     if ends_at is not None and ends_at <= starts_at:
         raise Invalid(fields={"ends_at": "The end must be after the start."})
-    _hold(db, provider_id)
+    hold(db, provider_id)
     if db.get(Account, account_id) is None:
         raise NotFound
     if len(in_force(db, provider_id, line, clock.now())) >= MOST:
@@ -90,7 +90,7 @@ def end(db: Session, appointment: Appointment, *, by: str, reason: str) -> bool:
     Raises LastManager for the only one left: authority passes on, it does not lapse. What the person gave
     to others stays and is for the other managers to look at (domain.md 7).
     """
-    _hold(db, appointment.provider_id)
+    hold(db, appointment.provider_id)
     others = [
         a
         for a in in_force(db, appointment.provider_id, appointment.line, clock.now())
@@ -148,10 +148,13 @@ def is_last(db: Session, account_id: str, provider_id: str, line: str) -> bool:
     return {a.account_id for a in in_force(db, provider_id, line, clock.now())} == {account_id}
 
 
-def _hold(db: Session, provider_id: str) -> None:
-    """Keep other appointments of this organisation waiting, so that two can't pass a limit together."""
-    found = db.exec(select(Provider.id).where(col(Provider.id) == provider_id).with_for_update()).one_or_none()
-    if found is None:
+def hold(db: Session, provider_id: str) -> None:
+    """Keep other changes of who manages this organisation waiting, so that two can't pass a limit together.
+
+    The first lock of every such change: two managers who remove each other then wait instead of deadlocking.
+    """
+    held = select(Provider.id).where(col(Provider.id) == provider_id).with_for_update(key_share=True)
+    if db.exec(held).one_or_none() is None:
         raise NotFound
 
 

@@ -46,6 +46,8 @@ def remove(
     if known is not None:
         return known
     _check(reason, note, left_at)
+    if function is None:
+        appointments.hold(db, provider_id)
     for line in lines:
         authority.must_manage(db, by, provider_id, line)
     person = authority.person(db, provider_id, account_id, lock=True)
