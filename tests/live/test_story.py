@@ -33,7 +33,7 @@ def test_the_main_job_on_sqlite_with_two_workers_and_again_in_the_same_world() -
 SECRETS = ("thimble orchid canyon", "otter violin granite", "copper meadow lantern")
 
 
-def test_the_main_job_on_postgresql_with_two_workers(  # noqa: PT019 - its value is used
+def test_the_main_job_on_postgresql_with_two_workers(
     tmp_path: Path, _postgres: engines.PostgresEngine
 ) -> None:
     lines: list[str] = []
