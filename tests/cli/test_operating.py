@@ -128,7 +128,7 @@ def test_audit_verify_tells_a_whole_log_from_a_changed_one(
             db.execute(text("DROP TRIGGER audit_record_no_update"))
         else:
             db.execute(text("ALTER TABLE audit_record DISABLE TRIGGER audit_record_insert_only"))
-        db.execute(text("UPDATE audit_record SET leaf = leaf || leaf WHERE seq = 3"))
+        db.execute(text("UPDATE audit_record SET leaf = mac WHERE seq = 3"))
     changed = idp("audit", "verify")
     assert changed.exit_code == 1
     assert "NOT whole" in changed.output
@@ -152,7 +152,7 @@ def test_doctor_names_each_fault_and_how_to_mend_it(
         db.execute(text("UPDATE upstream SET issuer = 'http://127.0.0.1:9'"))
         db.execute(text("DELETE FROM appointment"))
         db.execute(
-            text("UPDATE signing_key SET private = kid WHERE state = 'active'")
+            text("UPDATE signing_key SET private = CAST(kid AS BLOB) WHERE state = 'active'")
             if ready.is_sqlite
             else text("UPDATE signing_key SET private = convert_to(kid, 'UTF8') WHERE state = 'active'")
         )
