@@ -1,0 +1,1 @@
+"""Figures of single parts, printed by `make bench`."""

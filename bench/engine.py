@@ -1,0 +1,178 @@
+"""Measure one decision in process, all thirteen gates, as the number of grants grows.
+
+    python -m bench.engine [--sizes 1000,100000,1000000] [--json FILE]
+
+For each size an SQLite file is filled with people (ten grants each over three practices, 3 % pauses, 10 %
+run out), then decisions are timed one by one: remembered people, people asked about for the first time,
+and beside them one indexed query with the rule in Python, and plain pycasbin on the same grants. Every
+answer is compared with a plain rule; a wrong one fails the run. Look at the ratios, not at the times.
+"""
+
+import argparse
+import asyncio
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bench.crowd import KEYS, NOW, PLACES, Crowd, account, provider
+from idp import clock
+from idp.audit import log
+from idp.database import Database
+from idp.database.lane import open_lane
+from idp.entitlements import facts as gathering
+from idp.entitlements import memo as memory
+from idp.entitlements.asking import Decider
+from idp.entitlements.memo import Memo
+from idp.entitlements.question import AskingApp, Question
+from idp.settings import load
+
+APP = AskingApp("bench")
+ROUNDS = 2000
+PLAIN_LIMIT = 100_000
+"""Plain pycasbin is not asked beyond this: a decision takes seconds there."""
+MASTER_KEYS = "bench:c7l3xGfVb1zwb9xJmR4Cq1Yy8Q2c3m5n7p9r1t3v5x8="
+
+
+def database_at(path: Path) -> Database:
+    """Return a migrated database in a file."""
+    from idp import migrate
+
+    made = Database(
+        load(
+            issuer="http://localhost:8000",
+            database_url=f"sqlite:///{path}",
+            master_keys=MASTER_KEYS,
+            audit_key_file=path.with_suffix(".pem"),
+            development=True,
+        )
+    )
+    migrate.migrate(made)
+    return made
+
+
+def ask(person: int, place: int, key: str) -> Question:
+    """Return a question about one person of the crowd."""
+    return Question(account(person), key, provider(person, place), APP, sid=f"ses_{person}")
+
+
+async def _timed(
+    questions: Sequence[tuple[int, int, str]],
+    decide: Callable[[tuple[int, int, str]], Awaitable[bool]],
+    right: Callable[[tuple[int, int, str]], bool],
+) -> float:
+    """Return the median in microseconds; stop on a wrong answer."""
+    took = []
+    for question in questions:
+        began = time.perf_counter_ns()
+        allowed = await decide(question)
+        took.append(time.perf_counter_ns() - began)
+        if allowed != right(question):
+            sys.exit(f"wrong answer: {question} {allowed}")
+    return statistics.median(took) / 1000
+
+
+async def measure(size: int, home: Path, *, plain: bool = True, rounds: int = ROUNDS) -> dict[str, float]:
+    """Fill a database of this size and return the medians of each way to ask, in microseconds."""
+    database = database_at(home / f"engine-{size}.db")
+    crowd = Crowd(size)
+    crowd.fill(database)
+    pick = random.Random(size)  # noqa: S311 - a repeatable choice of whom to ask about
+    some = [(pick.randrange(crowd.people), pick.randrange(PLACES), pick.choice(KEYS)) for _ in range(min(rounds, 4000))]
+    lane = await open_lane(database, log.append)
+    found: dict[str, float] = {}
+    try:
+        remembering = Decider(database, lane, Memo())
+
+        async def by_engine(question: tuple[int, int, str]) -> bool:
+            return (await remembering.decide(ask(*question))).allowed
+
+        few = [pick.choice(some[:500]) for _ in range(rounds)]
+        await _timed(few, by_engine, crowd.allows)
+        found["remembered"] = await _timed(few, by_engine, crowd.allows)
+
+        forgetting = Decider(database, lane, Memo())
+
+        async def first_time(question: tuple[int, int, str]) -> bool:
+            forgetting.memo._people.clear()  # noqa: SLF001 - every person is asked about for the first time
+            return (await forgetting.decide(ask(*question))).allowed
+
+        await _timed(some[:200], first_time, crowd.allows)
+        found["first time"] = await _timed(some, first_time, crowd.allows)
+
+        async def nothing_known(question: tuple[int, int, str]) -> bool:
+            asked = ask(*question)
+            forgetting.memo._people.clear()  # noqa: SLF001
+            forgetting.memo._organisations.clear()  # noqa: SLF001
+            known = await forgetting.read(gathering.before(asked.account_id, asked.sid))
+            return (await forgetting.decide(asked, known)).allowed
+
+        found["first time, new practice"] = await _timed(some, nothing_known, crowd.allows)
+        await _timed(some[:200], lambda q: crowd.by_query(database, q), crowd.allows)
+        found["one indexed query"] = await _timed(some, lambda q: crowd.by_query(database, q), crowd.allows)
+        if plain and size <= PLAIN_LIMIT:
+            stock = crowd.plain_casbin()
+            few = some[: max(3, 200_000 // size // 10)]
+
+            async def by_stock(question: tuple[int, int, str]) -> bool:
+                return crowd.by_casbin(stock, question)
+
+            found["plain pycasbin"] = await _timed(few, by_stock, crowd.allows)
+    finally:
+        await lane.close()
+        database.dispose()
+    return found
+
+
+def table(results: dict[int, dict[str, float]]) -> str:
+    """Return the figures as text, with the ratios that are promised."""
+    sizes = sorted(results)
+    ways = list(results[sizes[0]])
+    lines = ["microseconds a decision (median) by number of grants"]
+    lines.append(f"{'':28}" + "".join(f"{size:>14,}" for size in sizes) + f"{'last/first':>12}")
+    for way in ways:
+        values = [results[size].get(way) for size in sizes]
+        shown = "".join(f"{value:14.1f}" if value is not None else f"{'-':>14}" for value in values)
+        first, last = values[0], values[-1]
+        ratio = f"{last / first:12.2f}" if first and last and len(sizes) > 1 else f"{'-':>12}"
+        lines.append(f"{way:28}{shown}{ratio}")
+    for size in sizes:
+        row = results[size]
+        query = row["one indexed query"]
+        parts = [
+            f"remembered / query {row['remembered'] / query:.2f}",
+            f"first time / query {row['first time'] / query:.2f}",
+        ]
+        if "plain pycasbin" in row:
+            parts.append(f"pycasbin / first time {row['plain pycasbin'] / row['first time']:,.0f}x")
+            parts.append(f"pycasbin / remembered {row['plain pycasbin'] / row['remembered']:,.0f}x")
+        lines.append(f"at {size:,}: " + "; ".join(parts))
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", default="1000,100000,1000000")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    clock.now = lambda: NOW  # type: ignore[assignment]  # the crowd lives at one moment
+    results: dict[int, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as home:
+        for size in [int(size) for size in given.sizes.split(",")]:
+            results[size] = asyncio.run(measure(size, Path(home)))
+            sys.stderr.write(f"{size:,} grants done\n")
+    sys.stdout.write(table(results) + f"\nentries kept per worker: {memory.LIMIT:,} of each kind\n")
+    if given.json:
+        body: Any = {str(size): row for size, row in results.items()}
+        given.json.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
+
+
+if __name__ == "__main__":
+    main()
