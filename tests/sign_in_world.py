@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from idp import clock
 from idp.accounts import attestations, linking, local_logins, passwords, people, second_factor, terms
 from idp.app import create_app
-from idp.database import Database, transaction
+from idp.database import Database, reading, transaction
 from idp.entitlements import catalog
 from idp.entitlements.tables import Appointment
 from idp.federation import upstreams
@@ -46,7 +46,7 @@ class World:
 
     def ids(self) -> dict[str, str]:
         """Ids by a short name."""
-        with transaction(self.database) as db:
+        with reading(self.database) as db:
             rows = db.execute(text("SELECT display_name, id FROM account")).all()
         return {str(name).split()[0].lower(): str(value) for name, value in rows}
 

@@ -70,7 +70,7 @@ def page(
     """Render a page. `form_action` names the request's proven redirect origin on flow pages (ui.md 4.1).
 
     Templates always have: `insurer` (names and help), `form_key` (hidden field of every form), `path`,
-    `person` (the signed-in visitor or None), `areas` (where they work), `zone`, `development`;
+    `fields` (field -> sentence, empty unless refused), `person` (the signed-in visitor or None), `areas` (where they work), `zone`, `development`;
     and the functions `asset(name)` and `navigation(area, provider_id)`.
     """
     service = service_of(request)
@@ -96,7 +96,7 @@ def page(
             zone=service.settings.time_zone,
             request_id=request.scope.get("request_id", ""),
             development=service.settings.development,
-            **facts,
+            **{"fields": {}, **facts},
         )
     )
     extra = f" {form_action}" if form_action else ""

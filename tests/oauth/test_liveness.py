@@ -59,9 +59,11 @@ def remove_login(world: World, db: object) -> None:
 
 def suspend_partner(world: World, db: object) -> None:
     db.execute(  # type: ignore[attr-defined]
-        text("INSERT INTO partner (id, name, kind, status, contact_name, contact_phone, contact_url, created_at) "
-             "VALUES ('ptr_x', 'X', 'affiliate', 'suspended', '', '', '', 0)")
-    )  # fmt: skip
+        text(
+            "INSERT INTO partner (id, name, kind, status, contact_name, contact_phone, contact_url, created_at) "
+            "VALUES ('ptr_x', 'X', 'affiliate', 'suspended', '', '', '', 0)"
+        )
+    )
     db.execute(text("UPDATE session SET partner_id = 'ptr_x'"))  # type: ignore[attr-defined]
     epochs.changed_policy(db)  # type: ignore[arg-type]
 

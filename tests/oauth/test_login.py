@@ -29,8 +29,12 @@ def test_a_signed_in_person_gets_a_code_and_the_app_its_tokens(world: World) -> 
     person = world.userinfo(tokens["access_token"])
     assert person.status_code == 200, person.text
     assert person.json() == {
-        "sub": world.ana, "name": "Ana Ruiz", "given_name": "Ana", "family_name": "Ruiz", "locale": "en",
-    }  # fmt: skip
+        "sub": world.ana,
+        "name": "Ana Ruiz",
+        "given_name": "Ana",
+        "family_name": "Ruiz",
+        "locale": "en",
+    }
     again = world.refresh(tokens["refresh_token"])
     assert again.status_code == 200, again.text
     assert "nonce" not in claims_of(again.json()["id_token"])

@@ -153,7 +153,7 @@ def test_security_90_times_hold_within_the_leeway_only() -> None:
 def test_weak_or_foreign_keys_are_left_out_of_an_imported_set() -> None:
     from cryptography.hazmat.primitives.asymmetric import rsa
 
-    numbers = rsa.generate_private_key(65537, 1024).public_key().public_numbers()
+    numbers = rsa.generate_private_key(65537, 1024).public_key().public_numbers()  # noqa: S505 - the weak key of the test
     n = b64(numbers.n.to_bytes(128, "big"))
     found = keys_from_jwks(
         {

@@ -28,7 +28,12 @@ def test_security_83_malformed_requests_get_a_clear_4xx(world: World) -> None:
     refused(post("/oauth/token", content=b"grant_type=\xff", headers=form), "invalid_request")
     refused(post("/oauth/token", content=b"grant_type=a%00b", headers=form), "invalid_request")
     refused(post("/oauth/token", content=b"a=1&" * 200, headers=form), "invalid_request")
-    refused(post("/oauth/token", content=b"grant_type=x", headers={"content-type": form["content-type"] + "; charset=utf-16"}), "invalid_request")  # fmt: skip
+    refused(
+        post(
+            "/oauth/token", content=b"grant_type=x", headers={"content-type": form["content-type"] + "; charset=utf-16"}
+        ),
+        "invalid_request",
+    )
     assert post("/oauth/token", content=b"a=" + b"x" * 70_000, headers=form).status_code == 413
     refused(post("/oauth/token", data={"grant_type": ""}), "invalid_request")
     refused(post("/oauth/token", data={"grant_type": "password", "username": "a"}), "unsupported_grant_type")
@@ -141,7 +146,12 @@ def test_security_43_a_code_is_bound_to_client_address_and_challenge(world: Worl
     world.client("other")
     world.sign_in()
     code = world.code()
-    refused(world.token("other", SECRET, grant_type="authorization_code", code=code, redirect_uri=CALLBACK, code_verifier=VERIFIER), "invalid_grant")  # fmt: skip
+    refused(
+        world.token(
+            "other", SECRET, grant_type="authorization_code", code=code, redirect_uri=CALLBACK, code_verifier=VERIFIER
+        ),
+        "invalid_grant",
+    )
     refused(world.exchange(code, redirect_uri="https://claims.example/other"), "invalid_grant")
     refused(world.exchange(code, redirect_uri=None), "invalid_grant")
     refused(world.exchange(code, code_verifier=None), "invalid_grant")
@@ -162,7 +172,15 @@ def test_a_grant_that_fails_leaves_no_tokens_behind(world: World) -> None:
 
 def assertion(key: object, **more: object) -> str:
     now = int(time.time())
-    claims = {"iss": "jwt", "sub": "jwt", "aud": "http://localhost:8000", "exp": now + 60, "iat": now, "jti": "j1", **more}  # fmt: skip
+    claims = {
+        "iss": "jwt",
+        "sub": "jwt",
+        "aud": "http://localhost:8000",
+        "exp": now + 60,
+        "iat": now,
+        "jti": "j1",
+        **more,
+    }
     return sign({k: v for k, v in claims.items() if v is not None}, key)  # type: ignore[arg-type]
 
 
@@ -205,7 +223,9 @@ def test_security_45_private_key_jwt_works_once_and_only_for_our_issuer(world: W
         "not yet": {"iat": now + 600, "exp": now + 660},
     }
     for name, change in bad.items():
-        response = by_assertion(world, assertion(key, jti=name, **change) if "jti" not in change else assertion(key, **change))  # fmt: skip
+        response = by_assertion(
+            world, assertion(key, jti=name, **change) if "jti" not in change else assertion(key, **change)
+        )
         refused(response, "invalid_client", 401)
     refused(by_assertion(world, assertion(foreign, jti="j3")), "invalid_client", 401)
     refused(by_assertion(world, assertion(key, jti="j4"), client_id="service"), "invalid_client", 401)
