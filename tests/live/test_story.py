@@ -33,9 +33,7 @@ def test_the_main_job_on_sqlite_with_two_workers_and_again_in_the_same_world() -
 SECRETS = ("thimble orchid canyon", "otter violin granite", "copper meadow lantern")
 
 
-def test_the_main_job_on_postgresql_with_two_workers(
-    tmp_path: Path, _postgres: engines.PostgresEngine
-) -> None:
+def test_the_main_job_on_postgresql_with_two_workers(tmp_path: Path, _postgres: engines.PostgresEngine) -> None:
     lines: list[str] = []
     with _postgres.fresh(tmp_path) as url, own_demo(database_url=url, workers=2) as (places, link):
         assert play(places, link, say=lines.append) == 0, told(lines)
