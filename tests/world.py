@@ -1,10 +1,9 @@
 """The demo world as fixtures: the same file the demo applies, on a fresh database of either engine.
 
-    pytest_plugins or `from tests.world import world  # noqa: F401` in a conftest; then
-    def test_...(world: World): world.database, world.wes, world.lakeside, world.person("sam") ...
+pytest_plugins or `from tests.world import world  # noqa: F401` in a conftest; then
+def test_...(world: World): world.database, world.wes, world.lakeside, world.person("sam") ...
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +55,7 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database, settings: Settings, tmp_path: Path) -> Iterator[World]:
+def world(database: Database, settings: Settings, tmp_path: Path) -> World:
     """The demo world on a fresh database; runs once on each engine."""
     places = Places(tmp_path / "demo")
     filling.prepare(places)
@@ -64,4 +63,4 @@ def world(database: Database, settings: Settings, tmp_path: Path) -> Iterator[Wo
         catalog.load_default(db)
     keys.ensure(database)
     apply_file(database, places.secrets / "meridian.yaml")
-    yield World(database, settings, places)
+    return World(database, settings, places)

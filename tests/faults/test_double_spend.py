@@ -14,7 +14,7 @@ from idp.settings import Settings
 from tests.faults.servers import Server, serving
 from tests.oauth.world import CALLBACK, SECRET, VERIFIER, World, open_world
 
-SHORT, LONG = 8, 200
+SHORT, LONG = 4, 200
 
 
 @pytest.fixture

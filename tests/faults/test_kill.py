@@ -30,7 +30,7 @@ from tests.faults.servers import Server
 
 FUNCTION = "claim.status.view"
 SECRET = "the-secret-of-the-manager"
-SHORT, LONG = 2, 20
+SHORT, LONG = 1, 20
 HANDS = 8
 
 

@@ -13,12 +13,12 @@ __all__ = ["world"]
 pytestmark = pytest.mark.usefixtures("world")
 
 
-def test_d6_applying_the_world_again_changes_nothing(world: World) -> None:  # noqa: F811 - a fixture
+def test_d6_applying_the_world_again_changes_nothing(world: World) -> None:
     assert not apply_file(world.database, world.places.secrets / "meridian.yaml")
 
 
 def test_d6_the_world_has_a_manager_at_each_practice_and_one_suspended_partner(
-    world: World,  # noqa: F811 - a fixture
+    world: World,
 ) -> None:
     with transaction(world.database) as db:
         managers = {(a.account_id, a.provider_id) for a in db.exec(select(Appointment)).all()}

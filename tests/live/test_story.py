@@ -4,13 +4,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from idp.demo import filling, processes
 from idp.demo.places import ROOT, DemoRefused, Places, refuse_taken
 from idp.demo.story.run import own_demo, play
-from tests import engines
 
 
 def told(lines: list[str]) -> str:
@@ -33,9 +33,7 @@ def test_the_main_job_on_sqlite_with_two_workers_and_again_in_the_same_world() -
 SECRETS = ("thimble orchid canyon", "otter violin granite", "copper meadow lantern")
 
 
-def test_the_main_job_on_postgresql_with_two_workers(  # noqa: PT019 - its value is used
-    tmp_path: Path, _postgres: engines.PostgresEngine
-) -> None:
+def test_the_main_job_on_postgresql_with_two_workers(tmp_path: Path, _postgres: Any) -> None:  # noqa: PT019
     lines: list[str] = []
     with _postgres.fresh(tmp_path) as url, own_demo(database_url=url, workers=2) as (places, link):
         assert play(places, link, say=lines.append) == 0, told(lines)
