@@ -176,7 +176,7 @@ class Sealer:
                     refused += 1
                     continue
                 assert row is not None
-                hashes.append(leaf_hash(bytes(row.leaf)))
+                hashes.append(leaf_hash(leaf.raw(row.leaf)))
                 kept.append(seq)
                 oldest = row.at if oldest is None else min(oldest, row.at)
         if kept:
@@ -192,18 +192,18 @@ class Sealer:
         waiting = set(session.execute(text("SELECT seq FROM audit_unsealed")).scalars())
         found: dict[bytes, int] = {}
         for seq, mac in session.execute(_select("at", times, "seq, mac")).all():
-            other = found.get(bytes(mac), seq)
-            found[bytes(mac)] = min(seq, other, key=lambda number: (number in waiting, number))
+            other = found.get(leaf.raw(mac), seq)
+            found[leaf.raw(mac)] = min(seq, other, key=lambda number: (number in waiting, number))
         return found
 
     def _objection(self, row: Any, twins: dict[bytes, int]) -> str | None:
         """Say why a row is not one that this service wrote; None when it is."""
-        stored = bytes(row.leaf)
-        if not hmac.compare_digest(leaf.mac(self._database.ring, stored), bytes(row.mac)):
+        stored = leaf.raw(row.leaf)
+        if not hmac.compare_digest(leaf.mac(self._database.ring, stored), leaf.raw(row.mac)):
             return "not_ours"
         if leaf.differing(orjson.loads(stored), [getattr(row, name) for name in leaf.CHECKED]):
             return "columns_differ"
-        if twins.get(bytes(row.mac)) != row.seq:
+        if twins.get(leaf.raw(row.mac)) != row.seq:
             return "copied"
         return None
 

@@ -45,7 +45,7 @@ def fill(places: Places, *, fresh: bool = False) -> str | None:
     _write_files(places)
     for command in (["migrate"], ["apply"]):
         _run_both(places, command)
-    link = _invite_ana(places)
+    link = invitation_of(places)
     places.remember()
     return link
 
@@ -99,8 +99,11 @@ def _run_both(places: Places, command: list[str]) -> None:
             raise DemoRefused(f"`idp {' '.join(command)}` failed for {name}:\n{said}")
 
 
-def _invite_ana(places: Places) -> str | None:
-    """Invite Ana to Lakeside as Wes would, unless her login is linked; withdraw invitations that nobody used."""
+def invitation_of(places: Places) -> str | None:
+    """Invite Ana to Lakeside as Wes would, and return the link; None when her login is linked already.
+
+    Invitations of hers that nobody used are withdrawn.
+    """
     environment = places.environment("meridian")
     settings = load(
         issuer=environment["IDP_ISSUER"],
