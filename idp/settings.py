@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     """Comma-separated addresses whose X-Forwarded-For is believed."""
     time_zone: str = "America/Chicago"
     log_level: str = "INFO"
+    jobs: bool = True
+    """Whether this process runs background jobs; at least one process of a deployment must."""
     development: bool = False
     """Loosens what is safe on loopback only: http, cookies without Secure, a local mailbox."""
 

@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 import idp.accounts.tables
+import idp.apply.tables
 import idp.audit.tables
 import idp.configuration
 import idp.entitlements.tables
@@ -12,6 +13,7 @@ import idp.oauth.tables
 import idp.partners.tables
 import idp.providers.tables
 import idp.registration.tables
-import idp.signals.tables  # noqa: F401
+import idp.signals.tables
+import idp.wam.tables  # noqa: F401
 
 METADATA = SQLModel.metadata

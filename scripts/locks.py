@@ -48,9 +48,8 @@ def problems(name: str, text: str, wanted: list[str]) -> list[str]:
         for number, line in enumerate(text.splitlines(), 1)
         if "://" in line or line.startswith(("-", "--")) or " @ " in line
     ]
-    for entry in re.split(r"\n(?=\S)", text.strip()):
-        if "--hash=sha256:" not in entry:
-            found.append(f"{name}: {entry.split()[0]} has no hash")
+    entries = re.split(r"\n(?=\S)", text.strip())
+    found += [f"{name}: {entry.split()[0]} has no hash" for entry in entries if "--hash=sha256:" not in entry]
     locked = pins(text)
     for line in wanted:
         requirement = Requirement(line)

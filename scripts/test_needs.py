@@ -43,9 +43,9 @@ def main() -> None:
     if packages and os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"Installing for the tests: {' '.join(packages)}", flush=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        quiet = {"env": environment, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "check": False}
-        subprocess.run(["apt-get", "-qq", "update"], **quiet)
-        subprocess.run(["apt-get", "-qq", "install", "--no-install-recommends", "-y", *packages], **quiet)
+        quiet = {"env": environment, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+        subprocess.run(["apt-get", "-qq", "update"], check=False, **quiet)
+        subprocess.run(["apt-get", "-qq", "install", "--no-install-recommends", "-y", *packages], check=False, **quiet)
         packages = missing()
     if not packages:
         return

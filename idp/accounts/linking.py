@@ -16,12 +16,12 @@ from sqlmodel import col, select
 from idp import clock, configuration
 from idp.accounts import people, second_factor, sessions
 from idp.accounts.assertion import Assertion
-from idp.accounts.assurance import AAL1, AAL2
+from idp.accounts.assurance import AAL2
 from idp.accounts.flows import browser_hash
 from idp.accounts.tables import Login, PendingLink, Session
 from idp.audit import log
 from idp.audit.events import Event
-from idp.errors import Conflict, NotFound, Refused, StepUp
+from idp.errors import Conflict, NotFound, NotSignedIn, Refused, StepUp
 from idp.notices import outbox
 from idp.signals import epochs
 
@@ -37,6 +37,12 @@ class LinkLost(Refused):
         super().__init__(
             "This was started in another browser, was finished already, or took too long. Start again here."
         )
+
+
+class SignInAgain(NotSignedIn):
+    """The sign-in lies too far back, and there is no second step to confirm it with."""
+
+    code = "sign_in_again"
 
 
 def hold(
@@ -84,15 +90,15 @@ def require_fresh_proof(db: Db, session: Session) -> None:
     clocks = configuration.current(db).clocks
     has_factor = second_factor.has(db, session.account_id)
     proved = session.factor_time if has_factor else session.auth_time
-    if proved is None or clock.now() >= proved + clocks.link_proof:
-        raise StepUp(
-            "Confirm it's you to change your logins. You come straight back to this page.",
-            acr=AAL2 if has_factor else AAL1,
-            max_age=int(clocks.link_proof.total_seconds()),
-        )
+    if proved is not None and clock.now() < proved + clocks.link_proof:
+        return
+    sentence = "Confirm it's you to change your logins. You come straight back to this page."
+    if has_factor:
+        raise StepUp(sentence, acr=AAL2, max_age=int(clocks.link_proof.total_seconds()))
+    raise SignInAgain(sentence)
 
 
-def confirm(db: Db, pending: PendingLink, session: Session) -> Login:
+def confirm(db: Db, pending: PendingLink, session: Session, *, organization: str = "") -> Login:
     """Add the proved outside login to the account that was proved in the same browser."""
     require_fresh_proof(db, session)
     if pending.account_id is not None and pending.account_id != session.account_id:
@@ -105,6 +111,7 @@ def confirm(db: Db, pending: PendingLink, session: Session) -> Login:
         issuer=pending.issuer,
         subject=pending.subject,
         facts=pending.facts,
+        organization=organization,
     )
 
 

@@ -20,7 +20,7 @@ from idp.accounts.tables import Account, Login, Password, Session
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import Database, transaction
-from idp.errors import NotSignedIn, Refused
+from idp.errors import Invalid, NotSignedIn, Refused
 
 
 class WrongPassword(NotSignedIn):
@@ -113,8 +113,8 @@ def by_password(
         return _open(db, login, acr=AAL1, amr=["pwd"], browser=browser, replaces=replaces)
 
 
-def password_is(database: Database, account_id: str, password: str, browser: Browser) -> bool:
-    """Say whether this is an account's present password, counted like any try (before a change of password)."""
+def prove_password(database: Database, account_id: str, password: str, browser: Browser) -> None:
+    """Require an account's present password before it is changed; counted like any try. Raises Invalid, Throttled."""
     with transaction(database) as db:
         found = local_logins.of_account(db, account_id)
         device = devices.find(db, browser.device_secret)
@@ -122,10 +122,12 @@ def password_is(database: Database, account_id: str, password: str, browser: Bro
         attempts.count(db, key)
         limits = configuration.current(db).passwords
     good, _ = passwords.verify(database, password, found[1].hash if found else None, limits)
-    if good:
-        with transaction(database) as db:
-            attempts.forget(db, key)
-    return good
+    with transaction(database) as db:
+        if not good:
+            event = Event("accounts.login.refused", account=account_id, outcome="refused", reason="wrong_password")
+            sentence = "That is not your present password."
+            raise Invalid(fields={"password": sentence}, then=(partial(log.record, event=event),))
+        attempts.forget(db, key)
 
 
 def by_assertion(db: Db, assertion: Assertion, *, browser: Browser, replaces: Session | None = None) -> SignedIn | None:
@@ -159,6 +161,11 @@ def by_assertion(db: Db, assertion: Assertion, *, browser: Browser, replaces: Se
         replaces=replaces,
         assertion=assertion,
     )
+
+
+def by_new_login(db: Db, login: Login, *, browser: Browser) -> SignedIn:
+    """Sign in the person who has just been given a user name and password in this very transaction."""
+    return _open(db, login, acr=AAL1, amr=["pwd"], browser=browser, replaces=None)
 
 
 def by_code(

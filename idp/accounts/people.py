@@ -130,6 +130,29 @@ def rename(db: Db, account_id: str, display_name: str) -> None:
     )
 
 
+def correct(db: Db, account_id: str, **facts: object) -> None:
+    """Correct a person's names, language or identity assurance; a lower assurance takes access away."""
+    account = lock(db, account_id)
+    unknown = facts.keys() - {"display_name", "given_name", "family_name", "locale", "ial"}
+    if unknown:
+        raise TypeError(f"not facts of a person: {sorted(unknown)}")
+    less = isinstance(facts.get("ial"), int) and int(str(facts["ial"])) < account.ial
+    for name, value in facts.items():
+        setattr(account, name, value)
+    db.add(account)
+    db.flush()
+    log.record(
+        db,
+        Event(
+            "accounts.account.changed",
+            account=account_id,
+            details={"changed": sorted(facts), "ial": account.ial},
+            personal={"display_name": account.display_name},
+        ),
+    )
+    epochs.changed_account(db, account_id, takes_away=less)
+
+
 def suspend(db: Db, account_id: str, *, because: str, by: str) -> None:
     """Put an account on hold: reversible, nothing is deleted; its sessions end now (security.md 21)."""
     account = lock(db, account_id)

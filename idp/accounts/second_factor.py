@@ -50,23 +50,36 @@ class Enrolment:
 
 
 def enrol(db: Db, account: Account) -> Enrolment:
-    """Begin a time-based code, or show the one that was begun but not confirmed."""
-    pending = db.exec(
+    """Begin a time-based code, or return the one that was begun but not confirmed."""
+    pending = _pending(db, account.id)
+    if pending is None:
+        pending = _sealed(db, account.id, pyotp.random_base32())
+        db.add(pending)
+        db.flush()
+    return _enrolment(db, account, pending)
+
+
+def begun(db: Db, account: Account) -> Enrolment | None:
+    """Return the time-based code that was begun but not confirmed, if there is one."""
+    pending = _pending(db, account.id)
+    return _enrolment(db, account, pending) if pending else None
+
+
+def _enrolment(db: Db, account: Account, pending: Factor) -> Enrolment:
+    key = _key(db, pending)
+    insurer = configuration.current(db).insurer.name
+    return Enrolment(pending.id, key, pyotp.TOTP(key).provisioning_uri(name=account.display_name, issuer_name=insurer))
+
+
+def _pending(db: Db, account_id: str) -> Factor | None:
+    return db.exec(
         select(Factor).where(
-            col(Factor.account_id) == account.id,
+            col(Factor.account_id) == account_id,
             col(Factor.kind) == "totp",
             col(Factor.confirmed_at).is_(None),
             col(Factor.ended_at).is_(None),
         )
     ).first()
-    if pending is None:
-        pending = _sealed(db, account.id, pyotp.random_base32())
-        db.add(pending)
-        db.flush()
-    key = _key(db, pending)
-    insurer = configuration.current(db).insurer.name
-    uri = pyotp.TOTP(key).provisioning_uri(name=account.display_name, issuer_name=insurer)
-    return Enrolment(pending.id, key, uri)
 
 
 def confirm(db: Db, account_id: str, factor_id: str, code: str) -> list[str]:

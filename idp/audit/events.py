@@ -65,6 +65,7 @@ VOCABULARY: dict[str, str] = {
     "wam.appointment.made": "An access manager was appointed",
     "wam.appointment.ended": "An access manager's appointment ended",
     "wam.person.viewed": "An access manager looked at a person",
+    "wam.people.searched": "An access manager searched the people of a practice",
     "wam.change.refused": "A change of access was refused",
     # organisations and partners
     "providers.provider.created": "A provider organisation was recorded",
@@ -82,12 +83,15 @@ VOCABULARY: dict[str, str] = {
     "federation.upstream.changed": "An upstream was changed",
     "federation.upstream.failed": "An upstream failed or gave an unacceptable answer",
     # the log itself and the service
+    "notices.mail.sent": "A notice was handed to the mail relay",
     "audit.log.searched": "The log was searched",
     "audit.log.exported": "The log was exported",
     "audit.log.verified": "The log was verified",
     "audit.record.viewed": "A record was opened",
+    "audit.record.refused": "A record this service did not write was found and refused",
     "signals.feed.read": "An app read the revocations",
     "service.settings.changed": "Settings were changed",
+    "service.settings.exported": "The configuration was exported",
     "service.bootstrap.made": "A first administrator's link was made",
 }
 

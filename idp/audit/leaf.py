@@ -2,12 +2,15 @@
 
 import base64
 import hmac
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
 import orjson
 
-from idp import clock
+from idp import clock, entropy
 from idp.audit.events import Event
 from idp.audit.origin import Origin
 from idp.envelope import KeyRing, seal_with
@@ -35,23 +38,56 @@ COLUMNS = (
 """Order of the values of `row`, as columns of audit_record."""
 
 
-def row(event: Event, origin: Origin, at: datetime, ring: KeyRing, subject_key: bytes | None) -> tuple[object, ...]:
+_REPEATED = {
+    "event": "event",
+    "outcome": "outcome",
+    "actor_id": "actor",
+    "account_id": "account",
+    "provider_id": "provider",
+    "entitlement": "entitlement",
+    "client_id": "client",
+    "session_id": "session",
+    "device_id": "device",
+    "decision_id": "decision",
+    "request_id": "request",
+    "reason": "reason",
+}
+CHECKED = ("at", *_REPEATED)
+"""The columns that repeat what the leaf says."""
+_INDEXED = frozenset(_REPEATED.values())
+_EASY, _SHORT, _LONG, _MANY = 1500, 200, 4000, 200
+"""Bytes of a leaf that needs no second look; characters of a column, of another text; members of a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose the personal fields of a record are, and the key they are kept under."""
+
+    owner: str
+    key: bytes | None
+    """32 bytes; None once it was destroyed: then nothing personal is kept at all."""
+
+
+def row(
+    event: Event, origin: Origin, at: datetime, ring: KeyRing, subject: Subject | None = None
+) -> tuple[object, ...]:
     """Return one record as column values.
 
-    `subject_key` is the 32-byte key of the person the personal fields belong to; required when there
-    are any. The network address and browser are personal too while a person acts.
+    `subject` is required when there are personal fields. The network address and browser are personal
+    too while a person acts; without a subject the address is a service's and stays readable.
     """
-    personal = dict(event.personal)
+    personal = dict(event.personal) if subject is None or subject.key is not None else {}
     address_hash = None
-    if origin.address:
+    if origin.address and (subject is None or subject.key is not None):
         address_hash = ring.keyed_hash("subjects", origin.address)[:16]
-        if subject_key is not None:
+        if subject is not None:
             personal["address"] = origin.address
             if origin.user_agent:
                 personal["user_agent"] = origin.user_agent[:200]
     body: dict[str, object] = {
         "v": VERSION,
-        "at": clock.iso(at),
+        "id": entropy.token(12),
+        "at": exact(at),
         "event": event.name,
         "outcome": event.outcome,
         "actor": origin.actor_id,
@@ -72,36 +108,64 @@ def row(event: Event, origin: Origin, at: datetime, ring: KeyRing, subject_key: 
         body["auth"] = {"acr": origin.acr, "amr": list(origin.amr)}
     if event.details:
         body["details"] = event.details
-    if address_hash is not None and subject_key is None:
+    if address_hash is not None and subject is None:
         body["address"] = origin.address
     if personal:
-        if subject_key is None:
+        if subject is None or subject.key is None:
             raise ValueError(f"{event.name}: person fields need a subject key")
-        owner = event.account or origin.actor_id or ""
-        body["personal_of"] = owner
-        sealed = seal_with(subject_key, orjson.dumps(personal), f"audit:{owner}")
+        body["personal_of"] = subject.owner
+        sealed = seal_with(subject.key, orjson.dumps(personal), f"audit:{subject.owner}")
         body["personal"] = base64.b64encode(sealed).decode()
-    leaf = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    leaf = _dumped(body)
+    if leaf is None:
+        ciphertext = body.pop("personal", None)
+        body = {name: _tamed(value, _SHORT if name in _INDEXED else _LONG) for name, value in body.items()}
+        if ciphertext is not None:
+            body["personal"] = ciphertext
+        leaf = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
     moment = clock.micros(at)
-    return (
-        moment,
-        moment,
-        event.name,
-        event.outcome,
-        origin.actor_id,
-        event.account,
-        body.get("provider"),
-        event.entitlement,
-        body.get("client"),
-        body.get("session"),
-        origin.device_id,
-        event.decision,
-        origin.request_id,
-        event.reason,
-        address_hash,
-        leaf,
-        mac(ring, leaf),
-    )
+    columns = [body.get(member) for member in _REPEATED.values()]
+    return (moment, moment, *columns, address_hash, leaf, mac(ring, leaf))
+
+
+def _dumped(body: dict[str, object]) -> bytes | None:
+    """Return the leaf; None where a value must be tamed first, which few ever must."""
+    try:
+        leaf = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # half of a surrogate pair
+        return None
+    return None if len(leaf) > _EASY or b"\\u0000" in leaf else leaf
+
+
+def _tamed(value: Any, most: int) -> Any:
+    """Make text of strangers storable: PostgreSQL takes no NUL, JSON no half surrogates, an index no long value."""
+    if isinstance(value, str):
+        value = value.replace("\x00", "\u2400").encode("utf-8", "replace").decode()
+        return value if len(value) <= most else value[: most - 1] + "\u2026"
+    if isinstance(value, dict):
+        return {_tamed(str(name), _SHORT): _tamed(item, most) for name, item in list(value.items())[:_MANY]}
+    if isinstance(value, list | tuple):
+        return [_tamed(item, most) for item in value[:_MANY]]
+    return value
+
+
+def exact(at: datetime) -> str:
+    """Return the moment in UTC with microseconds, so that the column `at` can be checked against it."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def differing(body: dict[str, object], columns: Sequence[object]) -> list[str]:
+    """Name the columns (values in the order of CHECKED) that do not say what the leaf says."""
+    at, *others = columns
+    names = [
+        column for (column, member), value in zip(_REPEATED.items(), others, strict=True) if body.get(member) != value
+    ]
+    said = body.get("at")
+    try:
+        matches = isinstance(said, str) and clock.micros(datetime.fromisoformat(said)) == at
+    except ValueError:
+        matches = False
+    return names if matches else ["at", *names]
 
 
 def mac(ring: KeyRing, leaf: bytes) -> bytes:

@@ -1,11 +1,12 @@
 """Record events: in the session that makes the change, or with a group of the machines' lane."""
 
+import re
 from datetime import datetime
 
 from sqlalchemy import text
 from sqlmodel import Session
 
-from idp import clock, entropy
+from idp import clock, entropy, metrics
 from idp.audit import leaf, origin
 from idp.audit.events import Event
 from idp.audit.tables import SubjectKey
@@ -18,6 +19,9 @@ _INSERT_NAMED = text(
     f"INSERT INTO audit_record ({','.join(leaf.COLUMNS)}) "  # noqa: S608 - our own names
     f"VALUES ({','.join(':' + name for name in leaf.COLUMNS)})"
 )
+_EVENT, _OUTCOME = leaf.COLUMNS.index("event"), leaf.COLUMNS.index("outcome")
+_ACCOUNT = re.compile(r"acc_[\w-]{1,60}", re.ASCII)
+"""Whose a record is must be an account's id, not what a stranger typed in its place."""
 NOBODY = "nobody"
 """Owner of person fields where no account is known, such as a user name nobody has."""
 
@@ -25,21 +29,26 @@ NOBODY = "nobody"
 def record(session: Session, event: Event) -> None:
     """Add the event to the transaction that makes the change: both exist or neither does."""
     where = origin.current()
-    owner = event.account or (where.actor_id if where.actor_id and where.actor_id.startswith("acc_") else None)
-    key = None
+    owner = next((who for who in (event.account, where.actor_id) if who and _ACCOUNT.fullmatch(who)), None)
+    subject = None
     if owner or event.personal:
-        key = subject_key(session, owner or NOBODY)
-    values = leaf.row(event, where, clock.now(), of(session).ring, key)
+        owner = owner or NOBODY
+        subject = leaf.Subject(owner, subject_key(session, owner))
+    values = leaf.row(event, where, clock.now(), of(session).ring, subject)
     session.execute(_INSERT_NAMED, dict(zip(leaf.COLUMNS, values, strict=True)))
+    metrics.EVENTS.labels(event.name, event.outcome).inc()
 
 
 def machine_row(database: Database, event: Event, at: datetime) -> tuple[object, ...]:
     """Return the row of an event of the machines' lane, where the address is a service's, not a person's."""
-    return leaf.row(event, origin.current(), at, database.ring, None)
+    return leaf.row(event, origin.current(), at, database.ring)
 
 
 def append(rows: list[tuple[object, ...]]) -> Work:
     """Insert a group's rows; handed to the lane's writer."""
+    metrics.GROUP.observe(len(rows))
+    for row in rows:
+        metrics.EVENTS.labels(row[_EVENT], row[_OUTCOME]).inc()
     yield Many(_INSERT, rows)
 
 

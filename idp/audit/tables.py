@@ -47,14 +47,20 @@ class AuditUnsealed(Row, table=True):
     __tablename__ = "audit_unsealed"
     created_at: datetime | None = moment(nullable=True)  # type: ignore[assignment]  # the trigger gives only the number
     seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    refused_at: datetime | None = moment(nullable=True)
+    """The sealer refused it: nobody of ours wrote the record, or it is gone."""
 
 
 class AuditBatch(Row, table=True):
     """Records sealed together: their numbers and leaf hashes, in tree order."""
 
+    __table_args__ = (Index("ix_audit_batch_seqs", "low_seq", "high_seq"),)
     __tablename__ = "audit_batch"
     first_index: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     count: int
+    low_seq: int = Field(sa_type=BigInteger)
+    high_seq: int = Field(sa_type=BigInteger)
+    """Smallest and largest number in the batch, to find a record's batch."""
     seqs: bytes = secret_column()
     """8 bytes big-endian each."""
     hashes: bytes = secret_column()
@@ -62,10 +68,14 @@ class AuditBatch(Row, table=True):
 
 
 class AuditCheckpoint(Row, table=True):
-    """A signed statement of the tree's size and root; `frontier` lets the sealer go on from here."""
+    """A signed statement of the tree's size and root; `frontier` lets the sealer go on from here.
+
+    Numbered without gaps; an idle log repeats its size, which shows that the sealer is alive.
+    """
 
     __tablename__ = "audit_checkpoint"
-    size: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    number: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    size: int = Field(sa_type=BigInteger, index=True)
     root: bytes = secret_column()
     frontier: bytes = secret_column()
     note: str

@@ -94,12 +94,14 @@ def change(db: Db, client_id: str, *, secret: str | None = None, **fields: Any) 
     return sorted(changed)
 
 
-def add_secret(db: Db, client_id: str) -> str:
-    """Give a client a second secret for a change-over; the oldest of more than two falls away."""
+def add_secret(db: Db, client_id: str, secret: str | None = None) -> str:
+    """Give a client a second secret for a change-over (ours unless supplied); of more than two the oldest goes."""
     client = db.get(Client, client_id)
     if client is None or client.auth_method not in _SECRETS:
         raise Invalid(fields={"client_id": "There is no client with this id that uses a secret."})
-    secret = entropy.token()
+    if secret is not None and len(secret) < SECRET_LENGTH:
+        raise Invalid(fields={"secret": f"A supplied secret needs {SECRET_LENGTH} characters or more."})
+    secret = secret or entropy.token()
     client.secret_hashes = [*client.secret_hashes, hash_of(secret)][-2:]
     db.add(client)
     epochs.changed_policy(db)

@@ -111,6 +111,31 @@ def end(db: Session, affiliation: Affiliation, *, by: str, reason: str) -> bool:
     return True
 
 
+def set_end(db: Session, affiliation: Affiliation, ends_at: datetime | None, *, by: str) -> bool:
+    """Move the end date of an affiliation; return whether it differed. An earlier end takes access away."""
+    before = affiliation.ends_at
+    if before == ends_at:
+        return False
+    if ends_at is not None and ends_at <= affiliation.starts_at:
+        raise Invalid(fields={"ends_at": "The end must be after the start."})
+    affiliation.ends_at = ends_at
+    db.add(affiliation)
+    db.flush()
+    account_id = affiliation.account_id
+    epochs.changed_account(db, account_id, takes_away=ends_at is not None and (before is None or ends_at < before))
+    log.record(
+        db,
+        Event(
+            "providers.affiliation.approved",
+            account=account_id,
+            provider=affiliation.provider_id,
+            reason="end_date_moved",
+            details={"affiliation": affiliation.id, "to": clock.iso(ends_at) if ends_at else None, "by": by},
+        ),
+    )
+    return True
+
+
 def live(db: Session, account_id: str, provider_id: str) -> Affiliation | None:
     """Return the affiliation of a person with an organisation that nobody has ended, or None."""
     return db.exec(

@@ -1,5 +1,259 @@
-"""The security desk's search of the log."""
+"""The security desk: search the log, open a record, export, see the proof (ui.md 3.12, 3.15)."""
 
-from fastapi import APIRouter
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
+from sqlalchemy import text
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+from starlette.concurrency import run_in_threadpool
+
+from idp import clock
+from idp.accounts.tables import Account
+from idp.audit import checkpoint, export, log, proofs, search, verify
+from idp.audit.events import VOCABULARY, Event
+from idp.audit.search import Filters
+from idp.errors import Invalid, NotFound
+from idp.providers.tables import Provider
+from idp.web import desk
+from idp.web.boundary import Service, TheService, Transaction, service_of
+from idp.web.forms import TheForm
+from idp.web.guards import Acting, insurer_staff
+from idp.web.pages import go, page
 
 router = APIRouter()
+MaySearch = Annotated[Acting, Depends(insurer_staff("audit.search"))]
+MayExport = Annotated[Acting, Depends(insurer_staff("audit.export"))]
+AT_ONCE = 20_000
+"""A log of at most so many records is verified whenever the proof page opens; a larger one when asked."""
+OUTCOMES = ("done", "permit", "deny", "routed", "step_up", "refused", "failed")
+LABELS = {
+    "person": "Person",
+    "provider": "Practice",
+    "event": "Event",
+    "outcome": "Outcome",
+    "reason": "Reason",
+    "entitlement": "Function",
+    "client": "App",
+    "session": "Session",
+    "device": "Device",
+    "decision": "Decision",
+    "request": "Request",
+    "since": "From",
+    "until": "Before",
+}
+
+
+@router.get("/security/search", include_in_schema=False)
+def search_page(request: Request, staff: MaySearch, db: Transaction) -> Response:
+    """Show what the address asks for; the search itself is recorded (security.md 79)."""
+    given = _query(request)
+    cursor = given.pop("cursor", None)
+    filters = search.read(given)
+    found = search.find(db, filters, cursor)
+    details = {"filters": filters.given(), "shown": len(found.rows), "further": cursor is not None}
+    log.record(db, Event("audit.log.searched", details=details))
+    return _results(request, db, filters, found)
+
+
+@router.post("/security/search", include_in_schema=False)
+def search_form(request: Request, staff: MaySearch, db: Transaction, form: TheForm) -> Response:
+    """Turn what was typed into ids, so that no name stands in an address, and go there."""
+    zone = ZoneInfo(service_of(request).settings.time_zone)
+    typed = {name: form[name].strip() for name in form if form[name].strip()}
+    try:
+        filters = search.read(desk.understood(db, typed, zone))
+    except Invalid as refusal:
+        refusal.page = "audit/search.html"
+        refusal.context = _facts(db, Filters(), None) | {"typed": typed}
+        raise
+    return go(request, _address(filters))
+
+
+@router.get("/security/search.jsonl", include_in_schema=False)
+def export_lines(request: Request, staff: MayExport, db: Transaction) -> Response:
+    """Export what the address asks for with its proofs, for `verifier.py`."""
+    return _export(request, db, "jsonl")
+
+
+@router.get("/security/search.csv", include_in_schema=False)
+def export_table(request: Request, staff: MayExport, db: Transaction) -> Response:
+    """Export what the address asks for as a table."""
+    return _export(request, db, "csv")
+
+
+@router.get("/security/records/{n}", include_in_schema=False)
+def record_page(request: Request, staff: MaySearch, db: Transaction, n: str) -> Response:
+    """Show one record: every field, its person, its proof, its neighbours."""
+    if not (n.isascii() and n.isdigit() and len(n) < 19):
+        raise NotFound("There is no record with this number.")
+    found = search.record(db, int(n))
+    log.record(db, Event("audit.record.viewed", details={"record": int(n), "personal": found.personal is not None}))
+    said = {name: value for name, value in found.said.items() if name not in ("personal", "details", "auth")}
+    return page(
+        request,
+        "audit/record.html",
+        acting=_acting(staff),
+        number=int(n),
+        found=found,
+        title=VOCABULARY.get(found.row.event, found.row.event),
+        said=said,
+        names=_names(db, [found.row]),
+        links=_links(found.said),
+        proof=proofs.inclusion(db, int(n)),
+    )
+
+
+@router.get("/security/log", include_in_schema=False)
+async def log_page(request: Request, staff: MaySearch, service: TheService) -> Response:
+    """Say whether the log is whole, what was checked and what not."""
+    return await run_in_threadpool(_proof, request, service, staff, asked=False)
+
+
+@router.post("/security/log", include_in_schema=False)
+async def verify_now(request: Request, staff: MaySearch, service: TheService, form: TheForm) -> Response:
+    """Verify the whole log now."""
+    return await run_in_threadpool(_proof, request, service, staff, asked=True)
+
+
+@router.get("/security/log/key.pem", include_in_schema=False)
+def public_key(request: Request, staff: MaySearch, service: TheService) -> Response:
+    """Give out the public key that checkpoints are verified with."""
+    key = checkpoint.load_key(service.settings.audit_key_file).public_key()
+    return Response(checkpoint.public_pem(key), media_type="application/x-pem-file")
+
+
+def _query(request: Request) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in given:
+            raise Invalid(fields={name: "Send it once."})
+        given[name] = value
+    return given
+
+
+def _address(filters: Filters, path: str = "/security/search", **more: str | None) -> str:
+    query = {name: value for name, value in (filters.given() | more).items() if value}
+    return path + (f"?{urlencode(query)}" if query else "")
+
+
+def _export(request: Request, db: Db, kind: str) -> Response:
+    filters = search.read(_query(request))
+    log.record(db, Event("audit.log.exported", details={"filters": filters.given(), "form": kind}))
+    database = service_of(request).database
+    lines = export.jsonl(database, filters) if kind == "jsonl" else export.table(database, filters)
+    types = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
+    name = f"log-{clock.now():%Y%m%d-%H%M%S}.{kind}"
+    return StreamingResponse(
+        lines, media_type=types[kind], headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+
+
+def _results(request: Request, db: Db, filters: Filters, found: search.Page) -> Response:
+    return page(request, "audit/search.html", typed={}, fields={}, **_facts(db, filters, found))
+
+
+def _facts(db: Db, filters: Filters, found: search.Page | None) -> dict[str, Any]:
+    """Return what the search page shows."""
+    given = filters.given()
+    now = clock.now()
+    insurer = db.exec(select(Provider).where(col(Provider.kind) == "insurer")).first()
+    chips = [
+        {
+            "label": LABELS[name],
+            "value": value,
+            "without": _address(Filters(**{k: v for k, v in _set(filters).items() if k != name})),
+        }
+        for name, value in given.items()
+    ]
+    return {
+        "acting": {"name": insurer.name, "tin_last4": None, "id": insurer.id} if insurer else None,
+        "given": given,
+        "chips": chips,
+        "labels": LABELS,
+        "events": VOCABULARY,
+        "outcomes": OUTCOMES,
+        "found": found,
+        "names": _names(db, found.rows if found else []),
+        "counted": search.COUNTED,
+        "narrow": lambda name, value: _address(Filters(**{**_set(filters), name: value})),
+        "newer": _address(filters, cursor=found.newer) if found and found.newer else None,
+        "older": _address(filters, cursor=found.older) if found and found.older else None,
+        "jsonl": _address(filters, "/security/search.jsonl"),
+        "csv": _address(filters, "/security/search.csv"),
+        "last_day": _address(Filters(**{**_set(filters), "since": now - timedelta(hours=24), "until": None})),
+        "last_week": _address(Filters(**{**_set(filters), "since": now - timedelta(days=7), "until": None})),
+    }
+
+
+def _set(filters: Filters) -> dict[str, Any]:
+    return {name: getattr(filters, name) for name in search.NAMES if getattr(filters, name) is not None}
+
+
+def _names(db: Db, rows: Iterable[Any]) -> dict[str, str]:
+    """Return the names of the people and practices that the rows mention by id."""
+    rows = list(rows)
+    people = {who for row in rows for who in (row.actor_id, row.account_id) if who and who.startswith("acc_")}
+    places = {row.provider_id for row in rows if row.provider_id}
+    names = dict(db.execute(select(Account.id, Account.display_name).where(col(Account.id).in_(people))).all())
+    names |= dict(db.execute(select(Provider.id, Provider.name).where(col(Provider.id).in_(places))).all())
+    return {str(key): str(value) for key, value in names.items()}
+
+
+def _links(said: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return where to go on from a record: everything of the same session, request, decision, person."""
+    wanted = (
+        ("Same request", "request", "request"),
+        ("Same session", "session", "session"),
+        ("Same device", "device", "device"),
+        ("Same decision", "decision", "decision"),
+        ("Who acted", "person", "actor"),
+        ("Whom it is about", "person", "account"),
+        ("Same practice", "provider", "provider"),
+        ("Same app", "client", "client"),
+    )
+    return [
+        (label, _address(search.read({name: str(said[member])}))) for label, name, member in wanted if said.get(member)
+    ]
+
+
+def _acting(staff: Acting) -> dict[str, Any]:
+    return {"name": staff.provider.name, "tin_last4": None, "id": staff.provider.id}
+
+
+def _proof(request: Request, service: Service, staff: Acting, *, asked: bool) -> Response:
+    """Verify if asked or if it is quick; else show what this worker found last."""
+    from idp.database import reading, transaction
+
+    database = service.database
+    with reading(database) as db:
+        size = int(db.execute(text("SELECT count(*) FROM audit_record")).scalar_one())
+        newest = db.execute(
+            text("SELECT number, size, note, at FROM audit_checkpoint ORDER BY number DESC LIMIT 1")
+        ).first()
+    if asked or size <= AT_ONCE:
+        key = checkpoint.load_key(service.settings.audit_key_file).public_key()
+        report = verify.verify(database, key, service.settings.audit_copy)
+        service.parts["log_report"] = (clock.now(), report)
+        with transaction(database) as db:
+            first = report.first
+            details = {"records": report.records, "first_bad": first.record if first else None}
+            outcome = "done" if report.whole else "failed"
+            log.record(db, Event("audit.log.verified", outcome=outcome, details=details))
+    verified = service.parts.get("log_report")
+    return page(
+        request,
+        "audit/log.html",
+        acting=_acting(staff),
+        verified_at=verified[0] if verified else None,
+        report=verified[1] if verified else None,
+        size=size,
+        newest=newest,
+        newest_at=clock.from_micros(newest.at) if newest else None,
+        copy=service.settings.audit_copy is not None,
+    )

@@ -1,17 +1,18 @@
 """What the frame around every signed-in page shows: the areas a person works in and their navigation (ui.md 2)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlmodel import Session, col, select
 
 from idp import clock
-from idp.entitlements.tables import Appointment
+from idp.entitlements.tables import Appointment, Grant
 from idp.providers.tables import Provider
 
 _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     "account": (("Home", "/account"),),
     "practice": (("People", "/p/{p}/people"), ("Add a person", "/p/{p}/people/new")),
-    "security": (("Search", "/security/search"),),
+    "security": (("Search", "/security/search"), ("Log proof", "/security/log")),
 }
 """Entries by area, in the order every page shows them; `{p}` is the practice."""
 
@@ -51,5 +52,28 @@ def areas(db: Session, account_id: str) -> list[Area]:
         .limit(5)
     ).all()
     found = [Area("account", "My account", "/account")]
+    if _of_the_desk(db, account_id, now):
+        found.append(Area("security", "Security", "/security/search"))
     found += [Area("practice", f"Manage {provider.name}", f"/p/{provider.id}/people") for provider in managed]
     return found
+
+
+def _of_the_desk(db: Session, account_id: str, now: datetime) -> bool:
+    """Say whether a person holds the search of the log; the page itself asks the decision."""
+    return (
+        db.exec(
+            select(Grant.id)
+            .join(Provider, col(Provider.id) == col(Grant.provider_id))
+            .where(
+                col(Grant.account_id) == account_id,
+                col(Grant.entitlement) == "audit.search",
+                col(Grant.effect) == "allow",
+                col(Grant.ended_at).is_(None),
+                col(Grant.not_before) <= now,
+                col(Grant.expires_at).is_(None) | (col(Grant.expires_at) > now),
+                col(Provider.kind) == "insurer",
+            )
+            .limit(1)
+        ).first()
+        is not None
+    )

@@ -6,6 +6,8 @@ from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
+from sqlmodel import Session as Db
+from sqlmodel import col, select
 
 from idp.accounts import sessions
 from idp.accounts.tables import Account, Session
@@ -93,26 +95,45 @@ def entitled(permission: str, line: str | None = None) -> Callable[..., Acting]:
     """
 
     def guard(p: str, person: SignedIn, db: Transaction) -> Acting:
-        question = Question(
-            account_id=person.account.id,
-            entitlement=permission,
-            provider_id=p,
-            app=replace(OURSELVES, channel=person.session.channel),
-            line=line,
-            sid=person.session.id,
-        )
-        decision = asking.decide_in_session(db, question)
-        written = partial(log.record, event=asking.event(question, decision))
-        provider = db.get(Provider, p)
-        if provider is None or decision.reason in STRANGER:
-            raise NotFound(then=(written,))
-        origin.narrow(provider_id=provider.id)
-        if decision.step_up is not None:
-            wanted = decision.step_up
-            raise StepUp(sentence(decision) or "", acr=wanted.acr, max_age=wanted.max_age, then=(written,))
-        if not decision.allowed:
-            raise NotEntitled(sentence(decision) or "", code=decision.reason, then=(written,))
-        written(db)
-        return Acting(person, provider, decision)
+        return _acting(db, person, p, permission, line)
 
     return guard
+
+
+def insurer_staff(permission: str) -> Callable[..., Acting]:
+    """Require a permission at the insurer itself: its staff act for the organisation of kind `insurer`.
+
+    Raises as `entitled` does; who does not work there sees NotFound.
+    """
+
+    def guard(person: SignedIn, db: Transaction) -> Acting:
+        insurer = db.exec(select(Provider.id).where(col(Provider.kind) == "insurer")).first()
+        if insurer is None:
+            raise NotFound
+        return _acting(db, person, insurer, permission, None)
+
+    return guard
+
+
+def _acting(db: Db, person: Visitor, p: str, permission: str, line: str | None) -> Acting:
+    question = Question(
+        account_id=person.account.id,
+        entitlement=permission,
+        provider_id=p,
+        app=replace(OURSELVES, channel=person.session.channel),
+        line=line,
+        sid=person.session.id,
+    )
+    decision = asking.decide_in_session(db, question)
+    written = partial(log.record, event=asking.event(question, decision))
+    provider = db.get(Provider, p)
+    if provider is None or decision.reason in STRANGER:
+        raise NotFound(then=(written,))
+    origin.narrow(provider_id=provider.id)
+    if decision.step_up is not None:
+        wanted = decision.step_up
+        raise StepUp(sentence(decision) or "", acr=wanted.acr, max_age=wanted.max_age, then=(written,))
+    if not decision.allowed:
+        raise NotEntitled(sentence(decision) or "", code=decision.reason, then=(written,))
+    written(db)
+    return Acting(person, provider, decision)

@@ -1,5 +1,171 @@
-"""Signing in: the ways in, password, second step, outside logins, linking, invitations."""
+"""Signing in and out: who are you, your organization, your password."""
 
-from fastapi import APIRouter
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+
+from idp.accounts import devices, flows, login, second_factor, sessions
+from idp.accounts.tables import Flow
+from idp.database import transaction
+from idp.errors import Invalid, TooMany
+from idp.federation import upstreams
+from idp.federation.tables import Upstream
+from idp.web import cookies, invited, linked, outside, pages, second_step
+from idp.web.boundary import TheService, Transaction, service_of
+from idp.web.forms import TheForm
+from idp.web.guards import MaybeVisitor, open_to_anyone
+from idp.web.signing_in import address, browser_facts, came_in, enter, journey, journey_to, onward, shown, who
+from idp.web.signing_in import signed_in_lately as lately
 
 router = APIRouter()
+_ANYONE = "people come here to say who they are"
+
+
+@router.get("/sign-in")
+@open_to_anyone(_ANYONE)
+def sign_in(
+    request: Request,
+    db: Transaction,
+    found: MaybeVisitor,
+    *,
+    flow: str = "",
+    where: Annotated[str, Query(alias="next")] = "",
+    other: bool = False,
+) -> Response:
+    """Ask for an e-mail or user name, or an organization."""
+    if not flow:
+        if found is not None and not other and lately(db, found.session):
+            return pages.go(request, where if flows.is_own_path(where) else "/account")
+        begun = journey_to(request, db, where)
+        return pages.go(request, address("/sign-in", begun) + ("&other=true" if other else ""))
+    here = journey(request, db, flow)
+    if found is not None and here.client_id and not other and second_factor.has(db, found.account.id):
+        return pages.go(request, address("/sign-in/confirm", here))  # decisions.md 6: the own factor first
+    return pages.page(request, "login/sign_in.html", remembered=_remembered(request, db), **shown(db, here))
+
+
+def _remembered(request: Request, db: Transaction) -> Upstream | None:
+    """Return the organization whose login was last used on this device; shown first, named to nobody else."""
+    device = devices.find(db, cookies.read(request, service_of(request).settings, cookies.DEVICE))
+    last = devices.last_login_on(db, device.id) if device else None
+    return db.get(Upstream, last.upstream_id) if last and last.upstream_id else None
+
+
+@router.post("/sign-in")
+@open_to_anyone(_ANYONE)
+def say_who(request: Request, db: Transaction, form: TheForm) -> Response:
+    """Keep what was typed in the journey; every input gets the same next page (security.md 9)."""
+    here = journey(request, db, form.get("flow", ""))
+    typed = form.get("identifier", "").strip()
+    if not typed or len(typed) > 254:
+        raise Invalid(
+            fields={"identifier": "Enter your e-mail or user name."},
+            page="login/sign_in.html",
+            context={"remembered": None, **shown(db, here)},
+        )
+    flows.note(db, here, "identifier", typed)
+    return pages.go(request, address("/sign-in/password", here))
+
+
+@router.get("/sign-in/organizations")
+@open_to_anyone(_ANYONE)
+def organizations(request: Request, db: Transaction, flow: str = "", q: str = "") -> Response:
+    """List the organizations whose logins are accepted; a search page, not a combo box."""
+    here = journey(request, db, flow) if flow else journey_to(request, db, "/account")
+    found = upstreams.offered(db, q[:100])
+    return pages.page(
+        request, "login/organizations.html", found=found[:50], more=len(found) > 50, q=q[:100], **shown(db, here)
+    )
+
+
+@router.get("/sign-in/password")
+@open_to_anyone(_ANYONE)
+def password(request: Request, db: Transaction, flow: str = "") -> Response:
+    """Ask for the password; a known partner domain is offered its organization beside it."""
+    here = journey(request, db, flow)
+    if "identifier" not in here.facts:
+        return pages.go(request, address("/sign-in", here))
+    return pages.page(request, "login/password.html", **_password_page(db, here))
+
+
+def _password_page(db: Transaction, here: Flow) -> dict[str, Any]:
+    typed = here.facts["identifier"]
+    return {"identifier": typed, "organization": upstreams.of_domain(db, typed), **shown(db, here)}
+
+
+@router.post("/sign-in/password")
+@open_to_anyone(_ANYONE)
+def check_password(request: Request, service: TheService, form: TheForm) -> Response:
+    """Sign in with a password; no transaction is open while it is hashed."""
+    with transaction(service.database) as db:
+        here = journey(request, db, form.get("flow", ""))
+        if "identifier" not in here.facts:
+            return pages.go(request, address("/sign-in", here))
+        again = _password_page(db, here)
+    present = who(request)
+    try:
+        signed_in = login.by_password(
+            service.database,
+            user_name=here.facts["identifier"],
+            password=form.get("password", "")[:4096],
+            browser=browser_facts(request),
+            replaces=present.session if present else None,
+        )
+    except (login.WrongPassword, TooMany) as refusal:
+        refusal.page, refusal.context = "login/password.html", again
+        raise
+    with transaction(service.database) as db:
+        here = journey(request, db, here.id)
+        flows.note(db, here, "identifier", None)
+        came_in(db, here, signed_in.session)
+        where = onward(db, here, signed_in.session)
+    return enter(request, signed_in, where)
+
+
+@router.get("/sign-in/cancel")
+@open_to_anyone("ends a journey of this browser")
+def cancel_page(request: Request, db: Transaction, flow: str = "") -> Response:
+    """Ask whether to go back to the app without signing in."""
+    return pages.page(request, "login/cancel.html", **shown(db, journey(request, db, flow)))
+
+
+@router.post("/sign-in/cancel")
+@open_to_anyone("ends a journey of this browser")
+def cancel(request: Request, db: Transaction, form: TheForm) -> Response:
+    """Go back to the app, which is answered `access_denied`."""
+    here = journey(request, db, form.get("flow", ""))
+    flows.decline(db, here, "sign_in")
+    return pages.go(request, flows.resume(here))
+
+
+@router.get("/sign-out")
+@open_to_anyone("shows a button")
+def sign_out_page(request: Request, found: MaybeVisitor) -> Response:
+    """Ask whether to sign out; GET changes nothing."""
+    return pages.page(request, "login/sign_out.html") if found else pages.go(request, "/signed-out")
+
+
+@router.post("/sign-out")
+@open_to_anyone("ends the session it is sent with, if there is one")
+def sign_out(request: Request, db: Transaction, found: MaybeVisitor, form: TheForm) -> Response:
+    """End the session on the server, and with it every token born from it (security.md 20)."""
+    if found is not None:
+        sessions.end(db, found.session, because="signed_out", by=found.account.id)
+    response = pages.go(request, "/signed-out")
+    cookies.drop(response, service_of(request).settings, cookies.SESSION)
+    return response
+
+
+@router.get("/signed-out")
+@open_to_anyone("says that nobody is signed in any more")
+def signed_out(request: Request, why: str = "", where: Annotated[str, Query(alias="next")] = "") -> Response:
+    """Say that the session ended, and why."""
+    back = "/sign-in?" + urlencode({"next": where}) if flows.is_own_path(where) else "/sign-in"
+    return pages.page(request, "login/signed_out.html", idle=why == "idle", back=back)
+
+
+router.include_router(second_step.router)
+router.include_router(outside.router)
+router.include_router(linked.router)
+router.include_router(invited.router)

@@ -27,7 +27,8 @@ class Edge:
         self._proxies = frozenset(a.strip() for a in settings.trusted_proxies.split(",") if a.strip())
         self._fixed = [
             (b"x-content-type-options", b"nosniff"),
-            (b"referrer-policy", b"no-referrer"),
+            # Not no-referrer: Chromium then sends "Origin: null" with our own forms, and every one is refused.
+            (b"referrer-policy", b"same-origin"),
             (b"permissions-policy", b"geolocation=(), camera=(), microphone=()"),
             (b"cross-origin-opener-policy", b"same-origin"),
         ]

@@ -1,6 +1,6 @@
 """Turn a template and facts into a page, the same way everywhere."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ def environment() -> Environment:
     )
     made.filters["when"] = when
     made.filters["day"] = day
+    made.filters["last_day"] = last_day
     made.globals["asset"] = asset
     made.globals["navigation"] = frame.navigation
     return made
@@ -53,6 +54,11 @@ def day(moment: datetime, zone: str = "America/Chicago") -> Markup:
     )
 
 
+def last_day(end: datetime, zone: str = "America/Chicago") -> Markup:
+    """Show the last day an end date includes: "Nov 30, 2027" for the moment after it."""
+    return day(end - timedelta(microseconds=1), zone)
+
+
 def page(
     request: Request,
     template: str,
@@ -64,7 +70,7 @@ def page(
     """Render a page. `form_action` names the request's proven redirect origin on flow pages (ui.md 4.1).
 
     Templates always have: `insurer` (names and help), `form_key` (hidden field of every form), `path`,
-    `person` (the signed-in visitor or None), `areas` (where they work), `zone`, `development`;
+    `fields` (field -> sentence, empty unless refused), `person` (the signed-in visitor or None), `areas` (where they work), `zone`, `development`;
     and the functions `asset(name)` and `navigation(area, provider_id)`.
     """
     service = service_of(request)
@@ -90,7 +96,7 @@ def page(
             zone=service.settings.time_zone,
             request_id=request.scope.get("request_id", ""),
             development=service.settings.development,
-            **facts,
+            **{"fields": {}, **facts},
         )
     )
     extra = f" {form_action}" if form_action else ""

@@ -1,5 +1,194 @@
-"""The access manager's pages: people of a practice, what they may do, give and remove."""
+"""The access manager's pages: people of a practice, one person, adding one. Changing and removing: wam_access.py."""
 
-from fastapi import APIRouter
+# ruff: noqa: FAST003 - the guard in the signature takes `p`
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from sqlmodel import Session, col, select
+
+from idp import clock
+from idp.accounts.tables import Account
+from idp.database import of
+from idp.envelope import CannotOpen
+from idp.errors import Invalid, NotFound
+from idp.partners.tables import Partner
+from idp.registration import invitations
+from idp.wam import appointments, authority, holdings, receipts, roster
+from idp.wam.tables import Receipt
+from idp.web import pages, wam_access, wam_views
+from idp.web.boundary import Transaction
+from idp.web.forms import Form, TheForm
+from idp.web.guards import Acting
+from idp.web.wam_guard import Manages, Sees
 
 router = APIRouter()
+
+
+@router.get("/p/{p}/people")
+def people(request: Request, db: Transaction, acting: Sees, *, page: int = 1, s: str = "") -> Response:
+    """List the people of a practice; `s` holds sealed search words, so that no name stands in an address."""
+    words = _opened(db, acting, s)
+    found = roster.people(db, acting.provider.id, words=words, page=page)
+    waiting = [] if words else invitations.open_at(db, acting.provider.id)
+    inviters = roster.names_of(db, {i.invited_by for i in waiting})
+    return pages.page(
+        request,
+        "wam/people.html",
+        roster=found,
+        words=words,
+        address=f"?s={s}&" if s else "?",
+        managers=len({a.account_id for a in appointments.in_force(db, acting.provider.id, None, clock.now())}),
+        invitations=[
+            {
+                "name": i.display_name,
+                "email": wam_views.masked(i.email),
+                "by": inviters[i.invited_by],
+                "until": i.expires_at,
+            }
+            for i in waiting
+        ],
+        **_frame(db, acting),
+    )
+
+
+@router.post("/p/{p}/people")
+def search(request: Request, db: Transaction, acting: Sees, form: TheForm) -> Response:
+    """Search by name: recorded, answered at an address that names nobody (ui.md 2)."""
+    words = form.get("words", "").strip()[:80]
+    here = f"/p/{acting.provider.id}/people"
+    if not words:
+        return pages.go(request, here)
+    roster.searched(db, acting.provider.id, words, roster.people(db, acting.provider.id, words=words).total)
+    sealed = of(db).ring.seal("cursors", f"people:{acting.provider.id}", words.encode())
+    return pages.go(request, f"{here}?s={urlsafe_b64encode(sealed).decode().rstrip('=')}")
+
+
+@router.get("/p/{p}/people/new")
+def new(request: Request, db: Transaction, acting: Manages) -> Response:
+    """Ask who shall join, and as what."""
+    return pages.page(request, "wam/new.html", **_new_facts(db, acting, {}))
+
+
+@router.post("/p/{p}/people/new")
+def invite(request: Request, db: Transaction, acting: Manages, form: TheForm) -> Response:
+    """Make an invitation and show its link, once; the same form again shows that it was made."""
+    by, provider_id, form_id = acting.visitor.account.id, acting.provider.id, form.get("form_id", "")
+    again = receipts.earlier(db, by, form_id)
+    name, email, capacity, bundle, line = form.of("name", "email", "capacity", "bundle", "line")
+    try:
+        if again is None:
+            authority.must_manage(db, by, provider_id, line)
+            _check_invitation(db, acting, form)
+            receipt = receipts.begin(db, kind="invitation", provider_id=provider_id, made_by=by, form_id=form_id)
+            invitation, secret = invitations.invite(
+                db,
+                invited_by=by,
+                display_name=name,
+                email=email,
+                provider_id=provider_id,
+                line=line,
+                capacity=capacity,
+                bundle=bundle or None,
+            )
+            receipt.facts = {"invitation": invitation.id, "line": line, "bundle": bundle or None}
+            db.add(receipt)
+            link = f"{of(db).settings.issuer}/invitations/{secret}"
+            until = invitation.expires_at
+            frame = _frame(db, acting)
+            return pages.page(request, "wam/invited.html", link=link, name=name, email=email, until=until, **frame)
+    except Invalid as problem:
+        problem.page, problem.context = "wam/new.html", _new_facts(db, acting, dict(form))
+        raise
+    except receipts.AlreadyDone:
+        pass
+    return pages.page(request, "wam/invited.html", link=None, name=name, email=email, until=None, **_frame(db, acting))
+
+
+@router.get("/p/{p}/people/{a}")
+def person(request: Request, db: Transaction, acting: Sees, a: str) -> Response:
+    """Show one person: what they may do here, from whom, until when."""
+    provider_id = acting.provider.id
+    found = authority.person(db, provider_id, a)
+    roster.looked_at(db, provider_id, a)
+    held = roster.functions_of(db, provider_id, a)
+    by_line: dict[str, list[roster.Held]] = {}
+    for one in held:
+        by_line.setdefault(one.grant.line_of_business, []).append(one)
+    tie = found.affiliation
+    partner = db.get(Partner, tie.partner_id) if tie and tie.partner_id else None
+    managed = [x.line for x in appointments.in_force(db, provider_id, None, clock.now()) if x.account_id == a]
+    return pages.page(
+        request,
+        "wam/person.html",
+        who=found.account,
+        tie=tie,
+        partner=partner.name if partner else None,
+        manages=[wam_views.LINE_NAMES[line] for line in managed],
+        jobs=sorted({h.job for h in held if h.job}),
+        held=list(by_line.items()),
+        receipts=_history(db, provider_id, a),
+        **wam_views.bars(held, clock.now(), of(db).settings.time_zone),
+        **_frame(db, acting),
+    )
+
+
+def _frame(db: Session, acting: Acting) -> dict[str, Any]:
+    return wam_views.frame(db, acting.provider, acting.visitor.account.id)
+
+
+def _opened(db: Session, acting: Acting, s: str) -> str:
+    if not s:
+        return ""
+    try:
+        sealed = urlsafe_b64decode(s + "=" * (-len(s) % 4))
+        return of(db).ring.open("cursors", f"people:{acting.provider.id}", sealed).decode()
+    except (ValueError, CannotOpen):
+        raise NotFound from None
+
+
+def _new_facts(db: Session, acting: Acting, typed: dict[str, str]) -> dict[str, Any]:
+    facts = _frame(db, acting)
+    if not facts["lines"]:
+        raise NotFound
+    line = typed.get("line") or facts["lines"][0]
+    jobs = holdings.jobs(db, holdings.functions(db, acting.provider, line))
+    names = ("name", "email", "capacity", "bundle")
+    typed = {"capacity": "employee", **typed}
+    chosen = {name: typed.get(name, "") for name in names}
+    return {"line": line, "jobs": jobs, "chosen": chosen, "form_id": receipts.new_form_id(), **facts}
+
+
+def _check_invitation(db: Session, acting: Acting, form: Form) -> None:
+    name, capacity, bundle, line = form.of("name", "capacity", "bundle", "line")
+    fields = {}
+    if not name:
+        fields["name"] = "Enter the person's name."
+    elif len(name) > 120:
+        fields["name"] = "Use at most 120 characters."
+    if capacity not in wam_views.CAPACITIES:
+        fields["capacity"] = "Choose how the person works for the practice."
+    known = {j.bundle.key for j in holdings.jobs(db, holdings.functions(db, acting.provider, line))}
+    if bundle and bundle not in known:
+        fields["bundle"] = "Choose one of the jobs on this page."
+    if fields:
+        raise Invalid(fields=fields)
+
+
+def _history(db: Session, provider_id: str, account_id: str) -> list[dict[str, Any]]:
+    rows = db.exec(
+        select(Receipt)
+        .where(col(Receipt.provider_id) == provider_id, col(Receipt.account_id) == account_id)
+        .order_by(col(Receipt.at).desc(), col(Receipt.id))
+        .limit(5)
+    ).all()
+    ids = {r.made_by for r in rows}
+    names = {x.id: x.display_name for x in db.exec(select(Account).where(col(Account.id).in_(ids))).all()}
+    return [
+        {"at": r.at, "by": names.get(r.made_by, ""), "what": wam_views.summary(r), "href": wam_views.href(r)}
+        for r in rows
+    ]
+
+
+router.include_router(wam_access.router)

@@ -38,23 +38,42 @@ def upgrade() -> None:
     sa.Column('authz_epoch', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('account_id', name=op.f('pk_account_version'))
     )
+    op.create_table('applied_reference',
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('section', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('ref', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('target', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.PrimaryKeyConstraint('section', 'ref', name=op.f('pk_applied_reference'))
+    )
+    with op.batch_alter_table('applied_reference', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_applied_reference_target'), ['target'], unique=False)
+
     op.create_table('audit_batch',
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.Column('first_index', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('count', sa.Integer(), nullable=False),
+    sa.Column('low_seq', sa.BigInteger(), nullable=False),
+    sa.Column('high_seq', sa.BigInteger(), nullable=False),
     sa.Column('seqs', sa.LargeBinary(), nullable=False),
     sa.Column('hashes', sa.LargeBinary(), nullable=False),
     sa.PrimaryKeyConstraint('first_index', name=op.f('pk_audit_batch'))
     )
+    with op.batch_alter_table('audit_batch', schema=None) as batch_op:
+        batch_op.create_index('ix_audit_batch_seqs', ['low_seq', 'high_seq'], unique=False)
+
     op.create_table('audit_checkpoint',
     sa.Column('created_at', sa.BigInteger(), nullable=False),
-    sa.Column('size', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('number', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('size', sa.BigInteger(), nullable=False),
     sa.Column('root', sa.LargeBinary(), nullable=False),
     sa.Column('frontier', sa.LargeBinary(), nullable=False),
     sa.Column('note', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('at', sa.BigInteger(), nullable=False),
-    sa.PrimaryKeyConstraint('size', name=op.f('pk_audit_checkpoint'))
+    sa.PrimaryKeyConstraint('number', name=op.f('pk_audit_checkpoint'))
     )
+    with op.batch_alter_table('audit_checkpoint', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_audit_checkpoint_size'), ['size'], unique=False)
+
     op.create_table('audit_record',
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.Column('seq', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -87,6 +106,7 @@ def upgrade() -> None:
     op.create_table('audit_unsealed',
     sa.Column('created_at', sa.BigInteger(), nullable=True),
     sa.Column('seq', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('refused_at', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('seq', name=op.f('pk_audit_unsealed'))
     )
     op.create_table('authorization_code',
@@ -369,6 +389,25 @@ def upgrade() -> None:
     sa.Column('scopes', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('identifier', name=op.f('pk_resource_server'))
     )
+    op.create_table('receipt',
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('id', sa.String(length=40), nullable=False),
+    sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('provider_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('account_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+    sa.Column('made_by', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('form_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('facts', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.CheckConstraint("kind IN ('change','removal','invitation')", name=op.f('ck_receipt_kind')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_receipt'))
+    )
+    with op.batch_alter_table('receipt', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_receipt_account_id'), ['account_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_receipt_provider_id'), ['provider_id'], unique=False)
+        batch_op.create_index('uq_receipt_form', ['made_by', 'form_id'], unique=True)
+
     op.create_table('revocation',
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.Column('seq', sa.BigInteger(), autoincrement=False, nullable=False),
@@ -966,6 +1005,12 @@ def downgrade() -> None:
     with op.batch_alter_table('revocation', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_revocation_account_id'))
 
+    with op.batch_alter_table('receipt', schema=None) as batch_op:
+        batch_op.drop_index('uq_receipt_form')
+        batch_op.drop_index(batch_op.f('ix_receipt_provider_id'))
+        batch_op.drop_index(batch_op.f('ix_receipt_account_id'))
+
+    op.drop_table('receipt')
     op.drop_table('revocation')
     op.drop_table('resource_server')
     with op.batch_alter_table('refresh_token', schema=None) as batch_op:
@@ -1020,8 +1065,18 @@ def downgrade() -> None:
         batch_op.drop_index('ix_audit_record_account')
 
     op.drop_table('audit_record')
+    with op.batch_alter_table('audit_checkpoint', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_audit_checkpoint_size'))
+
     op.drop_table('audit_checkpoint')
+    with op.batch_alter_table('audit_batch', schema=None) as batch_op:
+        batch_op.drop_index('ix_audit_batch_seqs')
+
     op.drop_table('audit_batch')
+    with op.batch_alter_table('applied_reference', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_applied_reference_target'))
+
+    op.drop_table('applied_reference')
     op.drop_table('account_version')
     op.drop_table('account')
     # ### end Alembic commands ###

@@ -1,1 +1,0 @@
-"""Configuration as code, through domain functions."""

@@ -1,0 +1,1 @@
+"""What may stand in an applied file: one model per section, unknown fields refused."""

@@ -1,0 +1,132 @@
+"""Partners with their logins and shared accounts; provider organisations with what the insurer opened."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from idp.apply.schema.apps import Address
+from idp.apply.schema.common import Contact, Dated, Entry, Line, Moment, Ref, SecretText, Text, id_of
+
+Algorithm = Literal["ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "Ed25519"]
+
+
+class FunctionOwner(Entry):
+    """Who answers for one function of a shared account."""
+
+    owner: Literal["partner", "insurer", "affiliate"] = "partner"
+    partner: Ref | None = None
+    contact: Contact = Contact()
+
+
+class SharedAccount(Dated):
+    """An employer account administered with the partner."""
+
+    number: Text
+    name: str = ""
+    functions: dict[str, FunctionOwner] = {}
+
+
+class Partner(Entry):
+    """An outside organisation."""
+
+    ref: Ref
+    id: id_of("ptr") = None  # type: ignore[valid-type]
+    name: Text
+    kind: Literal["affiliate", "third_party", "administrator", "agency"] = "affiliate"
+    status: Literal["prospect", "due_diligence", "ready", "active", "review_overdue", "suspended", "ended"] = "prospect"
+    contact: Contact = Contact()
+    shared_accounts: list[SharedAccount] = []
+
+
+class Upstream(Entry):
+    """An identity provider we trust, belonging to a partner."""
+
+    ref: Ref
+    id: id_of("ups") = None  # type: ignore[valid-type]
+    partner: Ref
+    kind: Literal["oidc"] = "oidc"
+    display_name: Text
+    issuer: Address
+    client_id: Text
+    client_secret: SecretText | None = None
+    auth_method: Literal["client_secret_basic", "client_secret_post", "none"] = "client_secret_basic"
+    scopes: list[str] = ["openid", "profile", "email"]
+    algorithms: Annotated[list[Algorithm], Field(min_length=1)] = ["ES256", "RS256"]
+    acr_map: dict[str, Literal["aal1", "aal2", "phr"]] = {}
+    domains: list[str] = []
+    status: Literal["active", "disabled"] = "active"
+
+
+class Portal(Dated):
+    """Gate 1: the insurer opens one line of business to the organisation."""
+
+    line: Line = "medical"
+    opened_by: str = ""
+    ended: Moment | None = None
+
+
+class Participation(Dated):
+    """Network participation in one line of business."""
+
+    line: Line = "medical"
+    network: Text = "insurer"
+
+
+class Agreement(Dated):
+    """The contract for one line of business."""
+
+    line: Line = "medical"
+
+
+class Credential(Dated):
+    """A licence or another credentialing fact."""
+
+    kind: Literal["licence", "credentialing", "dea", "board", "malpractice"]
+    number: str = ""
+    state: str = ""
+    services: list[str] | None = None
+    source: str = ""
+
+
+class Practitioner(Dated):
+    """A licensed individual at the organisation; the dates are those of working there."""
+
+    npi: Annotated[str, StringConstraints(pattern=r"^\d{10}$")]
+    name: Text
+    person: Ref | None = None
+    credentials: list[Credential] = []
+
+
+class Delegation(Dated):
+    """The organisation's permission for a third party to act for it."""
+
+    ref: Ref
+    id: id_of("dlg") = None  # type: ignore[valid-type]
+    partner: Ref
+    parent: Ref | None = None
+    entitlements: Annotated[list[str], Field(min_length=1)]
+    lines: Annotated[list[Line], Field(min_length=1)] = ["medical"]
+    locations: list[str] | None = None
+    approved_by: str = ""
+    status: Literal["requested", "active", "suspended", "ended"] = "active"
+
+
+class Provider(Entry):
+    """A provider organisation, or the insurer itself."""
+
+    ref: Ref
+    id: id_of("prv") = None  # type: ignore[valid-type]
+    name: Text
+    kind: Literal["practice", "facility", "insurer"] = "practice"
+    tin: Annotated[str, StringConstraints(pattern=r"^(\d{9}|env:\S+|file:\S+)$")] | None = None
+    status: Literal["active", "suspended", "ended"] = "active"
+    payment_arrangement: Literal["fee_for_service", "discounted_fee_for_service", "capitation", "salary"] = (
+        "fee_for_service"
+    )
+    help_name: str | None = None
+    help_contact: str | None = None
+    portals: list[Portal] = []
+    participation: list[Participation] = []
+    agreements: list[Agreement] = []
+    practitioners: list[Practitioner] = []
+    delegations: list[Delegation] = []

@@ -1,0 +1,243 @@
+"""Seal what is not yet sealed: one batch, one signed checkpoint, one transaction (decisions.md 8).
+
+Rows are taken by "not yet sealed" (the table audit_unsealed), never by "number greater than the last": a
+transaction that commits late has a low number (security.md 75). However many workers seal at once, the
+tree grows by one batch at a time. A row this service did not write is refused and said aloud.
+"""
+
+import hmac
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
+from sqlmodel import Session
+
+from idp import clock
+from idp.audit import copies, leaf, log, origin
+from idp.audit.checkpoint import BadCheckpoint, Checkpoint, load_key, origin_of, read, sign
+from idp.audit.events import Event
+from idp.audit.merkle import Frontier, leaf_hash
+from idp.database import Database, transaction
+
+BATCH = 5000
+_LOCK = 0x1D9_A0D17
+"""Number of PostgreSQL's advisory lock: sealing is done by one transaction at a time."""
+_CHUNK = 500
+_log = structlog.get_logger("idp.audit")
+
+_WAITING = text("SELECT seq FROM audit_unsealed WHERE refused_at IS NULL ORDER BY seq LIMIT :n")
+_NEWEST = text("SELECT number, size, root, frontier, note, at FROM audit_checkpoint ORDER BY number DESC LIMIT 1")
+_ADD_BATCH = text(
+    "INSERT INTO audit_batch (first_index, count, low_seq, high_seq, seqs, hashes, created_at) "
+    "VALUES (:first, :count, :low, :high, :seqs, :hashes, :now)"
+)
+_ADD_CHECKPOINT = text(
+    "INSERT INTO audit_checkpoint (number, size, root, frontier, note, at, created_at) "
+    "VALUES (:number, :size, :root, :frontier, :note, :at, :now)"
+)
+_COLUMNS = ", ".join(("seq", "leaf", "mac", *leaf.CHECKED))
+
+
+class LogDamaged(Exception):
+    """The stored tree is not the one we signed: sealing on top of it would hide that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What one round of sealing did."""
+
+    records: int
+    refused: int
+    checkpoint: Checkpoint | None
+    more: bool
+    """Records may be waiting still."""
+    oldest: datetime | None = None
+    """When the oldest record of the batch was written; tells the lag."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    number: int
+    tree: Frontier
+    at: datetime | None
+
+
+class Sealer:
+    """Seals one database's log with the checkpoint key of this host."""
+
+    def __init__(self, database: Database, key: Ed25519PrivateKey | None = None) -> None:
+        """Load the key; raise NotConfigured when there is none."""
+        settings = database.settings
+        self._database = database
+        self._key = key or load_key(settings.audit_key_file)
+        self._public = self._key.public_key()
+        self._origin = origin_of(settings)
+        self._copy = settings.audit_copy
+        self._seen = (0, 0, b"")
+        """Number, size and root of the newest checkpoint this process knows of."""
+
+    def seal(self, *, at_least_every: timedelta = timedelta(seconds=60)) -> Sealed:
+        """Seal one batch; with nothing to seal, sign the tree again once the newest checkpoint is old.
+
+        Raises LogDamaged when the stored tree is behind or beside what was signed before.
+        """
+        if not self._due(at_least_every):
+            return Sealed(0, 0, None, more=False)
+        with transaction(self._database) as session, origin.acting_as("system"):
+            if not self._alone(session):
+                return Sealed(0, 0, None, more=False)
+            head = self._head(session)
+            seqs = [int(n) for n in session.execute(_WAITING, {"n": BATCH}).scalars()]
+            hashes, kept, refused, oldest = self._examine(session, seqs)
+            if not kept and not refused and head.at is not None and clock.now() - head.at < at_least_every:
+                return Sealed(0, 0, None, more=False)
+            if kept:
+                self._add_batch(session, head.tree.size, kept, hashes)
+                head.tree.extend(hashes)
+            made, note = self._sign(session, head)
+        number = head.number + 1
+        self._seen = (number, made.size, made.root)
+        if self._copy is not None:
+            copies.append(self._copy, number, note)
+        return Sealed(len(kept), refused, made, more=len(seqs) == BATCH, oldest=oldest)
+
+    def seal_all(self) -> int:
+        """Seal until nothing waits; return how many records were sealed."""
+        total = 0
+        while True:
+            done = self.seal()
+            total += done.records
+            if not done.more:
+                return total
+
+    def _due(self, at_least_every: timedelta) -> bool:
+        """Look without a lock whether there is anything to do."""
+        with self._database.engine.connect().execution_options(idp_read_only=True) as connection:
+            waiting = connection.execute(_WAITING, {"n": 1}).first()
+            newest = connection.execute(text("SELECT max(at) FROM audit_checkpoint")).scalar()
+            connection.rollback()
+        return waiting is not None or newest is None or clock.now() - clock.from_micros(newest) >= at_least_every
+
+    def _alone(self, session: Session) -> bool:
+        """Take the right to seal until the commit; on SQLite the write lock is that right."""
+        if self._database.is_sqlite:
+            return True
+        return bool(session.execute(text("SELECT pg_try_advisory_xact_lock(:n)"), {"n": _LOCK}).scalar())
+
+    def _head(self, session: Session) -> _Head:
+        """Return the newest checkpoint, having checked it against signature, memory and copy."""
+        row = session.execute(_NEWEST).first()
+        number, tree, at = 0, Frontier(), None
+        if row is not None:
+            number, at = row.number, clock.from_micros(row.at)
+            try:
+                stated = read(row.note, self._origin, self._public)
+                tree = Frontier.load(row.size, row.frontier)
+            except (BadCheckpoint, ValueError) as problem:
+                raise LogDamaged(f"Checkpoint {number} is not one that this service signed: {problem}") from None
+            if stated.size != tree.size or stated.root != tree.root():
+                raise LogDamaged(f"Checkpoint {number} was changed after it was signed")
+        known = [self._seen]
+        if self._copy is not None and (copied := copies.last(self._copy)) is not None:
+            try:
+                stated = read(copied[1], self._origin, self._public)
+            except BadCheckpoint as problem:
+                raise LogDamaged(f"The copy of checkpoint {copied[0]} cannot be trusted: {problem}") from None
+            known.append((copied[0], stated.size, stated.root))
+        for before, size, root in known:
+            if before > number or size > tree.size or (size == tree.size and size and root != tree.root()):
+                raise LogDamaged(
+                    f"The log was rolled back or replaced: checkpoint {before} stated {size} records, "
+                    f"the database's newest ({number}) states {tree.size}"
+                )
+        return _Head(number, tree, at)
+
+    def _examine(self, session: Session, seqs: Sequence[int]) -> tuple[list[bytes], list[int], int, datetime | None]:
+        """Return the leaf hashes and numbers of the rows that are ours, how many were refused, the oldest time."""
+        hashes: list[bytes] = []
+        kept: list[int] = []
+        refused = 0
+        oldest: int | None = None
+        for start in range(0, len(seqs), _CHUNK):
+            chunk = seqs[start : start + _CHUNK]
+            rows = {row.seq: row for row in session.execute(_select("seq", chunk)).all()}
+            twins = self._twins(session, sorted({row.at for row in rows.values()}))
+            for seq in chunk:
+                row = rows.get(seq)
+                why = "missing" if row is None else self._objection(row, twins)
+                if why is not None:
+                    self._refuse(session, seq, why)
+                    refused += 1
+                    continue
+                assert row is not None
+                hashes.append(leaf_hash(bytes(row.leaf)))
+                kept.append(seq)
+                oldest = row.at if oldest is None else min(oldest, row.at)
+        if kept:
+            for start in range(0, len(kept), _CHUNK):
+                marks = ",".join(str(n) for n in kept[start : start + _CHUNK])
+                session.execute(text(f"DELETE FROM audit_unsealed WHERE seq IN ({marks})"))  # noqa: S608 - integers
+        return hashes, kept, refused, None if oldest is None else clock.from_micros(oldest)
+
+    def _twins(self, session: Session, times: Sequence[int]) -> dict[bytes, int]:
+        """Return, per leaf of these moments, the number that counts as the original: a sealed one, else the lowest."""
+        if not times:
+            return {}
+        waiting = set(session.execute(text("SELECT seq FROM audit_unsealed")).scalars())
+        found: dict[bytes, int] = {}
+        for seq, mac in session.execute(_select("at", times, "seq, mac")).all():
+            other = found.get(bytes(mac), seq)
+            found[bytes(mac)] = min(seq, other, key=lambda number: (number in waiting, number))
+        return found
+
+    def _objection(self, row: Any, twins: dict[bytes, int]) -> str | None:
+        """Say why a row is not one that this service wrote; None when it is."""
+        stored = bytes(row.leaf)
+        if not hmac.compare_digest(leaf.mac(self._database.ring, stored), bytes(row.mac)):
+            return "not_ours"
+        if leaf.differing(orjson.loads(stored), [getattr(row, name) for name in leaf.CHECKED]):
+            return "columns_differ"
+        if twins.get(bytes(row.mac)) != row.seq:
+            return "copied"
+        return None
+
+    def _refuse(self, session: Session, seq: int, why: str) -> None:
+        _log.critical("audit_record_refused", record=seq, why=why)
+        session.execute(
+            text("UPDATE audit_unsealed SET refused_at = :now WHERE seq = :seq"),
+            {"now": clock.micros(clock.now()), "seq": seq},
+        )
+        log.record(session, Event("audit.record.refused", outcome="refused", reason=why, details={"record": seq}))
+
+    def _add_batch(self, session: Session, first: int, kept: list[int], hashes: list[bytes]) -> None:
+        session.execute(
+            _ADD_BATCH,
+            {
+                "first": first,
+                "count": len(kept),
+                "low": min(kept),
+                "high": max(kept),
+                "seqs": struct.pack(f">{len(kept)}q", *kept),
+                "hashes": b"".join(hashes),
+                "now": clock.micros(clock.now()),
+            },
+        )
+
+    def _sign(self, session: Session, head: _Head) -> tuple[Checkpoint, str]:
+        now = clock.now()
+        made = Checkpoint(self._origin, head.tree.size, head.tree.root(), now)
+        note = sign(made, self._key)
+        values = {"number": head.number + 1, "size": made.size, "root": made.root, "frontier": head.tree.dump()}
+        session.execute(_ADD_CHECKPOINT, {**values, "note": note, "at": clock.micros(now), "now": clock.micros(now)})
+        return made, note
+
+
+def _select(column: str, values: Sequence[int], what: str = _COLUMNS) -> Any:
+    marks = ",".join(str(int(value)) for value in values)
+    return text(f"SELECT {what} FROM audit_record WHERE {column} IN ({marks}) ORDER BY seq")  # noqa: S608 - integers

@@ -1,0 +1,220 @@
+"""Search the log: exact filters, newest first, 50 a page, signed cursors (SE-1)."""
+
+import base64
+import hmac
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, func, or_, text
+from sqlmodel import Session, col, select
+
+from idp import clock
+from idp.audit.tables import AuditRecord, SubjectKey
+from idp.database import of
+from idp.envelope import CannotOpen, open_with
+from idp.errors import Invalid, NotFound
+
+PAGE = 50
+COUNTED = 10_000
+"""Counts above this say "more than"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What to look for; every one that is set must match. Times: from the first, before the second."""
+
+    person: str | None = None
+    """Account id, as the one who acted or the one it was about."""
+    provider: str | None = None
+    event: str | None = None
+    """A name of the vocabulary, or the beginning of names, such as `wam.`."""
+    outcome: str | None = None
+    reason: str | None = None
+    entitlement: str | None = None
+    client: str | None = None
+    session: str | None = None
+    device: str | None = None
+    decision: str | None = None
+    request: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def given(self) -> dict[str, str]:
+        """Return the filters that are set, as text; what records and addresses carry."""
+        return {
+            name: clock.iso(value) if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+            if value is not None
+        }
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions on audit_record."""
+        exact = {
+            "provider": AuditRecord.provider_id,
+            "outcome": AuditRecord.outcome,
+            "reason": AuditRecord.reason,
+            "entitlement": AuditRecord.entitlement,
+            "client": AuditRecord.client_id,
+            "session": AuditRecord.session_id,
+            "device": AuditRecord.device_id,
+            "decision": AuditRecord.decision_id,
+            "request": AuditRecord.request_id,
+        }
+        found: list[ColumnElement[bool]] = [
+            col(column) == getattr(self, name) for name, column in exact.items() if getattr(self, name) is not None
+        ]
+        if self.person is not None:
+            found.append(or_(col(AuditRecord.account_id) == self.person, col(AuditRecord.actor_id) == self.person))
+        if self.event is not None:
+            if self.event.endswith("."):  # "wam." to "wam/": a range an index serves
+                beyond = self.event[:-1] + "/"
+                found += [col(AuditRecord.event) >= self.event, col(AuditRecord.event) < beyond]
+            else:
+                found.append(col(AuditRecord.event) == self.event)
+        if self.since is not None:
+            found.append(col(AuditRecord.at) >= self.since)
+        if self.until is not None:
+            found.append(col(AuditRecord.at) < self.until)
+        return found
+
+
+NAMES = tuple(field.name for field in fields(Filters))
+
+
+def read(given: dict[str, str]) -> Filters:
+    """Make filters of text fields; raise Invalid naming those that can't be understood."""
+    problems: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    for name, typed in given.items():
+        value = typed.strip()
+        if not value:
+            continue
+        if name not in NAMES:
+            problems[name] = "There is no such filter."
+        elif len(value) > 200 or not value.isprintable():
+            problems[name] = "Enter at most 200 readable characters."
+        elif name in ("since", "until"):
+            try:
+                moment = datetime.fromisoformat(value)
+                values[name] = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            except (ValueError, OverflowError):
+                problems[name] = "Enter a date and time such as 2026-11-21T09:00Z."
+        else:
+            values[name] = value
+    if problems:
+        raise Invalid(fields=problems)
+    return Filters(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some records, newest first, and how to go on."""
+
+    rows: Sequence[Any]
+    total: int
+    """Matching records; COUNTED + 1 means more than COUNTED."""
+    newer: str | None
+    older: str | None
+
+
+_SHOWN = (
+    AuditRecord.seq,
+    AuditRecord.at,
+    AuditRecord.event,
+    AuditRecord.outcome,
+    AuditRecord.reason,
+    AuditRecord.actor_id,
+    AuditRecord.account_id,
+    AuditRecord.provider_id,
+    AuditRecord.entitlement,
+    AuditRecord.client_id,
+    AuditRecord.session_id,
+    AuditRecord.device_id,
+)
+
+
+def find(session: Session, filters: Filters, cursor: str | None = None) -> Page:
+    """Return a page; raise Invalid for a cursor that we did not give for these filters."""
+    direction, place = _opened(session, filters, cursor) if cursor else ("o", None)
+    seq = col(AuditRecord.seq)
+    query = select(*(col(column) for column in _SHOWN)).where(*filters.conditions())
+    if place is not None:
+        query = query.where(seq < place if direction == "o" else seq > place)
+    query = query.order_by(seq.desc() if direction == "o" else seq.asc()).limit(PAGE + 1)
+    rows = list(session.execute(query).all())
+    more = len(rows) > PAGE
+    rows = rows[:PAGE]
+    if direction == "n":
+        rows.reverse()
+    has_newer = more if direction == "n" else place is not None
+    has_older = more if direction == "o" else place is not None
+    counted = select(func.count()).select_from(select(seq).where(*filters.conditions()).limit(COUNTED + 1).subquery())
+    return Page(
+        rows,
+        int(session.execute(counted).scalar_one()),
+        _cursor(session, filters, "n", rows[0].seq) if rows and has_newer else None,
+        _cursor(session, filters, "o", rows[-1].seq) if rows and has_older else None,
+    )
+
+
+def _mark(session: Session, filters: Filters, body: bytes) -> bytes:
+    bound = body + b"\n" + orjson.dumps(filters.given(), option=orjson.OPT_SORT_KEYS)
+    return hmac.new(of(session).ring.derived("cursors"), b"audit-search\n" + bound, sha256).digest()[:16]
+
+
+def _cursor(session: Session, filters: Filters, direction: str, seq: int) -> str:
+    body = f"{direction}{seq}".encode()
+    return base64.urlsafe_b64encode(_mark(session, filters, body) + body).decode().rstrip("=")
+
+
+def _opened(session: Session, filters: Filters, cursor: str) -> tuple[str, int]:
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    except ValueError:
+        raw = b""
+    mark, body = raw[:16], raw[16:]
+    if not body or not hmac.compare_digest(mark, _mark(session, filters, body)):
+        raise Invalid(fields={"cursor": "This place in the list is not one we gave. Start the search again."})
+    return body[:1].decode(), int(body[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One record with everything it says."""
+
+    row: AuditRecord
+    said: dict[str, Any]
+    """The sealed record itself."""
+    personal: dict[str, Any] | None
+    """Person fields in the clear; None when there are none."""
+    shredded: bool
+    """There are person fields, and the key to them was destroyed."""
+    newer: int | None
+    older: int | None
+
+
+def record(session: Session, number: int) -> Found:
+    """Return one record; raise NotFound for a number that is not there."""
+    row = session.get(AuditRecord, number) if 0 < number < 2**63 else None
+    if row is None:
+        raise NotFound("There is no record with this number.")
+    said = orjson.loads(row.leaf)
+    personal, shredded = None, False
+    if "personal" in said:
+        owner = str(said["personal_of"])
+        kept = session.get(SubjectKey, owner)
+        if kept is None or kept.key is None:
+            shredded = True
+        else:
+            key = of(session).ring.open("subjects", f"subject_key.key:{owner}", kept.key)
+            try:
+                personal = orjson.loads(open_with(key, base64.b64decode(said["personal"]), f"audit:{owner}"))
+            except CannotOpen:
+                shredded = True
+    older = session.execute(text("SELECT max(seq) FROM audit_record WHERE seq < :n"), {"n": number}).scalar()
+    newer = session.execute(text("SELECT min(seq) FROM audit_record WHERE seq > :n"), {"n": number}).scalar()
+    return Found(row, said, personal, shredded, newer, older)

@@ -1,0 +1,278 @@
+"""Verify an exported segment of the log on another machine: `python verifier.py export.jsonl --key public.pem`.
+
+One file, no part of the service: it needs Python 3.11 and `cryptography` and nothing else. It reads the
+export line by line and trusts only the public key. Lines, in the order of the log's tree (RFC 6962):
+
+    {"type": "log", "format": "idp-audit-export/1", "origin": "..."}                 first line
+    {"type": "skip", "nodes": [[level, "base64 hash"], ...]}                         records not in this file
+    {"type": "record", "index": 17, "number": 23, "leaf": "base64", "hash": "...", "record": {...}}
+    {"type": "checkpoint", "note": "signed note of the tree so far"}                 c2sp.org/tlog-checkpoint
+    {"type": "waiting", "number": 24, "leaf": "base64", "record": {...}}             written, not sealed yet
+    {"type": "end", "records": 5}                                                    last line
+
+Exit status: 0 whole, 1 not whole (the first bad record is named), 2 cannot be read.
+"""
+
+import argparse
+import base64
+import binascii
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+FORMAT = "idp-audit-export/1"
+
+
+class NotWhole(Exception):
+    """The segment is not what was sealed; the text names the first bad record."""
+
+
+@dataclass
+class Result:
+    """What was verified."""
+
+    origin: str = ""
+    records: int = 0
+    """Records proven by a signed checkpoint."""
+    skipped: int = 0
+    """Records of the log that are not in this file."""
+    waiting: int = 0
+    """Records that were not sealed when the file was made: nothing proves them."""
+    first: int | None = None
+    last: int | None = None
+    signed_at: str = ""
+
+    def sentence(self) -> str:
+        """Return the outcome in words."""
+        text = f"Whole: {self.records} records of {self.origin} verified"
+        if self.first is not None:
+            text += f", numbers {self.first} to {self.last}"
+        text += f", under the checkpoint of {self.signed_at}." if self.signed_at else "."
+        if self.skipped:
+            text += f" {self.skipped} records of the log are not in this file."
+        if self.waiting:
+            text += f" {self.waiting} records were not sealed yet when it was made: nothing proves them."
+        return text
+
+
+class _Tree:
+    """The right edge of the growing tree."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._nodes: list[bytes] = []
+
+    def add(self, level: int, node: bytes) -> None:
+        if not 0 <= level < 64 or self.size & ((1 << level) - 1) or len(node) != 32:
+            raise NotWhole(f"After position {self.size} the skipped records are not described properly.")
+        rest = self.size >> level
+        while rest & 1:
+            node = sha256(b"\x01" + self._nodes.pop() + node).digest()
+            rest >>= 1
+        self._nodes.append(node)
+        self.size += 1 << level
+
+    def root(self) -> bytes:
+        if not self._nodes:
+            return sha256(b"").digest()
+        root = self._nodes[-1]
+        for node in reversed(self._nodes[:-1]):
+            root = sha256(b"\x01" + node + root).digest()
+        return root
+
+
+def open_note(note: str, origin: str, key: Ed25519PublicKey) -> tuple[int, bytes, str]:
+    """Return (size, root, time) of a checkpoint that the key signed; raise NotWhole otherwise."""
+    text, _, signatures = note.rpartition("\n\n")
+    text += "\n"
+    raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    key_hash = sha256(origin.encode() + b"\n\x01" + raw).digest()[:4]
+    for line in signatures.splitlines():
+        head, _, value = line.rpartition(" ")
+        signed = _bytes(value)
+        if head == f"\u2014 {origin}" and signed[:4] == key_hash:
+            try:
+                key.verify(signed[4:], text.encode())
+            except InvalidSignature:
+                break
+            parts = text.split("\n")
+            if len(parts) != 5 or parts[0] != origin or not parts[1].isdigit():
+                break
+            return int(parts[1]), _bytes(parts[2]), parts[3]
+    raise NotWhole("A checkpoint is forged: this log's key did not sign it.")
+
+
+def verify(lines: Iterable[str], key: Ed25519PublicKey) -> Result:
+    """Verify an export; raise NotWhole naming the first bad record."""
+    segment = _Segment(key)
+    for at, line in enumerate(lines):
+        segment.take(at, _entry(line, at))
+    return segment.finish()
+
+
+class _Segment:
+    def __init__(self, key: Ed25519PublicKey) -> None:
+        self._key = key
+        self._result = Result()
+        self._tree = _Tree()
+        self._pending: list[int] = []
+        """Numbers since the last checkpoint."""
+        self._seen = 0
+        self._before = "the beginning"
+        self._filtered = True
+        self._ended = False
+
+    def take(self, at: int, entry: dict[str, Any]) -> None:
+        kind = entry.get("type")
+        if self._ended:
+            raise NotWhole("Something follows the last line.")
+        if (at == 0) != (kind == "log"):
+            raise NotWhole("The first line, and only the first, must say of which log this is.")
+        take = {
+            "log": self._log,
+            "skip": self._skip,
+            "record": self._record,
+            "checkpoint": self._checkpoint,
+            "waiting": self._waiting,
+            "end": self._end,
+        }.get(str(kind))
+        if take is None:
+            raise NotWhole(f"Line {at + 1} is of a kind this verifier does not know.")
+        take(entry)
+
+    def finish(self) -> Result:
+        if not self._ended:
+            raise NotWhole(f"The file is cut off after {self._before}.")
+        if self._pending:
+            raise NotWhole(f"Record {self._pending[0]} and later ones stand under no signed checkpoint.")
+        return self._result
+
+    def _log(self, entry: dict[str, Any]) -> None:
+        if entry.get("format") != FORMAT:
+            raise NotWhole(f"The first line does not say that this is {FORMAT}.")
+        self._result.origin = str(entry.get("origin"))
+        self._filtered = entry.get("filters") != {}
+
+    def _skip(self, entry: dict[str, Any]) -> None:
+        if not self._filtered:
+            raise NotWhole(f"After {self._before} a record is missing: this is an export of all records.")
+        start = self._tree.size
+        for part in entry.get("nodes") or []:
+            if not isinstance(part, list) or len(part) != 2 or not isinstance(part[0], int):
+                raise NotWhole(f"After {self._before} the skipped records are not described properly.")
+            self._tree.add(part[0], _bytes(part[1]))
+        self._result.skipped += self._tree.size - start
+
+    def _record(self, entry: dict[str, Any]) -> None:
+        number, leaf = _said(entry)
+        place = self._tree.size
+        if entry.get("index") != place:
+            where = "out of order or twice here" if _int(entry, "index") < place else "preceded by missing ones"
+            raise NotWhole(f"Record {number} is {where}: after {self._before} position {place} was expected.")
+        digest = sha256(b"\x00" + leaf).digest()
+        if digest != _bytes(entry.get("hash")):
+            raise NotWhole(f"Record {number} was changed after it was sealed.")
+        self._tree.add(0, digest)
+        self._pending.append(number)
+        self._seen += 1
+        self._before = f"record {number}"
+
+    def _checkpoint(self, entry: dict[str, Any]) -> None:
+        result, here = self._result, self._tree.size
+        size, root, result.signed_at = open_note(str(entry.get("note")), result.origin, self._key)
+        if size != here:
+            raise NotWhole(f"By {self._before} the checkpoint states {size} records where {here} are.")
+        if root != self._tree.root():
+            raise NotWhole(_somewhere(self._pending, self._before))
+        result.records += len(self._pending)
+        if self._pending:
+            result.first = self._pending[0] if result.first is None else result.first
+            result.last = self._pending[-1]
+        self._pending.clear()
+
+    def _waiting(self, entry: dict[str, Any]) -> None:
+        _said(entry)
+        self._result.waiting += 1
+        self._seen += 1
+
+    def _end(self, entry: dict[str, Any]) -> None:
+        if entry.get("records") != self._seen:
+            raise NotWhole(f"Records are missing: the last line counts {entry.get('records')}, {self._seen} are here.")
+        self._ended = True
+
+
+def _somewhere(pending: list[int], before: str) -> str:
+    if len(pending) == 1:
+        return f"Record {pending[0]} is not the one that was sealed."
+    if pending:
+        return f"Records {pending[0]} to {pending[-1]} are not those that were sealed, or one is missing between them."
+    return f"What was skipped after {before} is not what was sealed."
+
+
+def _said(entry: dict[str, Any]) -> tuple[int, bytes]:
+    number, leaf = _int(entry, "number"), _bytes(entry.get("leaf"))
+    try:
+        same = json.loads(leaf) == entry.get("record")
+    except ValueError:
+        same = False
+    if not same:
+        raise NotWhole(f"Record {number} was changed: what people read is not what was sealed.")
+    return number, leaf
+
+
+def _entry(line: str, at: int) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        raise NotWhole(f"Line {at + 1} is damaged or cut off.") from None
+    if not isinstance(entry, dict):
+        raise NotWhole(f"Line {at + 1} is not a line of an export.")
+    return entry
+
+
+def _int(entry: dict[str, Any], name: str) -> int:
+    value = entry.get(name)
+    if not isinstance(value, int):
+        raise NotWhole(f"A record has no {name}.")
+    return value
+
+
+def _bytes(value: Any) -> bytes:
+    try:
+        return base64.b64decode(str(value), validate=True)
+    except (binascii.Error, ValueError):
+        raise NotWhole("A value is not in base64.") from None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run as a program."""
+    parser = argparse.ArgumentParser(description="Verify an exported segment of the audit log.")
+    parser.add_argument("export", type=Path, help="the .jsonl file")
+    parser.add_argument("--key", type=Path, required=True, help="the log's public key (PEM), had by another way")
+    asked = parser.parse_args(arguments)
+    try:
+        key = load_pem_public_key(asked.key.read_bytes())
+        if not isinstance(key, Ed25519PublicKey):
+            sys.stderr.write("Cannot verify: the key is not Ed25519\n")
+            return 2
+        with asked.export.open(encoding="utf-8") as file:
+            sys.stdout.write(verify(file, key).sentence() + "\n")
+    except NotWhole as problem:
+        sys.stdout.write(f"NOT whole. {problem}\n")
+        return 1
+    except (OSError, ValueError) as problem:
+        sys.stderr.write(f"Cannot verify: {problem}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,1 +1,0 @@
-"""One small believable world: README, tests and screenshots all use it."""

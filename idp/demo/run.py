@@ -1,0 +1,89 @@
+"""`idp demo`: fill, start, say what to try, stop on Ctrl-C."""
+
+import sys
+import time
+from collections.abc import Callable
+
+from idp.demo import filling, processes
+from idp.demo.people import ANA, EVERYBODY
+from idp.demo.places import HOME, NAMES, DemoRefused, Places, chosen, refuse_taken
+
+Say = Callable[[str], object]
+
+
+def demo(*, fresh: bool = False, check: bool = False, code: str | None = None, say: Say = print) -> int:
+    """Run the demo until Ctrl-C; return the exit status.
+
+    `fresh` begins with an empty world, `check` stops again as soon as everything answers, `code` only prints
+    the present one-time code of a person.
+    """
+    try:
+        places = Places(HOME, chosen())
+        if code is not None:
+            say(_person_code(places, code))
+            return 0
+        refuse_taken(places.ports)
+        say("Filling the demo world ...")
+        link = filling.fill(places, fresh=fresh)
+        say("Starting four servers ...")
+        with processes.running(places) as servers:
+            say(guide(places, link))
+            if not check:
+                _until_stopped(servers)
+    except DemoRefused as problem:
+        sys.stderr.write(f"idp: The demo can't go on.\n{problem}\n")
+        return 1
+    except KeyboardInterrupt:
+        say("\nStopped.")
+    return 0
+
+
+def _until_stopped(servers: list[processes.Server]) -> None:
+    while True:
+        processes.refuse_dead(servers)
+        time.sleep(0.5)
+
+
+def _person_code(places: Places, key: str) -> str:
+    person = next((each for each in EVERYBODY if each.key == key), None)
+    if person is None:
+        raise DemoRefused(f"  Nobody is called {key}; choose one of {', '.join(each.key for each in EVERYBODY)}.")
+    try:
+        return person.code(places)
+    except OSError:
+        raise DemoRefused("  The demo has not been filled yet. Run: idp demo") from None
+
+
+def guide(places: Places, link: str | None) -> str:
+    """Say where everything is, who to sign in as and what to try."""
+    origins = (places.main, places.affiliate, places.claims, places.hsconnect)
+    what = ("the identity service", "an affiliate's identity service", "a portal app", "the Medicare Advantage app")
+    lines = ["", "The demo runs:"]
+    lines += [f"  {name:<22} {origin}   {about}" for name, origin, about in zip(NAMES, origins, what, strict=True)]
+    lines += ["", "Who to sign in as (one-time code: `idp demo --code NAME`, or put the key into an authenticator):"]
+    for person in EVERYBODY:
+        lines.append(f"  {person.name:<12} {person.who}")
+        lines.append(
+            f'  {"":<12} at {person.at}: user name {person.user_name}, password "{person.password}", '
+            f"key {places.secret(f'{person.key}.totp')}, code now {person.code(places)}"
+        )
+    joined = (
+        f"  1. Open Ana's invitation: {link}\n     and take it up with her login at Evergreen Health."
+        if link
+        else "  1. Ana has joined already (`idp demo --fresh` starts over)."
+    )
+    lines += [
+        "",
+        "What to try:",
+        joined,
+        f"  2. Open {places.claims} as Ana and look up CLM-1: nobody has given her this yet.",
+        f"  3. In another browser sign in at {places.main}/sign-in as Wes, and open People of Lakeside Clinic.",
+        f"     Make {ANA.name} a biller until some day.",
+        "  4. Look up CLM-1 again, then CLM-2, CLM-3 and CLM-4. Remove Ana's access, and look once more.",
+        f"  5. Sign in as Sam and open {places.main}/security/search.",
+        "  Or watch all of it: `make story` in another terminal.",
+        "",
+        f"Files, logs and secrets of the demo: {places.home}",
+        "Ctrl-C stops everything.",
+    ]
+    return "\n".join(lines)

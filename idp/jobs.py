@@ -1,1 +1,0 @@
-"""Background work; each job takes a lease, so ten workers behave like one."""

@@ -1,0 +1,52 @@
+"""Mark ended what has reached its date, and tell the apps. The decision compares dates itself (decisions.md 3)."""
+
+from sqlmodel import Session as Db
+from sqlmodel import col, or_, select
+
+from idp import clock, configuration
+from idp.accounts import sessions
+from idp.accounts.tables import Session
+from idp.database import Database, transaction
+from idp.entitlements import grants
+from idp.entitlements.tables import Grant
+
+BATCH = 200
+
+
+def run(database: Database) -> bool:
+    """End expired grants and sessions; return whether more of them wait."""
+    with transaction(database) as db:
+        ended = end_grants(db)
+    with transaction(database) as db:
+        closed = end_sessions(db)
+    return BATCH in (ended, closed)
+
+
+def end_grants(db: Db) -> int:
+    """Mark grants and pauses ended that reached their end date; return how many."""
+    due = db.exec(
+        select(Grant)
+        .where(col(Grant.ended_at).is_(None), col(Grant.expires_at) <= clock.now())
+        .order_by(col(Grant.expires_at))
+        .limit(BATCH)
+    ).all()
+    for grant in due:
+        grants.end(db, grant, by="system", reason="expired")
+    return len(due)
+
+
+def end_sessions(db: Db) -> int:
+    """End sessions past their idle or absolute limit; return how many."""
+    now = clock.now()
+    clocks = configuration.current(db).clocks
+    due = db.exec(
+        select(Session)
+        .where(
+            col(Session.ended_at).is_(None),
+            or_(col(Session.expires_at) <= now, col(Session.last_seen_at) <= now - clocks.session_idle),
+        )
+        .limit(BATCH)
+    ).all()
+    for session in due:
+        sessions.end(db, session, because="limit" if session.expires_at <= now else "idle", by="system")
+    return len(due)

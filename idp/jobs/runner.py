@@ -1,0 +1,112 @@
+"""Run the jobs of one worker until told to stop."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from idp import entropy, metrics
+from idp.audit import checkpoint, origin
+from idp.audit.seal import LogDamaged, Sealer
+from idp.database import Database
+from idp.jobs import cleanup, expiries, mail, upkeep
+from idp.jobs.lease import Lease
+from idp.settings import Settings
+
+_log = structlog.get_logger("idp.jobs")
+_PATIENCE = 10.0
+"""Seconds that stopping waits for a job in the middle of its work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something done again and again; `work` returns True when more of it waits."""
+
+    name: str
+    every: float
+    """Seconds between two runs."""
+    work: Callable[[Database], bool]
+
+
+class Running:
+    """The threads of one worker."""
+
+    def __init__(self, database: Database, jobs: Sequence[Job]) -> None:
+        self._database = database
+        self._holder = entropy.new_id("wrk")
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(job,), name=f"job-{job.name}", daemon=True) for job in jobs
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Let each job finish what it is doing and give its lease back."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(_PATIENCE)
+
+    def _run(self, job: Job) -> None:
+        lease = Lease(self._database, job.name, self._holder)
+        wait = 0.0
+        while not self._stopping.wait(wait):
+            wait = job.every
+            try:
+                with origin.acting_as("system"):
+                    if lease.held() and job.work(self._database):
+                        wait = 0.0
+                metrics.JOBS.labels(job.name, "done").inc()
+            except Exception as problem:
+                # A job that fails now is tried again; what it would have done has not been done.
+                metrics.JOBS.labels(job.name, "failed").inc()
+                _log.error("job_failed", job=job.name, cause=type(problem).__name__, why=str(problem)[:300])
+                wait = max(job.every, 1.0)
+        try:
+            lease.give_up()
+        except Exception as problem:
+            _log.warning("lease_not_returned", job=job.name, cause=type(problem).__name__)
+
+
+def start(database: Database) -> Running:
+    """Start every job; in development a missing checkpoint key is made, elsewhere raises NotConfigured."""
+    settings = database.settings
+    ensure_checkpoint_key(settings)
+    sealer = Sealer(database)
+
+    def seal(_database: Database) -> bool:
+        try:
+            done = sealer.seal()
+        except LogDamaged as problem:
+            metrics.DAMAGED.set(1)
+            _log.critical("audit_log_damaged", why=str(problem))
+            raise
+        metrics.DAMAGED.set(0)
+        metrics.SEALED.inc(done.records)
+        metrics.REFUSED.inc(done.refused)
+        if done.oldest is not None and done.checkpoint is not None:
+            metrics.SEAL_LAG.observe(max(0.0, (done.checkpoint.at - done.oldest).total_seconds()))
+        return done.more
+
+    return Running(
+        database,
+        (
+            Job("seal", 0.25, seal),
+            Job("expiries", 5.0, expiries.run),
+            Job("keys", 60.0, upkeep.tend_keys),
+            Job("mail", 2.0, mail.run),
+            Job("cleanup", 60.0, cleanup.run),
+        ),
+    )
+
+
+def ensure_checkpoint_key(settings: Settings) -> None:
+    """Make the checkpoint key where development has none; a real deployment is told to (`idp bootstrap`)."""
+    if settings.development and not settings.audit_key_file.exists():
+        try:
+            checkpoint.make_key(settings.audit_key_file)
+        except FileExistsError:
+            return  # another worker was quicker
+    else:
+        checkpoint.load_key(settings.audit_key_file)

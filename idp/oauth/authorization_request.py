@@ -1,0 +1,269 @@
+"""An authorization request, understood: nothing is redirected before client and address are proven.
+
+RFC 6749 4.1.1, OpenID Connect Core 3.1.2, RFC 8707, RFC 9700; security.md 40 to 42, 50.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl, urlsplit
+
+from authlib.oauth2 import OAuth2Error
+
+from idp.accounts.assurance import ORDER, rank
+from idp.audit.events import Event
+from idp.errors import OAuthRefused
+from idp.oauth.audiences import audience_for
+from idp.oauth.client_facts import ClientFacts
+from idp.oauth.desk import Asked, Desk, at_hand
+from idp.oauth.discovery import PROMPTS, RESPONSE_MODES
+from idp.oauth.keys import ALGORITHMS
+from idp.oauth.memory import Picture
+from idp.oauth.server import server
+from idp.signatures import BadToken, verify
+
+LONGEST = 4096
+"""Characters one parameter may have; a browser's address has to carry them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """What the app asks for."""
+
+    client: ClientFacts
+    redirect_uri: str
+    redirect_uri_given: bool
+    state: str | None
+    scope: str
+    audience: str
+    nonce: str | None = None
+    challenge: str | None = None
+    prompts: frozenset[str] = frozenset()
+    max_age: int | None = None
+    acr: str | None = None
+    """The least strength that answers the request; None when any will do."""
+    subject: str | None = None
+    """Who must be signed in: from id_token_hint or a claims request."""
+    login_hint: str | None = None
+    idp: str | None = None
+    acting_for: str | None = None
+    claims: dict[str, Any] | None = None
+    values: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def refuse(self, error: str, detail: str) -> NoReturn:
+        """Send an error to the app."""
+        raise OAuthRefused(error, detail, redirect_uri=self.redirect_uri, state=self.state)
+
+    @property
+    def silent(self) -> bool:
+        """Say whether no page may be shown."""
+        return "none" in self.prompts
+
+    @property
+    def redirect_origin(self) -> str:
+        """Return where the browser is sent in the end, as `form-action` needs it."""
+        parts = urlsplit(self.redirect_uri)
+        return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else f"{parts.scheme}:"
+
+
+def pairs_of(query: bytes) -> list[tuple[str, str]]:
+    """Decode a query strictly; raise OAuthRefused for what cannot be."""
+    try:
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
+    except ValueError:
+        raise OAuthRefused("invalid_request", "The request could not be decoded.") from None
+
+
+def understand(picture: Picture, issuer: str, now: datetime, pairs: Sequence[tuple[str, str]]) -> AuthorizationRequest:
+    """Check a request; raise OAuthRefused, with a redirect address only once that is proven."""
+    client, redirect_uri, given = _prove_address(picture, pairs)
+    values = {name: value for name, value in pairs if value}
+    state = values.get("state")
+
+    def refuse(error: str, detail: str) -> NoReturn:
+        raise OAuthRefused(error, detail, redirect_uri=redirect_uri, state=state)
+
+    if len({name for name, _ in pairs}) != len(pairs):
+        twice_state = sum(name == "state" for name, _ in pairs) > 1
+        raise OAuthRefused(
+            "invalid_request",
+            "A parameter was sent more than once.",
+            redirect_uri=redirect_uri,
+            state=None if twice_state else state,
+        )
+    if any(len(value) > LONGEST or "\x00" in value for value in values.values()):
+        refuse("invalid_request", "A parameter is too long or holds a character that cannot be used.")
+    for name, error in _NOT_HERE.items():
+        if name in values:
+            refuse(error, f"{name} is not supported.")
+    if "response_type" not in values:
+        refuse("invalid_request", "response_type is missing.")
+    if values["response_type"] != "code":
+        refuse("unsupported_response_type", "Only the code flow exists here.")
+    if values.get("response_mode", "query") not in RESPONSE_MODES:
+        refuse("invalid_request", "This response_mode is not supported.")
+    claims = _claims(values, refuse)
+    try:
+        scope = _framework_checks(picture, issuer, now, values)
+        audience = audience_for(picture, issuer, client, values.get("resource"))
+    except OAuth2Error as problem:
+        refuse(str(problem.error), str(problem.description or ""))
+    return AuthorizationRequest(
+        client=client,
+        redirect_uri=redirect_uri,
+        redirect_uri_given=given,
+        state=state,
+        scope=scope,
+        audience=audience,
+        nonce=values.get("nonce"),
+        challenge=values.get("code_challenge"),
+        prompts=_prompts(values, refuse),
+        max_age=_max_age(values, refuse),
+        acr=_strength(values, claims),
+        subject=_subject(partial(read_hint, picture, issuer, now), values, claims, refuse),
+        login_hint=values.get("login_hint"),
+        idp=values.get("idp"),
+        acting_for=values.get("acting_for"),
+        claims=claims,
+        values=values,
+    )
+
+
+_NOT_HERE = {
+    "request": "request_not_supported",
+    "request_uri": "request_uri_not_supported",
+    "registration": "registration_not_supported",
+}
+
+
+def _prove_address(picture: Picture, pairs: Sequence[tuple[str, str]]) -> tuple[ClientFacts, str, bool]:
+    """Return client and redirect address; anything wrong here is shown to the person, never redirected."""
+
+    def only(name: str) -> str | None:
+        found = [value for key, value in pairs if key == name]
+        if len(found) > 1:
+            raise OAuthRefused("invalid_request", f"The app sent {name} more than once.")
+        return found[0] if found and found[0] else None
+
+    client_id, redirect_uri = only("client_id"), only("redirect_uri")
+    client = picture.clients.get(client_id or "")
+    if client is None or client.status != "active":
+        raise OAuthRefused("invalid_client", "We don't know the app that sent you here.", status=400)
+    if redirect_uri is None:
+        scope = next((value for key, value in pairs if key == "scope"), "")
+        default = client.get_default_redirect_uri()
+        if default is None or "openid" in scope.split():
+            raise OAuthRefused("invalid_request", "The app did not say where to send you back to.")
+        return client, default, False
+    if not client.check_redirect_uri(redirect_uri):
+        raise OAuthRefused("invalid_request", "The app asked to send you to an address it has not registered.")
+    return client, redirect_uri, True
+
+
+def _framework_checks(picture: Picture, issuer: str, now: datetime, values: dict[str, str]) -> str:
+    """Let Authlib check response type, scope and PKCE; return the scope that can be given."""
+    desk = Desk(picture, issuer, now, no_row)
+    asked = Asked(desk, "GET", "/oauth/authorize", values)
+    before = at_hand.set(desk)
+    try:
+        server().get_consent_grant(asked)  # type: ignore[no-untyped-call]
+    finally:
+        at_hand.reset(before)
+    return str(asked.scope)
+
+
+def no_row(event: Event) -> tuple[Any, ...]:
+    """Stand where a desk records, in requests that only check."""
+    raise AssertionError("nothing is recorded while a request is only checked")
+
+
+def _prompts(values: dict[str, str], refuse: Any) -> frozenset[str]:
+    asked = frozenset(values.get("prompt", "").split())
+    if not asked <= set(PROMPTS):
+        refuse("invalid_request", "prompt has a value that is not supported.")
+    if "none" in asked and len(asked) > 1:
+        refuse("invalid_request", "prompt=none goes with no other value.")
+    return asked
+
+
+def _max_age(values: dict[str, str], refuse: Any) -> int | None:
+    stated = values.get("max_age")
+    if stated is None:
+        return None
+    if not (stated.isascii() and stated.isdigit() and len(stated) <= 9):
+        refuse("invalid_request", "max_age is a number of seconds.")
+    return int(stated)
+
+
+def _claims(values: dict[str, str], refuse: Any) -> dict[str, Any] | None:
+    """Read the claims parameter (Core 5.5); unknown claims are ignored later."""
+    stated = values.get("claims")
+    if stated is None:
+        return None
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({name for name, _ in pairs}) != len(pairs):
+            raise ValueError("duplicate")
+        return dict(pairs)
+
+    try:
+        read = json.loads(stated, object_pairs_hook=unique)
+    except (ValueError, RecursionError):
+        read = None
+    parts = [read.get(where) for where in ("id_token", "userinfo")] if isinstance(read, dict) else [False]
+    members = [m for part in parts if isinstance(part, dict) for m in part.values()]
+    if not all(p is None or isinstance(p, dict) for p in parts) or not all(
+        m is None or isinstance(m, dict) for m in members
+    ):
+        refuse("invalid_request", "claims is not an object as OpenID Connect Core 5.5 describes it.")
+    assert isinstance(read, dict)
+    return {where: read[where] for where in ("id_token", "userinfo") if read.get(where)}
+
+
+def _requested(claims: dict[str, Any] | None, name: str) -> dict[str, Any]:
+    part = (claims or {}).get("id_token") or {}
+    return part.get(name) or {}
+
+
+def _strength(values: dict[str, str], claims: dict[str, Any] | None) -> str | None:
+    """Return the least known strength asked for; unknown values are ignored (decisions.md 6)."""
+    asked = values.get("acr_values", "").split()
+    acr = _requested(claims, "acr")
+    listed = acr.get("values") or ([acr["value"]] if "value" in acr else [])
+    known = [value for value in (*asked, *(listed if isinstance(listed, list) else [])) if value in ORDER]
+    return min(known, key=rank) if known else None
+
+
+def _subject(
+    hinted_in: Callable[[str], dict[str, Any]], values: dict[str, str], claims: dict[str, Any] | None, refuse: Any
+) -> str | None:
+    """Return who must be signed in; an ID token of ours names them even when it has expired (Core 3.1.2.1)."""
+    wanted = _requested(claims, "sub").get("value")
+    hint = values.get("id_token_hint")
+    if hint is not None:
+        try:
+            hinted = hinted_in(hint)["sub"]
+        except BadToken:
+            refuse("invalid_request", "id_token_hint is not an ID token of ours.")
+        if wanted is not None and wanted != hinted:
+            refuse("invalid_request", "id_token_hint and claims name different people.")
+        wanted = hinted
+    return str(wanted) if wanted is not None else None
+
+
+def read_hint(picture: Picture, issuer: str, now: datetime, hint: str) -> dict[str, Any]:
+    """Return the claims of an ID token of ours, expired or not; raise BadToken."""
+    return verify(
+        hint,
+        picture.keys.published,
+        algorithms=ALGORITHMS,
+        issuer=issuer,
+        audience=None,
+        now=now,
+        leeway=picture.leeway,
+        required=("sub", "aud", "exp", "sid"),
+        expired_is_fine=True,
+    )

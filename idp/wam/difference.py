@@ -1,0 +1,85 @@
+"""The difference a change makes: a pure function on plain values, shown before and applied after (W-4)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+
+from idp.entitlements.rules import CONFLICTS
+from idp.entitlements.tables import Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a manager wants a person to be able to do in one line, and for how long."""
+
+    functions: frozenset[str]
+    """Functions chosen one by one: those held and kept, and new ones."""
+    bundle: str | None = None
+    bundle_functions: frozenset[str] = frozenset()
+    starts_at: datetime | None = None
+    """None means now."""
+    ends_at: datetime | None = None
+    """None means no end date; the moment after the last day."""
+    dates_for_all: bool = False
+    """The end date is also for functions the person keeps."""
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """Every function the person shall hold afterwards."""
+        return self.functions | self.bundle_functions
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One function in the preview."""
+
+    key: str
+    grant: Grant | None = None
+    """What is held now; None for something added."""
+    from_bundle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a change would do."""
+
+    added: tuple[Line, ...] = ()
+    changed: tuple[Line, ...] = ()
+    removed: tuple[Line, ...] = ()
+    stay: tuple[Line, ...] = ()
+    conflicts: tuple[tuple[str, str], ...] = field(default=())
+    """Pairs that may not be in one person's hands."""
+
+    @property
+    def count(self) -> int:
+        """How many functions change."""
+        return len(self.added) + len(self.changed) + len(self.removed)
+
+
+def between(held: Mapping[str, Grant], wish: Wish, *, manages: bool = False) -> Difference:
+    """Compare what is held in a line (function -> its grant) with what is wished.
+
+    `manages` says that the person is an access manager, which counts as holding `access.manage`.
+    """
+    added, changed, removed, stay = [], [], [], []
+    for key in sorted(held.keys() | wish.wanted):
+        grant, bundled = held.get(key), key in wish.bundle_functions
+        line = Line(key, grant, bundled)
+        if key not in wish.wanted:
+            removed.append(line)
+        elif grant is None:
+            added.append(line)
+        elif grant.expires_at != wish.ends_at and (bundled or wish.dates_for_all):
+            changed.append(line)
+        else:
+            stay.append(line)
+    after = wish.wanted | ({"access.manage"} if manages else frozenset())
+    conflicts = tuple(pair for pair in CONFLICTS if set(pair) <= after)
+    return Difference(tuple(added), tuple(changed), tuple(removed), tuple(stay), conflicts)
+
+
+def seen(grants: Iterable[Grant]) -> str:
+    """Return the version of a person's access a page was made from; it differs as soon as a grant does."""
+    rows = sorted(f"{g.id}{g.ended_at}" for g in grants)
+    return sha256("\n".join(rows).encode()).hexdigest()[:20]

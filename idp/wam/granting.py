@@ -1,0 +1,244 @@
+"""Give and change what a person may do: preview a difference, then apply just that (W-4, security.md 64)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from sqlmodel import Session, col, select
+
+from idp import clock
+from idp.audit import log
+from idp.audit.events import Event
+from idp.entitlements import grants
+from idp.entitlements.grants import Place
+from idp.entitlements.tables import Assignment, Entitlement, Grant
+from idp.errors import Conflict, Invalid, NotEntitled
+from idp.wam import appointments, authority, difference, holdings, receipts
+from idp.wam.difference import Difference, Wish
+from idp.wam.tables import Receipt
+
+MOST_SENSITIVE = 5
+
+
+class ChangedMeanwhile(Conflict):
+    """The person's access is not what the page was made from."""
+
+    code = "changed_meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a change would do, and the version it was computed from."""
+
+    difference: Difference
+    seen: str
+    held: dict[str, Grant]
+    functions: dict[str, Entitlement]
+    lacking: tuple[str, ...] = ()
+    """Functions of the chosen bundle that the practice does not hold: left out, and said so."""
+
+
+def held(rows: list[Grant]) -> dict[str, Grant]:
+    """Return function -> its grant, of several the one that lasts longest; pauses are not holdings."""
+    by_key: dict[str, Grant] = {}
+    for row in rows:
+        if row.effect != "allow":
+            continue
+        known = by_key.get(row.entitlement)
+        if known is None or (
+            known.expires_at is not None and (row.expires_at is None or row.expires_at > known.expires_at)
+        ):
+            by_key[row.entitlement] = row
+    return by_key
+
+
+def wish(
+    db: Session,
+    provider_id: str,
+    line: str,
+    *,
+    functions: list[str],
+    bundle: str | None,
+    starts_at: datetime | None,
+    ends_at: datetime | None,
+    dates_for_all: bool = False,
+) -> tuple[Wish, tuple[str, ...]]:
+    """Turn what was chosen into a Wish; return with it what the bundle has and the practice lacks.
+
+    Raises Invalid for a bundle that is not to be chosen, or dates that do not fit.
+    """
+    now = clock.now()
+    if starts_at is not None and starts_at <= now:
+        starts_at = None
+    if ends_at is not None and ends_at <= (starts_at or now):
+        raise Invalid(fields={"until": "Enter an end date after the start date."})
+    has = holdings.functions(db, authority.provider(db, provider_id), line)
+    of_bundle: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+    if bundle:
+        job = next((j for j in holdings.jobs(db, has) if j.bundle.key == bundle), None)
+        if job is None:
+            raise Invalid(fields={"bundle": "Choose one of the jobs on this page."})
+        of_bundle, lacking = job.functions, job.lacking
+    made = Wish(frozenset(functions), bundle, frozenset(of_bundle), starts_at, ends_at, dates_for_all)
+    return made, lacking
+
+
+def preview(
+    db: Session, *, by: str, provider_id: str, account_id: str, line: str, wish: Wish, lacking: tuple[str, ...] = ()
+) -> Preview:
+    """Show what a wish would change, without changing anything.
+
+    Raises NotFound for somebody of another practice, Conflict for a person whose access here has ended,
+    NotEntitled for a line the manager does not manage, Invalid for a function the practice does not hold
+    or nobody may give themselves.
+    """
+    authority.must_manage(db, by, provider_id, line)
+    person = authority.person(db, provider_id, account_id)
+    if person.affiliation is None:
+        raise Conflict("This person no longer works for this practice. Add them again first.")
+    rows = authority.not_ended(db, provider_id, account_id, line)
+    has = holdings.functions(db, authority.provider(db, provider_id), line)
+    now_held = held(rows)
+    manages = any(a.account_id == account_id for a in appointments.in_force(db, provider_id, line, clock.now()))
+    made = difference.between(now_held, wish, manages=manages)
+    for entry in made.added + made.changed:
+        _may_give(has, entry.key, by, account_id)
+    return Preview(made, difference.seen(rows), now_held, has, lacking)
+
+
+def apply(
+    db: Session,
+    *,
+    by: str,
+    provider_id: str,
+    account_id: str,
+    line: str,
+    wish: Wish,
+    seen: str,
+    reason: str,
+    form_id: str,
+) -> Receipt:
+    """Make the change a manager confirmed; the same form again gives the same receipt.
+
+    Raises what `preview` raises, ChangedMeanwhile when somebody changed the person since the preview, and
+    Invalid for a conflict of duties or when nothing would change. All or nothing.
+    """
+    known = receipts.earlier(db, by, form_id)
+    if known is not None:
+        return known
+    if not reason.strip() or len(reason) > 200:
+        raise Invalid(fields={"reason": "Say why, in at most 200 characters."})
+    authority.must_manage(db, by, provider_id, line)
+    authority.person(db, provider_id, account_id, lock=True)
+    try:
+        receipt = receipts.begin(
+            db,
+            kind="change",
+            provider_id=provider_id,
+            account_id=account_id,
+            made_by=by,
+            form_id=form_id,
+            reason=reason.strip(),
+        )
+    except receipts.AlreadyDone as done:
+        return done.receipt
+    now = preview(db, by=by, provider_id=provider_id, account_id=account_id, line=line, wish=wish)
+    if now.seen != seen:
+        raise ChangedMeanwhile(
+            "Somebody changed this person's access after you opened the page. Nothing of yours was done.",
+            then=(partial(_refused, by, provider_id, account_id, "changed_meanwhile"),),
+        )
+    if now.difference.conflicts:
+        raise Invalid("Two of these functions may not be held by one person. Drop one of them.")
+    if not now.difference.count:
+        raise Invalid("Nothing would change. Choose a job or a function first.")
+    assignment = _assignment(db, by, Place(account_id, provider_id, line), wish) if wish.bundle else None
+    for entry in now.difference.removed:
+        for row in authority.not_ended(db, provider_id, account_id, line):
+            if row.entitlement == entry.key and row.effect == "allow":
+                grants.end(db, row, by=by, reason=reason)
+    for entry in now.difference.changed:
+        assert entry.grant is not None
+        grants.replace(db, entry.grant, by=by, reason=reason, expires_at=wish.ends_at)
+    for entry in now.difference.added:
+        grants.grant(
+            db,
+            account_id=account_id,
+            provider_id=provider_id,
+            line=line,
+            entitlement=entry.key,
+            by=by,
+            reason=reason,
+            not_before=wish.starts_at,
+            expires_at=wish.ends_at,
+            assignment_id=assignment.id if assignment and entry.from_bundle else None,
+        )
+    receipt.facts = {
+        "line": line,
+        "bundle": wish.bundle,
+        "from": clock.iso(wish.starts_at) if wish.starts_at else None,
+        "to": clock.iso(wish.ends_at) if wish.ends_at else None,
+        "added": [entry.key for entry in now.difference.added],
+        "changed": [entry.key for entry in now.difference.changed],
+        "removed": [entry.key for entry in now.difference.removed],
+        "stay": len(now.difference.stay),
+    }
+    receipt.at = clock.now()
+    db.add(receipt)
+    db.flush()
+    return receipt
+
+
+def _assignment(db: Session, by: str, place: Place, wish: Wish) -> Assignment:
+    """Return the person's assignment of this bundle: the one they have, with the new end, or a new one."""
+    bundle = next(
+        j.bundle
+        for j in holdings.jobs(db, holdings.functions(db, authority.provider(db, place.provider_id), place.line))
+        if j.bundle.key == wish.bundle
+    )
+    found = db.exec(
+        select(Assignment).where(
+            col(Assignment.account_id) == place.account_id,
+            col(Assignment.provider_id) == place.provider_id,
+            col(Assignment.line) == place.line,
+            col(Assignment.bundle) == bundle.key,
+            col(Assignment.ended_at).is_(None),
+        )
+    ).first()
+    made = found or Assignment(
+        account_id=place.account_id,
+        provider_id=place.provider_id,
+        line=place.line,
+        bundle=bundle.key,
+        version=bundle.version,
+        assigned_by=by,
+        starts_at=wish.starts_at or clock.now(),
+    )
+    made.version, made.ends_at = bundle.version, wish.ends_at
+    db.add(made)
+    db.flush()
+    return made
+
+
+def _may_give(has: dict[str, Entitlement], key: str, by: str, account_id: str) -> None:
+    """Refuse what this practice does not hold, and the most sensitive to oneself (invariant 6)."""
+    given = has.get(key)
+    if given is None:
+        raise Invalid("This practice does not hold one of these functions. Its access managers can ask us for it.")
+    if by == account_id and given.sensitivity >= MOST_SENSITIVE:
+        raise NotEntitled(f"Nobody gives themselves {given.name}. Ask another access manager.", code="may_not_give")
+
+
+def _refused(by: str, provider_id: str, account_id: str, reason: str, db: Session) -> None:
+    log.record(
+        db,
+        Event(
+            "wam.change.refused",
+            account=account_id,
+            provider=provider_id,
+            outcome="refused",
+            reason=reason,
+            details={"by": by},
+        ),
+    )

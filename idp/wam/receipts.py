@@ -1,0 +1,51 @@
+"""Receipts: the same form sent twice does its work once and gives the same answer."""
+
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from idp import entropy
+from idp.errors import Invalid, NotFound
+from idp.wam.tables import Receipt
+
+
+def new_form_id() -> str:
+    """Return the id a form carries from when it is shown."""
+    return entropy.token(16)
+
+
+def earlier(db: Session, by: str, form_id: str) -> Receipt | None:
+    """Return the receipt of a form that was sent before, or None; raise Invalid for a form without an id."""
+    if not 8 <= len(form_id) <= 64:
+        raise Invalid("Open the page again and repeat.")
+    return db.exec(select(Receipt).where(col(Receipt.made_by) == by, col(Receipt.form_id) == form_id)).one_or_none()
+
+
+def begin(db: Session, **values: Any) -> Receipt:
+    """Take the form's place before the work; raise AlreadyDone when another request took it a moment ago."""
+    receipt = Receipt(facts={}, **values)
+    try:
+        with db.begin_nested():
+            db.add(receipt)
+    except IntegrityError:
+        made = earlier(db, values["made_by"], values["form_id"])
+        assert made is not None
+        raise AlreadyDone(made) from None
+    return receipt
+
+
+class AlreadyDone(Exception):
+    """This form did its work in another request."""
+
+    def __init__(self, receipt: Receipt) -> None:
+        super().__init__(receipt.id)
+        self.receipt = receipt
+
+
+def find(db: Session, provider_id: str, receipt_id: str, kind: str) -> Receipt:
+    """Return a receipt of this practice, or raise NotFound."""
+    receipt = db.get(Receipt, receipt_id)
+    if receipt is None or receipt.provider_id != provider_id or receipt.kind != kind:
+        raise NotFound
+    return receipt

@@ -1,0 +1,200 @@
+"""The people of a practice: listed 50 a page with marks, found by name, looked at one by one (W-8)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_
+from sqlmodel import Session, col, func, select
+
+from idp import clock
+from idp.accounts.tables import Account
+from idp.accounts.tables import Session as BrowserSession
+from idp.audit import log
+from idp.audit.events import Event
+from idp.entitlements.tables import Appointment, Assignment, Bundle, Entitlement, Grant
+from idp.partners.tables import Partner
+from idp.providers.tables import Affiliation
+from idp.wam import authority
+
+PAGE = 50
+SOON = timedelta(days=30)
+"""Access that ends within this time is marked."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One row of the roster; every field is computed for a whole page in one statement each."""
+
+    account: Account
+    affiliation: Affiliation
+    partner: str | None = None
+    manages: bool = False
+    jobs: list[str] = field(default_factory=list)
+    functions: int = 0
+    paused: bool = False
+    ends_at: datetime | None = None
+    """When the first of their functions ends, if any has an end."""
+    ends_soon: bool = False
+    last_seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """One page of the people of a practice."""
+
+    entries: list[Entry]
+    total: int
+    page: int
+    pages: int
+
+    @property
+    def first(self) -> int:
+        """The number of the first person on this page; 0 when there is none."""
+        return (self.page - 1) * PAGE + 1 if self.total else 0
+
+    @property
+    def last(self) -> int:
+        """The number of the last person on this page."""
+        return min(self.page * PAGE, self.total)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One function a person holds, as the page shows it."""
+
+    grant: Grant
+    function: Entitlement
+    given_by: str
+    job: str | None
+    paused: bool
+
+
+def people(db: Session, provider_id: str, *, words: str = "", page: int = 1) -> Roster:
+    """Return one page of the people whose tie to the practice has not ended, by name.
+
+    `words` narrows to names that contain every word, whatever their case.
+    """
+    now = clock.now()
+    query = (
+        select(Account, Affiliation)
+        .join(Affiliation, col(Affiliation.account_id) == col(Account.id))
+        .where(
+            col(Affiliation.provider_id) == provider_id,
+            col(Affiliation.ended_at).is_(None),
+            or_(col(Affiliation.ends_at).is_(None), col(Affiliation.ends_at) > now),
+        )
+    )
+    for word in words.split()[:5]:
+        query = query.where(func.lower(col(Account.display_name)).contains(word.lower(), autoescape=True))
+    total = int(db.execute(query.with_only_columns(func.count())).scalar_one())
+    pages = max(1, -(-total // PAGE))
+    page = min(max(1, page), pages)
+    rows = db.exec(
+        query.order_by(func.lower(col(Account.display_name)), col(Account.id)).offset((page - 1) * PAGE).limit(PAGE)
+    ).all()
+    entries = {account.id: Entry(account, affiliation) for account, affiliation in rows}
+    if entries:
+        _mark(db, provider_id, entries, now)
+    return Roster(list(entries.values()), total, page, pages)
+
+
+def functions_of(db: Session, provider_id: str, account_id: str, line: str | None = None) -> list[Held]:
+    """Return what a person holds here, in the catalogue's order, with who gave it."""
+    rows = authority.not_ended(db, provider_id, account_id, line)
+    pauses = {(g.line_of_business, g.entitlement) for g in rows if g.effect == "deny" and g.not_before <= clock.now()}
+    catalogue = {e.key: e for e in db.exec(select(Entitlement)).all()}
+    names = names_of(db, {g.granted_by for g in rows})
+    jobs = _job_names(db, {g.assignment_id for g in rows if g.assignment_id})
+    held = [
+        Held(
+            g,
+            catalogue[g.entitlement],
+            names[g.granted_by],
+            jobs.get(g.assignment_id or ""),
+            (g.line_of_business, g.entitlement) in pauses,
+        )
+        for g in rows
+        if g.effect == "allow"
+    ]
+    return sorted(held, key=lambda h: (h.grant.line_of_business, h.function.app, h.function.name))
+
+
+def names_of(db: Session, ids: set[str]) -> dict[str, str]:
+    """Return how pages name whoever gave access: a person's name, or the insurer for operators and imports."""
+    people = {i for i in ids if i.startswith("acc_")}
+    known = {a.id: a.display_name for a in db.exec(select(Account).where(col(Account.id).in_(people))).all()}
+    return {i: known.get(i, "the insurer") for i in ids}
+
+
+def looked_at(db: Session, provider_id: str, account_id: str) -> None:
+    """Record that a manager opened a person's page."""
+    log.record(db, Event("wam.person.viewed", account=account_id, provider=provider_id))
+
+
+def searched(db: Session, provider_id: str, words: str, found: int) -> None:
+    """Record a search over people; the words are kept as person data of the searcher."""
+    log.record(
+        db, Event("wam.people.searched", provider=provider_id, details={"found": found}, personal={"words": words})
+    )
+
+
+def _mark(db: Session, provider_id: str, entries: dict[str, Entry], now: datetime) -> None:
+    ids = list(entries)
+    for appointment in db.exec(
+        select(Appointment).where(
+            col(Appointment.provider_id) == provider_id,
+            col(Appointment.account_id).in_(ids),
+            col(Appointment.ended_at).is_(None),
+            col(Appointment.starts_at) <= now,
+            or_(col(Appointment.ends_at).is_(None), col(Appointment.ends_at) > now),
+        )
+    ).all():
+        entries[appointment.account_id].manages = True
+    seen = select(BrowserSession.account_id, func.max(col(BrowserSession.last_seen_at))).where(
+        col(BrowserSession.account_id).in_(ids)
+    )
+    for account_id, last in db.execute(seen.group_by(col(BrowserSession.account_id))).all():
+        entries[account_id].last_seen_at = last
+    companies = [e.affiliation.partner_id for e in entries.values() if e.affiliation.partner_id]
+    if companies:
+        names = {p.id: p.name for p in db.exec(select(Partner).where(col(Partner.id).in_(companies))).all()}
+        for entry in entries.values():
+            entry.partner = names.get(entry.affiliation.partner_id or "")
+    _mark_access(db, provider_id, entries, ids, now)
+
+
+def _mark_access(db: Session, provider_id: str, entries: dict[str, Entry], ids: Sequence[str], now: datetime) -> None:
+    rows = db.exec(
+        select(Grant).where(
+            col(Grant.provider_id) == provider_id,
+            col(Grant.account_id).in_(ids),
+            col(Grant.ended_at).is_(None),
+            or_(col(Grant.expires_at).is_(None), col(Grant.expires_at) > now),
+        )
+    ).all()
+    jobs = _job_names(db, {g.assignment_id for g in rows if g.assignment_id})
+    counted: dict[str, set[tuple[str, str]]] = {}
+    for row in rows:
+        entry = entries[row.account_id]
+        if row.effect == "deny":
+            entry.paused = True
+            continue
+        counted.setdefault(row.account_id, set()).add((row.line_of_business, row.entitlement))
+        job = jobs.get(row.assignment_id or "")
+        if job and job not in entry.jobs:
+            entry.jobs.append(job)
+        if row.expires_at and (entry.ends_at is None or row.expires_at < entry.ends_at):
+            entry.ends_at = row.expires_at
+            entry.ends_soon = row.expires_at <= now + SOON
+    for account_id, functions in counted.items():
+        entries[account_id].functions = len(functions)
+
+
+def _job_names(db: Session, assignments: set[str]) -> dict[str, str]:
+    found = db.exec(
+        select(Assignment, Bundle)
+        .join(Bundle, (col(Bundle.key) == col(Assignment.bundle)) & (col(Bundle.version) == col(Assignment.version)))
+        .where(col(Assignment.id).in_(assignments), col(Assignment.ended_at).is_(None))
+    ).all()
+    return {assignment.id: bundle.name for assignment, bundle in found}

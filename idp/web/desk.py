@@ -1,0 +1,82 @@
+"""What the security desk types, turned into ids and moments, so that no name stands in an address."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session as Db
+from sqlmodel import col, func, or_, select
+
+from idp import clock
+from idp.accounts.tables import Account, Contact, Login
+from idp.errors import Invalid
+from idp.providers.tables import Provider
+
+
+def understood(db: Db, typed: dict[str, str], zone: ZoneInfo) -> dict[str, str]:
+    """Turn names into ids and dates of the desk's zone into moments; raise Invalid."""
+    given = dict(typed)
+    problems: dict[str, str] = {}
+    for name in ("since", "until"):
+        if name in typed:
+            moment = _moment(typed[name], zone, end=name == "until")
+            if moment is None:
+                problems[name] = "Enter a date such as 11/21/2026, with a time such as 14:30 if you like."
+            else:
+                given[name] = clock.iso(moment)
+    if "person" in typed and not typed["person"].startswith(("acc_", "system", "operator")):
+        ids = _people(db, typed["person"])
+        if len(ids) == 1:
+            given["person"] = ids[0]
+        else:
+            problems["person"] = (
+                f"{len(ids)} people have that name. Enter an e-mail, a user name or the account's id."
+                if ids
+                else "Nobody has this name, e-mail or user name. Check the spelling, or enter the account's id."
+            )
+    if "provider" in typed and not typed["provider"].startswith("prv_"):
+        places = db.exec(
+            select(Provider.id).where(func.lower(col(Provider.name)) == typed["provider"].lower()).limit(2)
+        ).all()
+        if len(places) == 1:
+            given["provider"] = places[0]
+        else:
+            problems["provider"] = "Enter the practice's full name or its id."
+    if problems:
+        raise Invalid(fields=problems)
+    return given
+
+
+def _people(db: Db, words: str) -> list[str]:
+    low = " ".join(words.split()).lower()
+    return list(
+        db.exec(
+            select(Account.id)
+            .where(
+                or_(
+                    func.lower(col(Account.display_name)) == low,
+                    col(Account.id).in_(select(Contact.account_id).where(col(Contact.email) == low)),
+                    col(Account.id).in_(
+                        select(Login.account_id).where(col(Login.subject) == low, col(Login.upstream_id).is_(None))
+                    ),
+                )
+            )
+            .limit(20)
+        ).all()
+    )
+
+
+def _moment(typed: str, zone: ZoneInfo, *, end: bool) -> datetime | None:
+    """Read a date, with or without time, in the desk's zone; an end date includes its day."""
+    for form in ("%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y"):
+        try:
+            moment = datetime.strptime(typed, form).replace(tzinfo=zone)
+        except ValueError:
+            continue
+        return moment + timedelta(days=1) if end and form == "%m/%d/%Y" else moment
+    try:
+        moment = datetime.fromisoformat(typed)
+    except ValueError:
+        return None
+    whole_day = len(typed) == 10
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    return moment + timedelta(days=1) if end and whole_day else moment

@@ -1,0 +1,55 @@
+"""Count every answer and write a line about the slow and the failed ones. Pure ASGI, inside the edge."""
+
+from time import perf_counter
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from idp import metrics
+
+SLOW = 1.0
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_log = structlog.get_logger("idp.access")
+
+
+class Measured:
+    """Wraps the routes: which template answered, how, and in what time."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = perf_counter()
+        status = 500
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            took = perf_counter() - begun
+            route = _template(scope)
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            metrics.REQUESTS.labels(method, route, status).inc()
+            metrics.SECONDS.labels(route).observe(took)
+            if status >= 500 or took > SLOW:
+                _log.warning("answered", method=method, route=route, status=status, ms=round(took * 1000, 1))
+            else:
+                _log.debug("answered", method=method, route=route, status=status, ms=round(took * 1000, 1))
+
+
+def _template(scope: Scope) -> str:
+    """Return the route's template, so that no id becomes a label."""
+    template = getattr(scope.get("route"), "path", None)
+    if isinstance(template, str):
+        return template
+    if "endpoint" in scope and not scope.get("path_params"):
+        return str(scope["path"])
+    return "/static" if str(scope["path"]).startswith("/static/") else "unmatched"

@@ -1,0 +1,104 @@
+"""What a person may do, from whom, since and until when: read for their own page (ui.md 3.5)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from idp import clock, configuration
+from idp.accounts import attestations, second_factor, terms
+from idp.accounts.tables import Account
+from idp.entitlements import grants
+from idp.entitlements.tables import Appointment, Entitlement
+from idp.providers import affiliations
+from idp.providers.tables import Affiliation, Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One thing a person may do at a practice."""
+
+    name: str
+    line: str
+    giver: str
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """One practice a person works for, what they may do there and who controls it."""
+
+    provider: Provider
+    affiliation: Affiliation
+    functions: list[Function]
+    managers: list[str]
+
+
+def practices(db: Db, account_id: str) -> list[Practice]:
+    """Return the practices an account acts for now."""
+    now = clock.now()
+    found = []
+    for affiliation in affiliations.in_force(db, account_id, now):
+        provider = db.get(Provider, affiliation.provider_id)
+        if provider is not None:
+            found.append(
+                Practice(
+                    provider, affiliation, _functions(db, account_id, provider.id, now), _managers(db, provider.id, now)
+                )
+            )
+    return found
+
+
+def _functions(db: Db, account_id: str, provider_id: str, now: datetime) -> list[Function]:
+    held = [g for g in grants.live(db, account_id, provider_id, now) if g.effect == "allow"]
+    names = {e.key: e.name for e in db.exec(select(Entitlement)).all()} if held else {}
+    found = [
+        Function(
+            names.get(g.entitlement, g.entitlement),
+            g.line_of_business.replace("_", " "),
+            _name(db, g.granted_by),
+            g.not_before,
+            g.expires_at,
+        )
+        for g in held
+    ]
+    for appointment in _appointments(db, provider_id, now):
+        if appointment.account_id == account_id:
+            line = appointment.line.replace("_", " ")
+            by = _name(db, appointment.verified_by)
+            found.append(Function("Manage people's access", line, by, appointment.starts_at, appointment.ends_at))
+    return sorted(found, key=lambda f: (f.name, f.line))
+
+
+def _appointments(db: Db, provider_id: str, now: datetime) -> list[Appointment]:
+    rows = db.exec(
+        select(Appointment).where(
+            col(Appointment.provider_id) == provider_id,
+            col(Appointment.ended_at).is_(None),
+            col(Appointment.starts_at) <= now,
+        )
+    ).all()
+    return [row for row in rows if row.ends_at is None or now < row.ends_at]
+
+
+def _managers(db: Db, provider_id: str, now: datetime) -> list[str]:
+    return sorted({_name(db, row.account_id) for row in _appointments(db, provider_id, now)})
+
+
+def _name(db: Db, who: str) -> str:
+    account = db.get(Account, who) if who.startswith("acc_") else None
+    return account.display_name if account else configuration.current(db).insurer.name
+
+
+def to_do(db: Db, account_id: str) -> list[tuple[str, str]]:
+    """Return what this person has to do next: sentence and address."""
+    found = []
+    if terms.unaccepted(db, account_id):
+        found.append(("Read and accept the terms", "/terms"))
+    if not attestations.in_date(db, account_id):
+        found.append(("Confirm why you may act", "/attest"))
+    if not second_factor.has(db, account_id):
+        found.append(("Set up a second step", "/sign-in/enroll"))
+    return found

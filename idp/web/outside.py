@@ -1,0 +1,154 @@
+"""Signing in with another organization's login: out to it, and back."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from idp.accounts import flows, linking, login
+from idp.database import transaction
+from idp.errors import Refused
+from idp.federation import flow as federation_flow
+from idp.federation import upstreams
+from idp.federation.contract import SendBrowser
+from idp.web import cookies, pages
+from idp.web.boundary import TheService
+from idp.web.guards import open_to_anyone
+from idp.web.signing_in import (
+    address,
+    asked,
+    browser_facts,
+    came_in,
+    enter,
+    federation_of,
+    journey,
+    journey_to,
+    must_be_signed_in,
+    onward,
+    who,
+)
+
+router = APIRouter()
+_LONGEST = 4096
+
+
+@router.get("/login/{upstream}")
+@open_to_anyone("people come here to sign in at their organization")
+def leave(request: Request, service: TheService, upstream: str, flow: str = "") -> Response:
+    """Send the browser to the organization's own sign-in; no transaction is open while it is asked."""
+    with transaction(service.database) as db:
+        here = journey(request, db, flow) if flow else journey_to(request, db, "/account")
+    send = federation_flow.begin(
+        federation_of(service),
+        upstream,
+        browser=pages.browser_of(request),
+        flow_id=here.id,
+        max_age=_max_age(asked(here, "prompt"), asked(here, "max_age")),
+    )
+    return _send(request, send)
+
+
+def _max_age(prompt: str | None, age: str | None) -> int | None:
+    """Return the age the app asked for, so that the organization authenticates anew where it must."""
+    if prompt is not None and "login" in prompt.split():
+        return 0
+    return int(age) if age is not None and age.isascii() and age.isdigit() and len(age) < 9 else None
+
+
+@router.get("/account/logins/add/{upstream}")
+@open_to_anyone("requires a session itself: no transaction may be open while the upstream is asked")
+def add(request: Request, service: TheService, upstream: str) -> Response:
+    """Send a signed-in person, who has just confirmed who they are, to the login they want to add."""
+    by = must_be_signed_in(request)
+    with transaction(service.database) as db:
+        linking.require_fresh_proof(db, by.session)
+        here = journey_to(request, db, "/account/logins")
+    send = federation_flow.begin(
+        federation_of(service),
+        upstream,
+        browser=pages.browser_of(request),
+        flow_id=here.id,
+        purpose="link",
+        account_id=by.account.id,
+        session_id=by.session.id,
+    )
+    return _send(request, send)
+
+
+def _send(request: Request, send: SendBrowser) -> Response:
+    if send.method == "GET":
+        return pages.go(request, send.url)
+    return pages.page(request, "login/send.html", send=send, form_action=send.url.partition("?")[0])
+
+
+async def _posted(request: Request) -> dict[str, str]:
+    """Return the fields of a form another site's page posted here; without duplicates, of bounded size."""
+    kind = request.headers.get("content-type", "").split(";")[0].strip()
+    if kind != "application/x-www-form-urlencoded":
+        raise Refused("Send this as a form.", code="wrong_content_type")
+    return _once((await request.form(max_files=0, max_fields=50)).multi_items())
+
+
+def _once(items: Sequence[tuple[str, object]]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for name, value in items:
+        if name in fields or not isinstance(value, str) or len(value) > _LONGEST or "\x00" in value:
+            raise Refused("Your organization's answer could not be read. Start again here.", code="unreadable_answer")
+        fields[name] = value
+    return fields
+
+
+@router.post("/login/{upstream}/callback")
+@open_to_anyone("the organization's page posts here; the browser then comes by itself, with its cookie")
+def posted_back(
+    request: Request, service: TheService, upstream: str, fields: Annotated[dict[str, str], Depends(_posted)]
+) -> Response:
+    """Keep a posted answer and have the browser come back by GET (decisions.md 10)."""
+    with transaction(service.database) as db:
+        if not federation_flow.store_answer(db, upstream, fields):
+            raise federation_flow.ReturnRefused("state_unknown")
+    return pages.go(request, f"/login/{upstream}/callback?state={fields['state']}")
+
+
+@router.get("/login/{upstream}/callback")
+@open_to_anyone("people come back here from their organization")
+def back(request: Request, service: TheService, upstream: str) -> Response:
+    """Finish the sign-in: the one account with this login, or the page that asks how to go on."""
+    fields = _once(list(request.query_params.multi_items()))
+    browser = cookies.read(request, service.settings, cookies.FLOW)
+    finished = federation_flow.finish(federation_of(service), upstream, fields, browser=browser)
+    if finished.purpose == "link":
+        return _held_for(request, service, finished)
+    present = who(request)
+    with transaction(service.database) as db:
+        upstreams.trusted(db, upstream)  # asked again: the standing may have changed while we waited
+        here = journey(request, db, finished.flow_id or "")
+        signed_in = login.by_assertion(
+            db,
+            finished.assertion,
+            browser=browser_facts(request),
+            replaces=present.session if present else None,
+        )
+        if signed_in is None:
+            held = linking.hold(db, finished.assertion, browser=browser or "", flow_id=here.id)
+            flows.note(db, here, "link", held.id)
+            where = "/invitations/confirm" if "invitation" in here.facts else "/link"
+            return pages.go(request, address(where, here))
+        came_in(db, here, signed_in.session)
+        where = onward(db, here, signed_in.session)
+    return enter(request, signed_in, where)
+
+
+def _held_for(request: Request, service: TheService, finished: federation_flow.Finished) -> Response:
+    """Hold a login that a signed-in person is adding, for that person's account alone."""
+    by = must_be_signed_in(request)
+    with transaction(service.database) as db:
+        if by.account.id != finished.account_id:
+            raise linking.LinkLost
+        here = journey(request, db, finished.flow_id or "")
+        browser = cookies.read(request, service.settings, cookies.FLOW)
+        held = linking.hold(
+            db, finished.assertion, browser=browser or "", flow_id=here.id, account_id=finished.account_id
+        )
+        flows.note(db, here, "link", held.id)
+        return pages.go(request, address("/link/confirm", here))

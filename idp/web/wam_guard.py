@@ -1,0 +1,27 @@
+"""Who may see and who may change a practice's people: the decision, asked for a line the person manages."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends
+
+from idp.wam import authority
+from idp.web.boundary import Transaction
+from idp.web.guards import Acting, SignedIn, entitled
+
+
+def _in_a_line(permission: str) -> Callable[..., Acting]:
+    """Ask for the line the address names, if it is theirs, else for the first they manage."""
+
+    def guard(p: str, person: SignedIn, db: Transaction, line: str | None = None) -> Acting:
+        lines = authority.lines_of(db, person.account.id, p)
+        asked = line if line in lines else next(iter(lines), None)
+        return entitled(permission, asked)(p, person, db)
+
+    return guard
+
+
+Sees = Annotated[Acting, Depends(_in_a_line("access.view"))]
+"""May look at the people of the practice in the path."""
+Manages = Annotated[Acting, Depends(_in_a_line("access.manage"))]
+"""May change them; needs a fresh second factor."""

@@ -1,0 +1,159 @@
+"""What the access manager's templates are given: plain values and sentences, no rules."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session
+
+from idp.entitlements.tables import Entitlement, Grant
+from idp.providers.tables import Provider
+from idp.wam import authority, holdings
+from idp.wam.difference import Line, Wish
+from idp.wam.granting import Preview
+from idp.wam.roster import Held
+from idp.wam.tables import Receipt
+from idp.web import dates
+
+LINE_NAMES = {
+    "medical": "Medical",
+    "behavioural": "Behavioral health",
+    "dental": "Dental",
+    "medicare_advantage": "Medicare Advantage",
+}
+CAPACITIES = {"employee": "Employee", "representative": "Representative", "agent": "Agent"}
+
+
+def frame(db: Session, provider: Provider, account_id: str) -> dict[str, Any]:
+    """Return what every page of a practice needs; `lines` are those this person manages, none for an auditor."""
+    return {
+        "acting": provider,
+        "lines": authority.lines_of(db, account_id, provider.id),
+        "line_names": LINE_NAMES,
+        "capacities": CAPACITIES,
+        "kinds": holdings.WORDS,
+    }
+
+
+def shown(day: datetime, zone: str) -> str:
+    """Show the last day of an end date in words."""
+    last = dates.last_day(day, zone)
+    return f"{last:%b} {last.day}, {last.year}"
+
+
+def until(end: datetime | None, zone: str) -> str:
+    """Show an end date in words."""
+    return "no end date" if end is None else f"until {shown(end, zone)}"
+
+
+def difference(preview: Preview, wish: Wish, zone: str) -> dict[str, Any]:
+    """Return the preview's lists in words."""
+    made = preview.difference
+    names = {key: function.name for key, function in preview.functions.items()}
+
+    def words(line: Line, end: datetime | None) -> dict[str, Any]:
+        function: Entitlement | None = preview.functions.get(line.key)
+        was = until(line.grant.expires_at, zone) if line.grant else ""
+        start = f"from {_day(wish.starts_at, zone)}" if wish.starts_at else ""
+        kind = holdings.WORDS[function.sensitivity] if function else ""
+        return {
+            "name": names.get(line.key, line.key),
+            "kind": kind,
+            "until": until(end, zone),
+            "was": was,
+            "start": start,
+        }
+
+    return {
+        "added": [words(one, wish.ends_at) for one in made.added],
+        "changed": [words(one, wish.ends_at) for one in made.changed],
+        "removed": [words(one, None) for one in made.removed],
+        "stay": [words(one, one.grant.expires_at if one.grant else None) for one in made.stay],
+        "conflicts": [" and ".join(names.get(key, "Managing access") for key in pair) for pair in made.conflicts],
+        "lacking": list(preview.lacking),
+        "count": made.count,
+        "seen": preview.seen,
+    }
+
+
+def _day(moment: datetime | None, zone: str) -> str:
+    if moment is None:
+        return ""
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local:%b} {local.day}, {local.year}"
+
+
+def choices(
+    functions: dict[str, Entitlement], held: dict[str, Grant], by: str, account_id: str, zone: str
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the functions a manager can choose from, by app, each with what is special about it."""
+    apps: dict[str, list[dict[str, Any]]] = {}
+    for key, function in functions.items():
+        notes = [holdings.WORDS[function.sensitivity]]
+        grant = held.get(key)
+        if grant:
+            notes.append(f"held {until(grant.expires_at, zone)}")
+        barred = by == account_id and function.sensitivity >= 5 and grant is None
+        if barred:
+            notes.append("another access manager has to give you this")
+        apps.setdefault(function.app, []).append(
+            {"key": key, "name": function.name, "note": " · ".join(notes), "barred": barred}
+        )
+    return [(app, sorted(items, key=lambda i: i["name"])) for app, items in sorted(apps.items())]
+
+
+def summary(receipt: Receipt) -> str:
+    """Say in a few words what a receipt is about."""
+    facts = receipt.facts
+    if receipt.kind == "removal":
+        return "Removed all access" if not facts.get("function") else "Removed 1 function"
+    counts = [
+        (len(facts.get(key, [])), word)
+        for key, word in (("added", "gave"), ("changed", "changed"), ("removed", "removed"))
+    ]
+    words = ", ".join(f"{word} {count}" for count, word in counts if count)
+    return words[:1].upper() + words[1:]
+
+
+def href(receipt: Receipt) -> str:
+    """Return where a receipt is shown."""
+    kind = "removals" if receipt.kind == "removal" else "changes"
+    return f"/p/{receipt.provider_id}/{kind}/{receipt.id}"
+
+
+def masked(email: str) -> str:
+    """Show an address as `a...@clinic.example` (ui.md 4.8)."""
+    name, at, domain = email.partition("@")
+    return f"{name[:1]}...@{domain}" if at else ""
+
+
+def bars(held: list[Held], now: datetime, zone: str) -> dict[str, Any]:
+    """Return the picture "access over time": one bar for each function, 12 months around today."""
+    if not held:
+        return {"bars": [], "finding": ""}
+    first, last = now - timedelta(days=182), now + timedelta(days=400)
+    span = (last - first).total_seconds()
+
+    def at(moment: datetime | None) -> float:
+        moment = last if moment is None else min(max(moment, first), last)
+        return round((moment - first).total_seconds() / span * 100, 2)
+
+    rows = [
+        {
+            "name": one.function.name,
+            "x": at(one.grant.not_before),
+            "width": max(0.8, at(one.grant.expires_at) - at(one.grant.not_before)),
+            "open": one.grant.expires_at is None or one.grant.expires_at > last,
+            "until": until(one.grant.expires_at, zone),
+        }
+        for one in held
+    ]
+    ends = sorted(one.grant.expires_at for one in held if one.grant.expires_at)
+    finding = f"The next end is {shown(ends[0], zone)}." if ends else "Nothing here has an end date."
+    return {
+        "bars": rows,
+        "finding": finding,
+        "now_at": at(now),
+        "bar_from": _day(first, zone),
+        "bar_to": _day(last, zone),
+    }

@@ -1,0 +1,57 @@
+"""Liveness, readiness, metrics."""
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from idp import migrate
+from idp.app import create_app
+from idp.audit.checkpoint import make_key
+from idp.database import Database, schema
+from idp.oauth import keys
+from idp.settings import Settings
+
+
+@pytest.fixture
+def browser(settings: Settings) -> Iterator[TestClient]:
+    app = create_app(settings)
+    with TestClient(app, base_url=settings.issuer, client=("127.0.0.1", 5000)) as client:
+        yield client
+
+
+def test_the_schema_we_ask_for_is_the_newest_revision(database: Database) -> None:
+    assert migrate.state(database) == (schema.NEWEST, schema.NEWEST)
+
+
+def test_a_worker_is_ready_only_with_schema_keys_and_database(browser: TestClient, settings: Settings) -> None:
+    assert browser.get("/healthz").text == "ok\n"
+    answer = browser.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {"ready": False, "missing": ["signing_keys", "checkpoint_key"]}
+    make_key(settings.audit_key_file)
+    service = browser.app.state.service  # type: ignore[attr-defined]
+    keys.ensure(service.database)
+    assert browser.get("/readyz").json() == {"ready": True, "missing": []}
+    service.parts["stopping"] = True
+    assert browser.get("/readyz").json()["missing"] == ["stopping"]
+    del service.parts["stopping"]
+    with service.database.engine.connect() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    assert browser.get("/readyz").json()["missing"] == ["schema"]
+
+
+def test_metrics_are_for_this_machine_or_a_token_and_count_by_route(browser: TestClient) -> None:
+    browser.get("/security/records/17")
+    body = browser.get("/metrics").text
+    assert 'idp_requests_total{method="GET",route="/healthz",status="200"}' in body or "idp_requests_total" in body
+    assert "records/17" not in body
+    assert "idp_audit_sealed_total" in body
+    assert browser.get("/metrics", headers={"X-Forwarded-For": "203.0.113.7"}).status_code == 401
+
+
+def test_metrics_are_not_for_other_machines(settings: Settings) -> None:
+    app = create_app(settings)
+    with TestClient(app, base_url=settings.issuer, client=("203.0.113.7", 5000)) as client:
+        assert client.get("/metrics").status_code == 401
