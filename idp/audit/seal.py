@@ -176,7 +176,7 @@ class Sealer:
                     refused += 1
                     continue
                 assert row is not None
-                hashes.append(leaf_hash(bytes(row.leaf)))
+                hashes.append(leaf_hash(leaf.raw(row.leaf)))
                 kept.append(seq)
                 oldest = row.at if oldest is None else min(oldest, row.at)
         if kept:
@@ -189,7 +189,7 @@ class Sealer:
         """Return, per leaf of these moments, the number that counts as the original: a sealed one, else the lowest."""
         same: dict[bytes, list[int]] = {}
         for seq, mac in session.execute(_select("at", times, "seq, mac")).all() if times else ():
-            same.setdefault(bytes(mac), []).append(seq)
+            same.setdefault(leaf.raw(mac), []).append(seq)
         doubled = [seq for seqs in same.values() if len(seqs) > 1 for seq in seqs]
         waiting: set[int] = set()
         for start in range(0, len(doubled), _CHUNK):
@@ -203,12 +203,12 @@ class Sealer:
 
     def _objection(self, row: Any, twins: dict[bytes, int]) -> str | None:
         """Say why a row is not one that this service wrote; None when it is."""
-        stored = bytes(row.leaf)
-        if not hmac.compare_digest(leaf.mac(self._database.ring, stored), bytes(row.mac)):
+        stored = leaf.raw(row.leaf)
+        if not hmac.compare_digest(leaf.mac(self._database.ring, stored), leaf.raw(row.mac)):
             return "not_ours"
         if leaf.differing(orjson.loads(stored), [getattr(row, name) for name in leaf.CHECKED]):
             return "columns_differ"
-        if twins.get(bytes(row.mac)) != row.seq:
+        if twins.get(leaf.raw(row.mac)) != row.seq:
             return "copied"
         return None
 

@@ -128,7 +128,7 @@ def test_audit_verify_tells_a_whole_log_from_a_changed_one(
             db.execute(text("DROP TRIGGER audit_record_no_update"))
         else:
             db.execute(text("ALTER TABLE audit_record DISABLE TRIGGER audit_record_insert_only"))
-        db.execute(text("UPDATE audit_record SET leaf = mac WHERE seq = 3"))
+        db.execute(text("UPDATE audit_record SET leaf = leaf || leaf WHERE seq = 3"))
     changed = idp("audit", "verify")
     assert changed.exit_code == 1
     assert "NOT whole" in changed.output
