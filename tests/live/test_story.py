@@ -34,7 +34,7 @@ def test_the_main_job_on_sqlite_with_two_workers_and_again_in_the_same_world() -
 SECRETS = ("thimble orchid canyon", "otter violin granite", "copper meadow lantern")
 
 
-def test_the_main_job_on_postgresql_with_two_workers(tmp_path: Path, _postgres: engines.PostgresEngine) -> None:
+def test_the_main_job_on_postgresql_with_two_workers(tmp_path: Path, _postgres: engines.PostgresEngine) -> None:  # noqa: PT019
     lines: list[str] = []
     with _postgres.fresh(tmp_path) as url, own_demo(database_url=url, workers=2) as (places, link):
         assert play(places, link, say=lines.append) == 0, told(lines)
@@ -66,7 +66,7 @@ def test_the_command_says_a_taken_port_and_starts_nothing(hold_port: Callable[[]
 
 def test_a_server_that_does_not_start_is_named_with_its_log(tmp_path: Path) -> None:
     places = Places(tmp_path, (9, 9, 9, 9))
-    with pytest.raises(DemoRefused, match="ended by itself|failed for"):
+    with pytest.raises(DemoRefused, match=r"ended by itself|failed for"):
         from idp.demo import processes
 
         places.secrets.mkdir(parents=True)
