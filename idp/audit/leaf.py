@@ -171,3 +171,8 @@ def differing(body: dict[str, object], columns: Sequence[object]) -> list[str]:
 def mac(ring: KeyRing, leaf: bytes) -> bytes:
     """Return the keyed hash that says this service wrote the leaf."""
     return hmac.new(ring.oldest("subjects"), b"leaf:" + leaf, sha256).digest()
+
+
+def raw(value: bytes | str) -> bytes:
+    """Return a column's bytes; SQLite lets whoever has the file put text there, which is then not what was sealed."""
+    return value.encode() if isinstance(value, str) else bytes(value)

@@ -187,14 +187,19 @@ class Sealer:
 
     def _twins(self, session: Session, times: Sequence[int]) -> dict[bytes, int]:
         """Return, per leaf of these moments, the number that counts as the original: a sealed one, else the lowest."""
-        if not times:
-            return {}
-        waiting = set(session.execute(text("SELECT seq FROM audit_unsealed")).scalars())
-        found: dict[bytes, int] = {}
-        for seq, mac in session.execute(_select("at", times, "seq, mac")).all():
-            other = found.get(bytes(mac), seq)
-            found[bytes(mac)] = min(seq, other, key=lambda number: (number in waiting, number))
-        return found
+        same: dict[bytes, list[int]] = {}
+        for seq, mac in session.execute(_select("at", times, "seq, mac")).all() if times else ():
+            same.setdefault(leaf.raw(mac), []).append(seq)
+        doubled = [seq for seqs in same.values() if len(seqs) > 1 for seq in seqs]
+        waiting: set[int] = set()
+        for start in range(0, len(doubled), _CHUNK):
+            marks = ",".join(str(n) for n in doubled[start : start + _CHUNK])
+            waiting.update(
+                session.execute(
+                    text(f"SELECT seq FROM audit_unsealed WHERE seq IN ({marks})")  # noqa: S608 - integers
+                ).scalars()
+            )
+        return {mac: min(seqs, key=lambda number: (number in waiting, number)) for mac, seqs in same.items()}
 
     def _objection(self, row: Any, twins: dict[bytes, int]) -> str | None:
         """Say why a row is not one that this service wrote; None when it is."""

@@ -212,7 +212,7 @@ class _Verification:
                 if row is None:
                     self._find("missing", seq, f"Record {seq} is missing: it was sealed and is gone.")
                     continue
-                stored = bytes(row[1])
+                stored = leaf.raw(row[1])
                 actual = leaf_hash(stored)
                 if actual != digest:
                     came_from = places.get(actual)
@@ -299,7 +299,9 @@ class _Verification:
             rows = {row[0]: row for row in self._rows(numbers)}
             for seq in numbers:
                 row = rows.get(seq)
-                if row is not None and not hmac.compare_digest(leaf.mac(self._ring, bytes(row[1])), bytes(row[2])):
+                if row is not None and not hmac.compare_digest(
+                    leaf.mac(self._ring, leaf.raw(row[1])), leaf.raw(row[2])
+                ):
                     self._find("altered", seq, f"Record {seq} was changed, and its hash in the tree with it.")
                     return
         if stated.size != tree.size:

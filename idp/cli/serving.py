@@ -87,6 +87,8 @@ def serve(*, host: str | None, port: int | None, workers: int | None, drain: flo
     )
     address = f"{host or settings.host}:{port or settings.port}"
     sys.stderr.write(f"idp: {settings.issuer} on {address}, {processes} worker{'s' if processes > 1 else ''}\n")
+    # uvicorn hands the signal on once it has finished; being told to stop and stopping is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if processes == 1:
         server = uvicorn.Server(config)
         server.run(sockets=[listening])

@@ -39,15 +39,20 @@ def fill(places: Places, *, fresh: bool = False) -> str | None:
     """
     if fresh or remembered(places.home) not in (None, places.ports):
         shutil.rmtree(places.home, ignore_errors=True)
+    prepare(places)
+    for command in (["migrate"], ["apply"]):
+        _run_both(places, command)
+    link = invitation_of(places)
+    places.remember()
+    return link
+
+
+def prepare(places: Places) -> None:
+    """Make the secrets that are not there yet, and write both applied files beside them."""
     places.secrets.mkdir(parents=True, exist_ok=True)
     places.secrets.chmod(0o700)
     _make_secrets(places)
     _write_files(places)
-    for command in (["migrate"], ["apply"]):
-        _run_both(places, command)
-    link = _invite_ana(places)
-    places.remember()
-    return link
 
 
 def _make_secrets(places: Places) -> None:
@@ -99,8 +104,11 @@ def _run_both(places: Places, command: list[str]) -> None:
             raise DemoRefused(f"`idp {' '.join(command)}` failed for {name}:\n{said}")
 
 
-def _invite_ana(places: Places) -> str | None:
-    """Invite Ana to Lakeside as Wes would, unless her login is linked; withdraw invitations that nobody used."""
+def invitation_of(places: Places) -> str | None:
+    """Invite Ana to Lakeside as Wes would, and return the link; None when her login is linked already.
+
+    Invitations of hers that nobody used are withdrawn.
+    """
     environment = places.environment("meridian")
     settings = load(
         issuer=environment["IDP_ISSUER"],

@@ -20,6 +20,7 @@ from idp.resource_server.problems import IssuerUnavailable, SignedOut, SignInFai
 from idp.resource_server.service import post_form, quoted
 from idp.resource_server.verify import AccessToken, Verifier
 
+_CLAIMS = '{"id_token":{"name":null}}'
 _LOST = "This sign-in has expired or was started in another browser. Start again."
 
 
@@ -119,6 +120,8 @@ class SignIn:
             "acting_for": acting_for,
             "acr_values": acr_values,
             "max_age": None if max_age is None else str(max_age),
+            # The name for the page's head: tokens made for this app are not good for userinfo.
+            "claims": _CLAIMS,
             "prompt": prompt,
         }
         return where + "?" + urlencode({name: value for name, value in wanted.items() if value is not None})
@@ -167,7 +170,7 @@ class SignIn:
         if status != 200:
             raise SignedOut(f"{body.get('error', status)}: {body.get('error_description', '')}")
         try:
-            return await self._tokens(body, nonce=None, earlier=tokens)
+            return await self._tokens(body, nonce=tokens.person.get("nonce"), earlier=tokens)
         except TokenRefused as problem:
             raise SignedOut(problem.reason) from problem
 
@@ -193,8 +196,7 @@ class SignIn:
             raise TokenRefused("no bearer token in the answer")
         access = await self._access.access_token(raw)
         if isinstance(id_token, str):
-            sent = nonce if earlier is None else earlier.person.get("nonce")
-            person = await self._id.id_token(id_token, nonce=sent, access_token=raw)
+            person = await self._id.id_token(id_token, nonce=nonce, access_token=raw, refreshed=earlier is not None)
         elif earlier is not None:
             id_token, person = earlier.id_token, earlier.person
         else:

@@ -135,13 +135,16 @@ class Verifier:
             claims=claims,
         )
 
-    async def id_token(self, token: str, *, nonce: str | None, access_token: str | None = None) -> Mapping[str, Any]:
+    async def id_token(
+        self, token: str, *, nonce: str | None, access_token: str | None = None, refreshed: bool = False
+    ) -> Mapping[str, Any]:
         """Verify an ID token made for this app; raise TokenRefused otherwise.
 
-        `nonce` is the value sent with the authorization request, None only where none was sent.
+        `nonce` is the value sent with the authorization request, None only where none was sent; one that came
+        with a refresh may leave it out (OpenID Connect Core 12.2).
         """
         claims = await self._open(token, typ="JWT", access_token=access_token)
-        if claims.get("nonce") != nonce:
+        if claims.get("nonce") != nonce and not (refreshed and "nonce" not in claims):
             raise TokenRefused("nonce differs")
         if claims.get("azp", self._audience) != self._audience:
             raise TokenRefused("azp names another client")

@@ -70,7 +70,8 @@ def page(
     """Render a page. `form_action` names the request's proven redirect origin on flow pages (ui.md 4.1).
 
     Templates always have: `insurer` (names and help), `form_key` (hidden field of every form), `path`,
-    `fields` (field -> sentence, empty unless refused), `person` (the signed-in visitor or None), `areas` (where they work), `zone`, `development`;
+    `fields` (field -> sentence, empty unless refused), `person` (the signed-in visitor or None),
+    `areas` (where they work), `zone`, `development`;
     and the functions `asset(name)` and `navigation(area, provider_id)`.
     """
     service = service_of(request)

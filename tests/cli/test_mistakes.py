@@ -31,9 +31,8 @@ WRONG = [
         "private_key_jwt needs `jwks`",
     ),
     (
-        "clients:\n  - client_id: a\n    name: A\n    auth_method: private_key_jwt\n"
-        "    jwks: {keys: [{kty: EC, d: abc}]}\n",
-        "x.yaml:5: clients[0].jwks: holds a private key",
+        "clients:\n  - client_id: a\n    name: A\n    jwks: {keys: [{kty: EC, d: abc}]}\n",
+        "x.yaml:4: clients[0].jwks: holds a private key",
     ),
     (
         "people:\n  - ref: a\n    name: A\n    affiliations:\n      - provider: p\n        from: 2026-02-30\n",

@@ -152,7 +152,7 @@ def test_doctor_names_each_fault_and_how_to_mend_it(
         db.execute(text("UPDATE upstream SET issuer = 'http://127.0.0.1:9'"))
         db.execute(text("DELETE FROM appointment"))
         db.execute(
-            text("UPDATE signing_key SET private = kid WHERE state = 'active'")
+            text("UPDATE signing_key SET private = CAST(kid AS BLOB) WHERE state = 'active'")
             if ready.is_sqlite
             else text("UPDATE signing_key SET private = convert_to(kid, 'UTF8') WHERE state = 'active'")
         )

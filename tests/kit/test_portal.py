@@ -189,12 +189,14 @@ def test_security_92_with_a_stale_feed_introspection_decides_and_no_answer_is_a_
 
 def test_a_token_about_to_end_is_renewed_while_serving_a_request_for_the_same_person_only(app: App) -> None:
     app.sign_in(exp=app.fake.claims()["iat"] + 5)
-    kept = next(iter(app.portal.sessions._kept.values())).tokens
-    app.give_tokens(kept.person["nonce"])
+    app.give_tokens(None)
     assert app.browser.get("/me").status_code == 200
     assert app.fake.forms[-1]["grant_type"] == "refresh_token"
     app.portal.feed.hear({"seq": 1, "account_id": "acc_ana", "authz_epoch": 4})
-    app.give_tokens(kept.person["nonce"], sub="acc_mallory")
+    app.give_tokens(None, sub="acc_mallory")
+    assert app.browser.get("/me", headers=HTML).status_code == 303
+    app.sign_in(exp=app.fake.claims()["iat"] + 5, authz_epoch=4)
+    app.give_tokens("another", authz_epoch=4)
     assert app.browser.get("/me", headers=HTML).status_code == 303
 
 
