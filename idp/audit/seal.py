@@ -187,19 +187,9 @@ class Sealer:
 
     def _twins(self, session: Session, times: Sequence[int]) -> dict[bytes, int]:
         """Return, per leaf of these moments, the number that counts as the original: a sealed one, else the lowest."""
-<<<<<<< HEAD
-        if not times:
-            return {}
-        waiting = set(session.execute(text("SELECT seq FROM audit_unsealed")).scalars())
-        found: dict[bytes, int] = {}
-        for seq, mac in session.execute(_select("at", times, "seq, mac")).all():
-            other = found.get(leaf.raw(mac), seq)
-            found[leaf.raw(mac)] = min(seq, other, key=lambda number: (number in waiting, number))
-        return found
-=======
         same: dict[bytes, list[int]] = {}
         for seq, mac in session.execute(_select("at", times, "seq, mac")).all() if times else ():
-            same.setdefault(bytes(mac), []).append(seq)
+            same.setdefault(leaf.raw(mac), []).append(seq)
         doubled = [seq for seqs in same.values() if len(seqs) > 1 for seq in seqs]
         waiting: set[int] = set()
         for start in range(0, len(doubled), _CHUNK):
@@ -210,7 +200,6 @@ class Sealer:
                 ).scalars()
             )
         return {mac: min(seqs, key=lambda number: (number in waiting, number)) for mac, seqs in same.items()}
->>>>>>> audit
 
     def _objection(self, row: Any, twins: dict[bytes, int]) -> str | None:
         """Say why a row is not one that this service wrote; None when it is."""

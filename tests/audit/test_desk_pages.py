@@ -34,14 +34,9 @@ def _world() -> dict[str, Any]:
         },
         "portal_access": {"pac_1": {"provider_id": "prv_insurer", "line": "medical", "starts_at": long_ago}},
         "terms_document": {
-<<<<<<< HEAD
-            f"trm_{kind[0]}": {"kind": kind, "version": "1", "title": "", "body": "", "digest": ""}
-            | {"effective_at": long_ago}
-=======
             f"trm_{kind[0]}": {
                 "kind": kind, "version": "1", "title": "", "body": "", "digest": "", "effective_at": long_ago
             }
->>>>>>> audit
             for kind in ("site", "general")
         },
     }  # fmt: skip
@@ -58,14 +53,9 @@ def _world() -> dict[str, Any]:
             },
             "terms_acceptance": {f"tac_{who}{d}": {"account_id": account, "document_id": f"trm_{d}"} for d in "sg"},
             "attestation": {
-<<<<<<< HEAD
-                f"att_{who}": {"account_id": account, "capacity": "authorised_agent", "principal": ""}
-                | {"expires_at": soon}
-=======
                 f"att_{who}": {
                     "account_id": account, "capacity": "authorised_agent", "principal": "", "expires_at": soon
                 }
->>>>>>> audit
             },
             "affiliation": {
                 f"aff_{who}": {
