@@ -176,7 +176,7 @@ class Sealer:
                     refused += 1
                     continue
                 assert row is not None
-                hashes.append(leaf_hash(leaf.raw(row.leaf)))
+                hashes.append(leaf_hash(bytes(row.leaf)))
                 kept.append(seq)
                 oldest = row.at if oldest is None else min(oldest, row.at)
         if kept:
@@ -203,12 +203,12 @@ class Sealer:
 
     def _objection(self, row: Any, twins: dict[bytes, int]) -> str | None:
         """Say why a row is not one that this service wrote; None when it is."""
-        stored = leaf.raw(row.leaf)
-        if not hmac.compare_digest(leaf.mac(self._database.ring, stored), leaf.raw(row.mac)):
+        stored = bytes(row.leaf)
+        if not hmac.compare_digest(leaf.mac(self._database.ring, stored), bytes(row.mac)):
             return "not_ours"
         if leaf.differing(orjson.loads(stored), [getattr(row, name) for name in leaf.CHECKED]):
             return "columns_differ"
-        if twins.get(leaf.raw(row.mac)) != row.seq:
+        if twins.get(bytes(row.mac)) != row.seq:
             return "copied"
         return None
 

@@ -112,7 +112,8 @@ def summary(receipt: Receipt) -> str:
         for key, word in (("added", "gave"), ("changed", "changed"), ("removed", "removed"))
     ]
     words = ", ".join(f"{word} {count}" for count, word in counts if count)
-    return words[:1].upper() + words[1:]
+    total = sum(count for count, _ in counts)
+    return f"{words[:1].upper()}{words[1:]} {'function' if total == 1 else 'functions'}"
 
 
 def href(receipt: Receipt) -> str:

@@ -38,7 +38,7 @@ def test_w5_wes_removes_all_of_finn_and_gets_a_proof(window: Any, site: Site) ->
     assert page.title().startswith("Error: ")
     assert page.evaluate("document.activeElement.id") == "problem"
     eyes.look("remove-error")
-    page.get_by_label("Left the practice").check(force=True)
+    page.get_by_text("Left the practice", exact=True).click()
     page.get_by_role("button", name="Remove all access").click()
     assert "has ended" in page.get_by_role("heading", level=1).inner_text()
     eyes.look("removal")
