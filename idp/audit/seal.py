@@ -189,7 +189,7 @@ class Sealer:
         """Return, per leaf of these moments, the number that counts as the original: a sealed one, else the lowest."""
         same: dict[bytes, list[int]] = {}
         for seq, mac in session.execute(_select("at", times, "seq, mac")).all() if times else ():
-            same.setdefault(bytes(mac), []).append(seq)
+            same.setdefault(leaf.raw(mac), []).append(seq)
         doubled = [seq for seqs in same.values() if len(seqs) > 1 for seq in seqs]
         waiting: set[int] = set()
         for start in range(0, len(doubled), _CHUNK):
