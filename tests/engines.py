@@ -77,17 +77,16 @@ class PostgresEngine:
         if binaries is None:
             raise RuntimeError(MISSING)
         folder = Path(tempfile.mkdtemp(prefix="idp-pg-"))
-        prefix: list[str] = []
-        if os.geteuid() == 0:
+        run: dict[str, object] = {"check": True, "cwd": "/", "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        if os.geteuid() == 0:  # the server refuses to run as root
             shutil.chown(folder, "postgres")
-            prefix = ["runuser", "-u", "postgres", "--"]
-        run = {"check": True, "cwd": "/", "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-        initdb = [*prefix, str(binaries / "initdb"), "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8"]
+            run |= {"user": "postgres", "group": "postgres", "extra_groups": []}
+        initdb = [str(binaries / "initdb"), "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8"]
         subprocess.run([*initdb, "-D", str(folder / "data")], **run)  # type: ignore[call-overload]
         options = (
             f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync={self._fsync} -c max_connections=300"
         )
-        control = [*prefix, str(binaries / "pg_ctl"), "-D", str(folder / "data"), "-w"]
+        control = [str(binaries / "pg_ctl"), "-D", str(folder / "data"), "-w"]
         subprocess.run([*control, "-l", str(folder / "log"), "-o", options, "start"], **run)  # type: ignore[call-overload]
 
         def stop() -> None:

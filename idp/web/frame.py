@@ -10,7 +10,12 @@ from idp.entitlements.tables import Appointment, Grant
 from idp.providers.tables import Provider
 
 _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
-    "account": (("Home", "/account"),),
+    "account": (
+        ("Home", "/account"),
+        ("Logins", "/account/logins"),
+        ("Second step", "/account/second-step"),
+        ("Devices and activity", "/account/activity"),
+    ),
     "practice": (("People", "/p/{p}/people"), ("Add a person", "/p/{p}/people/new")),
     "security": (("Search", "/security/search"), ("Log proof", "/security/log")),
 }
@@ -36,7 +41,10 @@ def navigation(area: str, provider_id: str | None) -> list[tuple[str, str]]:
 
 
 def areas(db: Session, account_id: str) -> list[Area]:
-    """Return where this person works: their own account, and each practice they manage."""
+    """Return where this person works: their own account, each practice they manage, the security desk.
+
+    Only signs: each page asks for its own decision.
+    """
     now = clock.now()
     managed = db.exec(
         select(Provider)
@@ -55,6 +63,16 @@ def areas(db: Session, account_id: str) -> list[Area]:
     if _of_the_desk(db, account_id, now):
         found.append(Area("security", "Security", "/security/search"))
     found += [Area("practice", f"Manage {provider.name}", f"/p/{provider.id}/people") for provider in managed]
+    searches = select(Grant.id).where(
+        col(Grant.account_id) == account_id,
+        col(Grant.entitlement) == "audit.search",
+        col(Grant.effect) == "allow",
+        col(Grant.ended_at).is_(None),
+        col(Grant.not_before) <= now,
+        col(Grant.expires_at).is_(None) | (col(Grant.expires_at) > now),
+    )
+    if db.exec(searches.limit(1)).first() is not None:
+        found.append(Area("security", "Security", "/security/search"))
     return found
 
 
