@@ -73,13 +73,21 @@ class Report:
         if self.newest is None:
             return f"Nothing is sealed yet; {self.waiting} records wait."
         span = f", {clock.iso(self.first_at)} to {clock.iso(self.newest.at)}" if self.first_at else ""
-        tail = f" {self.waiting} newer records wait to be sealed and are not proven yet." if self.waiting else ""
+        tail = (
+            f" {_counted(self.waiting, 'newer record', 'waits', 'wait')} to be sealed, not proven yet."
+            if self.waiting
+            else ""
+        )
         beside = (
-            f" {self.copies} checkpoints agree with their copy."
+            f" {_counted(self.copies, 'checkpoint', 'agrees', 'agree')} with the copy."
             if self.copies is not None
             else " No copy of the checkpoints to compare with: an older state of the whole log would not be noticed."
         )
         return f"The log is whole: {self.records} records verified{span}.{tail}{beside}"
+
+
+def _counted(number: int, noun: str, one: str, many: str) -> str:
+    return f"{number} {noun} {one}" if number == 1 else f"{number} {noun}s {many}"
 
 
 def verify(database: Database, public: Ed25519PublicKey, copy_path: Path | None = None, *, limit: int = 100) -> Report:
