@@ -1,5 +1,6 @@
 """`idp demo`: fill, start, say what to try, stop on Ctrl-C."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +18,8 @@ def demo(*, fresh: bool = False, check: bool = False, code: str | None = None, s
     `fresh` begins with an empty world, `check` stops again as soon as everything answers, `code` only prints
     the present one-time code of a person.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         places = Places(HOME, chosen())
         if code is not None:
