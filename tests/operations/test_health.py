@@ -32,12 +32,12 @@ def test_the_schema_we_ask_for_is_the_newest_revision(database: Database) -> Non
 def test_a_worker_is_ready_only_with_schema_keys_and_database(browser: TestClient, settings: Settings) -> None:
     assert browser.get("/healthz").text == "ok\n"
     service = browser.app.state.service  # type: ignore[attr-defined]
-    _run(service.database, "UPDATE signing_key SET state = 'retiring'")
+    _run(service.database, "UPDATE signing_key SET state = 'retiring' WHERE state = 'active'")
     answer = browser.get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {"ready": False, "missing": ["signing_keys", "checkpoint_key"]}
     make_key(settings.audit_key_file)
-    _run(service.database, "UPDATE signing_key SET state = 'active'")
+    _run(service.database, "UPDATE signing_key SET state = 'active' WHERE state = 'retiring'")
     assert browser.get("/readyz").json() == {"ready": True, "missing": []}
     service.parts["stopping"] = True
     assert browser.get("/readyz").json()["missing"] == ["stopping"]
