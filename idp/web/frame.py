@@ -60,18 +60,8 @@ def areas(db: Session, account_id: str) -> list[Area]:
         .limit(5)
     ).all()
     found = [Area("account", "My account", "/account")]
-    if _of_the_desk(db, account_id, now):
-        found.append(Area("security", "Security", "/security/search"))
     found += [Area("practice", f"Manage {provider.name}", f"/p/{provider.id}/people") for provider in managed]
-    searches = select(Grant.id).where(
-        col(Grant.account_id) == account_id,
-        col(Grant.entitlement) == "audit.search",
-        col(Grant.effect) == "allow",
-        col(Grant.ended_at).is_(None),
-        col(Grant.not_before) <= now,
-        col(Grant.expires_at).is_(None) | (col(Grant.expires_at) > now),
-    )
-    if db.exec(searches.limit(1)).first() is not None:
+    if _of_the_desk(db, account_id, now):
         found.append(Area("security", "Security", "/security/search"))
     return found
 
