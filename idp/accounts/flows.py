@@ -96,14 +96,6 @@ def note(db: Db, flow: Flow, name: str, value: Any) -> None:
     db.flush()
 
 
-def decline(db: Db, flow: Flow, step: str) -> None:
-    """Record that the person said no at a step; authorize then answers `access_denied` to the app.
-
-    `flow.facts["declined"]["at_step"]` says where.
-    """
-    complete(db, flow, "declined", at_step=step)
-
-
 def end(db: Db, flow: Flow) -> None:
     """Finish the journey; going back to it is refused."""
     flow.ended_at = clock.now()

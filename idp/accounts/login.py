@@ -55,6 +55,14 @@ class OnHold(Refused):
     title = "Your account is on hold"
 
 
+class Ceased(Refused):
+    """The proof was right; the person's access has ended (RU-9: later sign-in explains)."""
+
+    status = 403
+    code = "eligibility_ceased"
+    title = "Your access ended"
+
+
 @dataclass(frozen=True, slots=True)
 class Browser:
     """What tells this browser from others: the device cookie and what it calls itself."""
@@ -225,6 +233,13 @@ def _open(
         help_at = configuration.current(db).insurer.help_phone
         raise OnHold(
             f"Your account is on hold. Your information is kept. To ask why, call {help_at}.",
+            then=(partial(log.record, event=event),),
+        )
+    if account.status == "ceased":
+        event = Event("accounts.login.refused", account=account.id, outcome="refused", reason="eligibility_ceased")
+        help_at = configuration.current(db).insurer.help_phone
+        raise Ceased(
+            f"Your access ended. If that is wrong, ask an access manager of your practice, or call {help_at}.",
             then=(partial(log.record, event=event),),
         )
     now = clock.now()

@@ -11,7 +11,7 @@ from typing import Protocol
 from sqlmodel import Session as Db
 
 from idp.accounts import attestations, second_factor, terms
-from idp.accounts.assurance import meets
+from idp.accounts.assurance import AAL2, meets
 from idp.accounts.tables import Account, Flow, Session
 from idp.oauth import consents, practices
 from idp.oauth.authorization_request import AuthorizationRequest
@@ -84,7 +84,7 @@ class SecondFactor:
             if journey.did("second_factor") is not None:
                 request.refuse("unmet_authentication_requirements", "This person cannot sign in that strongly.")
             return True
-        return session.factor_time is None and second_factor.needs_factor(journey.db, journey.person)
+        return not meets(session.acr, AAL2) and second_factor.needs_factor(journey.db, journey.person)
 
 
 class AcceptTerms:

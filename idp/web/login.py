@@ -14,8 +14,8 @@ from idp.federation.tables import Upstream
 from idp.web import cookies, invited, linked, outside, pages, second_step
 from idp.web.boundary import TheService, Transaction, service_of
 from idp.web.forms import TheForm
-from idp.web.guards import MaybeVisitor, open_to_anyone
-from idp.web.signing_in import address, browser_facts, came_in, enter, journey, journey_to, onward, shown, who
+from idp.web.guards import MaybeVisitor, Visitor, open_to_anyone
+from idp.web.signing_in import address, asked, browser_facts, came_in, enter, journey, journey_to, onward, shown, who
 from idp.web.signing_in import signed_in_lately as lately
 
 router = APIRouter()
@@ -40,9 +40,26 @@ def sign_in(
         begun = journey_to(request, db, where)
         return pages.go(request, address("/sign-in", begun) + ("&other=true" if other else ""))
     here = journey(request, db, flow)
-    if found is not None and here.client_id and not other and second_factor.has(db, found.account.id):
-        return pages.go(request, address("/sign-in/confirm", here))  # decisions.md 6: the own factor first
-    return pages.page(request, "login/sign_in.html", remembered=_remembered(request, db), **shown(db, here))
+    if found is not None and not other and _own_factor_will_do(db, here, found):
+        return pages.go(request, address("/sign-in/confirm", here))
+    hinted = asked(here, "idp")
+    if hinted and not other and db.get(Upstream, hinted) is not None:
+        return pages.go(request, address(f"/login/{hinted}", here))
+    return pages.page(request, "login/sign_in.html", **_sign_in_page(request, db, here))
+
+
+def _own_factor_will_do(db: Transaction, here: Flow, found: Visitor) -> bool:
+    """Say whether an app that wants a new sign-in gets it by the person's own second step (decisions.md 6).
+
+    Not where the app means to have another person.
+    """
+    another = asked(here, "id_token_hint") or "select_account" in (asked(here, "prompt") or "").split()
+    return here.client_id is not None and not another and second_factor.has(db, found.account.id)
+
+
+def _sign_in_page(request: Request, db: Transaction, here: Flow) -> dict[str, Any]:
+    hint = (asked(here, "login_hint") or "")[:254]
+    return {"remembered": _remembered(request, db), "hint": hint, **shown(db, here)}
 
 
 def _remembered(request: Request, db: Transaction) -> Upstream | None:
@@ -62,7 +79,7 @@ def say_who(request: Request, db: Transaction, form: TheForm) -> Response:
         raise Invalid(
             fields={"identifier": "Enter your e-mail or user name."},
             page="login/sign_in.html",
-            context={"remembered": None, **shown(db, here)},
+            context=_sign_in_page(request, db, here),
         )
     flows.note(db, here, "identifier", typed)
     return pages.go(request, address("/sign-in/password", here))
@@ -121,22 +138,6 @@ def check_password(request: Request, service: TheService, form: TheForm) -> Resp
         came_in(db, here, signed_in.session)
         where = onward(db, here, signed_in.session)
     return enter(request, signed_in, where)
-
-
-@router.get("/sign-in/cancel")
-@open_to_anyone("ends a journey of this browser")
-def cancel_page(request: Request, db: Transaction, flow: str = "") -> Response:
-    """Ask whether to go back to the app without signing in."""
-    return pages.page(request, "login/cancel.html", **shown(db, journey(request, db, flow)))
-
-
-@router.post("/sign-in/cancel")
-@open_to_anyone("ends a journey of this browser")
-def cancel(request: Request, db: Transaction, form: TheForm) -> Response:
-    """Go back to the app, which is answered `access_denied`."""
-    here = journey(request, db, form.get("flow", ""))
-    flows.decline(db, here, "sign_in")
-    return pages.go(request, flows.resume(here))
 
 
 @router.get("/sign-out")

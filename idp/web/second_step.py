@@ -74,7 +74,7 @@ def confirm(request: Request, service: TheService, form: TheForm) -> Response:
 
 def _wants_sign_in(here: Flow) -> bool:
     """Say whether the app asked for signing in anew, which the own second step answers (decisions.md 6)."""
-    return here.client_id is not None and "sign_in" not in here.facts
+    return here.client_id is not None and here.session_id is None
 
 
 def _confirmed(db: Transaction, here: Flow, signed_in: login.SignedIn) -> str:

@@ -8,9 +8,9 @@ from fastapi.responses import RedirectResponse
 from sqlmodel import Session as Db
 
 from idp import clock, configuration
-from idp.accounts import attestations, flows, login, second_factor, terms
+from idp.accounts import attestations, flows, login, readiness, second_factor, terms
 from idp.accounts.assurance import AAL2, meets
-from idp.accounts.tables import Flow, Session
+from idp.accounts.tables import Account, Flow, Session
 from idp.database import transaction
 from idp.errors import NotSignedIn
 from idp.federation.flow import Federation
@@ -78,7 +78,7 @@ def shown(db: Db, flow: Flow) -> dict[str, Any]:
     return {
         "flow": flow.id,
         "app_name": client.name if client else None,
-        "cancel": address("/sign-in/cancel", flow) if client else None,
+        "cancel": address("/oauth/authorize/cancel", flow) if client else None,
         "form_action": _app_origin(flow) if client else None,
     }
 
@@ -128,6 +128,10 @@ def onward(db: Db, flow: Flow, session: Session) -> str:
     ):
         if needed:
             return address(path, flow)
+    account = db.get(Account, session.account_id)
+    joining = account is not None and account.status in ("invited", "verified")
+    if joining and not readiness.activate_when_ready(db, session.account_id):
+        flows.note(db, flow, "joining", session.account_id)
     if "joining" in flow.facts:
         missing = _missing_to_join(db, flow, session)
         if missing is not None:

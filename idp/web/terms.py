@@ -42,9 +42,8 @@ def accept(request: Request, db: Transaction, by: SignedIn, form: TheForm) -> Re
     here = journey(request, db, form.get("flow", ""))
     if form.get("answer") == "decline":
         terms.decline(db, by.account.id, channel=by.session.channel)
-        flows.decline(db, here, "terms")
         if here.client_id:
-            return pages.go(request, flows.resume(here))
+            return pages.go(request, address("/oauth/authorize/cancel", here))
         return pages.page(request, "login/declined.html", **shown(db, here))
     documents = terms.unaccepted(db, by.account.id)
     ticked = form.list_of("accept")

@@ -124,3 +124,12 @@ def test_invariant_1_one_login_belongs_to_at_most_one_account(world: World) -> N
     with pytest.raises(Conflict), transaction(world.database) as db:
         linking.link(db, world.ids()["wes"], upstream_id="ups_evergreen", issuer=world.evergreen.issuer, subject="ev-1")
     assert world.count("login", "subject = 'ev-1'") == 1
+
+
+def test_ru9_a_later_sign_in_explains_that_access_ended(world: World) -> None:
+    with transaction(world.database) as db:
+        people.cease(db, world.ids()["ana"], because="left", by="operator")
+    browser = sign_in(world.browser())
+    assert browser.status == 403
+    assert "Your access ended" in browser.text
+    assert world.count("session", "ended_at IS NULL") == 0

@@ -184,3 +184,12 @@ def test_an_invitation_for_a_named_account_is_only_good_for_that_one(world: Worl
     browser.submit("Accept and continue")
     browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password=PASSWORD).submit("Accept")
     assert world.count("invitation", "spent_at IS NOT NULL") == 1
+
+
+def test_ru1_who_stopped_half_way_goes_on_at_the_next_sign_in(world: World) -> None:
+    browser = world.browser().get(f"/invitations/{invite(world)}").submit("Accept and continue", way="local")
+    browser.submit("Create my account", user_name="nina.frost", password=PASSWORD)
+    assert browser.path == "/terms"
+    later = sign_in(world.browser(), "nina.frost")
+    to_the_end(later)
+    assert status_of(world, "Nina Frost") == "active"

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 from idp.oauth import discovery
 from idp.web.bearer import memory_of
 from idp.web.boundary import Service, service_of
+from idp.web.guards import open_to_anyone
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,11 @@ def routes(service: Service) -> list[BaseRoute]:
     about = document(discovery.document(service.settings.issuer), 300)
     made: dict[int, Document] = {}
 
+    @open_to_anyone("published for every app")
     async def metadata(request: Request) -> Response:
         return about.answer(request)
 
+    @open_to_anyone("published for every app")
     async def keys(request: Request) -> Response:
         here = service_of(request)
         picture = await memory_of(here).recent(here.lane)

@@ -10,10 +10,12 @@ from idp.oauth.introspection import Presented
 from idp.oauth.server import endpoint_response
 from idp.web.bearer import memory_of
 from idp.web.boundary import Service, service_of
+from idp.web.guards import open_to_anyone
 from idp.web.machines.conduct import conduct
 from idp.web.machines.reading import form_of
 
 
+@open_to_anyone("clients authenticate in the request itself")
 async def endpoint(request: Request) -> Response:
     """Say whether a token is in force (RFC 7662)."""
     service = service_of(request)

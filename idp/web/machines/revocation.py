@@ -11,10 +11,12 @@ from idp.oauth.server import endpoint_response
 from idp.oauth.token_revocation import Given
 from idp.signatures import BadToken
 from idp.web.boundary import service_of
+from idp.web.guards import open_to_anyone
 from idp.web.machines.conduct import conduct
 from idp.web.machines.reading import form_of
 
 
+@open_to_anyone("clients authenticate in the request itself")
 async def endpoint(request: Request) -> Response:
     """Revoke a token (RFC 7009); one we do not know is answered the same."""
     service = service_of(request)

@@ -11,6 +11,7 @@ from idp.oauth.desk import Desk
 from idp.oauth.grants import authorization_code, refresh_token
 from idp.oauth.server import token_response
 from idp.web.boundary import Service, service_of
+from idp.web.guards import open_to_anyone
 from idp.web.machines.conduct import conduct
 from idp.web.machines.reading import form_of
 
@@ -22,6 +23,7 @@ _LOADED: dict[str, tuple[str, Any]] = {
 """Grant -> the parameter that says what to load, and the module that knows how."""
 
 
+@open_to_anyone("clients authenticate in the request itself")
 async def endpoint(request: Request) -> Response:
     """Give tokens (RFC 6749 3.2)."""
     service = service_of(request)

@@ -13,9 +13,11 @@ from idp.errors import NotSignedIn, OAuthRefused
 from idp.oauth.person import asked_claims, disclosed, known_of
 from idp.web.bearer import caller_of, in_force, token_of
 from idp.web.boundary import service_of
+from idp.web.guards import open_to_anyone
 from idp.web.machines.reading import form_of
 
 
+@open_to_anyone("the access token is checked in the request itself")
 async def endpoint(request: Request) -> Response:
     """Tell an app what its scopes and claims let it know of the person."""
     service = service_of(request)

@@ -1,0 +1,134 @@
+"""A whole journey: an app sends the person here, they sign in one way or another, and land in the app."""
+
+import base64
+import re
+from hashlib import sha256
+from urllib.parse import urlencode
+
+import pytest
+
+from idp.accounts import terms
+from idp.accounts.assurance import AAL2
+from idp.database import transaction
+from idp.oauth import clients
+from tests.browser import Browser
+from tests.fakes.upstreams.oidc import answered
+from tests.sign_in_world import PASSWORD, World, code_now, link_ana, sign_in
+
+APP = "https://claims.meridian.example/callback"
+CHALLENGE = base64.urlsafe_b64encode(sha256(b"v" * 43).digest()).rstrip(b"=").decode()
+
+
+@pytest.fixture
+def claims(world: World) -> World:
+    with transaction(world.database) as db:
+        clients.register(db, client_id="claims", name="Claims", redirect_uris=[APP])
+    return world
+
+
+def ask(browser: Browser, **more: str) -> Browser:
+    """Arrive from the app."""
+    asked = {
+        "response_type": "code",
+        "client_id": "claims",
+        "redirect_uri": APP,
+        "scope": "openid",
+        "state": "st",
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+        **more,
+    }
+    return browser.get("/oauth/authorize?" + urlencode(asked))
+
+
+def landed(browser: Browser) -> dict[str, str]:
+    assert browser.left is not None, (browser.status, browser.url, browser.text[:400])
+    assert browser.left.startswith(APP)
+    return answered(browser.left)
+
+
+def test_ru3_from_the_app_through_the_affiliate_to_the_app(claims: World) -> None:
+    link_ana(claims)
+    browser = ask(claims.browser())
+    assert "To continue to Claims" in browser.text
+    browser.click("Find your organization").click("Evergreen Billing")
+    assert landed(browser)["state"] == "st"
+    assert landed(browser)["code"]
+
+
+def test_ru3_the_first_time_through_the_affiliate_with_proof_terms_and_attestation(claims: World) -> None:
+    with transaction(claims.database) as db:
+        terms.publish(db, kind="general", version="5.0", title="General terms", body="New.")
+    browser = ask(claims.browser()).click("Find your organization").click("Evergreen Billing")
+    assert browser.path == "/link"
+    browser.submit("Continue", choice="existing")
+    browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password=PASSWORD).submit("Add this login")
+    assert browser.path == "/terms"
+    browser.submit("Accept and continue", accept=re.findall(r'value="(trm_[a-z0-9]+)"', browser.response.text))
+    assert landed(browser)["code"]
+    # The form policy of these pages lets the browser go on to the app after a form was sent.
+    again = ask(claims.browser())
+    assert "form-action 'self' https://claims.meridian.example" in again.response.headers["content-security-policy"]
+
+
+def test_a_password_and_for_a_manager_the_second_step(claims: World) -> None:
+    browser = ask(claims.browser())
+    browser.submit("Continue", identifier="wes.kane").submit("Sign in", password=PASSWORD)
+    assert browser.left is None
+    browser.submit("Confirm", code=code_now())
+    assert landed(browser)["code"]
+
+
+def test_decisions_6_an_app_that_wants_more_strength_gets_it_by_setting_up_a_second_step(claims: World) -> None:
+    browser = ask(claims.browser(), acr_values=AAL2)
+    browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password=PASSWORD)
+    assert browser.path == "/sign-in/enroll"
+    browser.submit("Set up an authenticator app")
+    key = re.search(r"<code[^>]*>([A-Z2-7 ]+)</code>", browser.response.text)
+    assert key
+    browser.submit("Confirm and turn on", code=code_now(key.group(1).replace(" ", "")))
+    browser.click("I have saved them")
+    assert landed(browser)["code"]
+    assert claims.count("session", "acr LIKE '%aal/2'") == 1
+
+
+@pytest.mark.parametrize("more", [{"prompt": "login"}, {"max_age": "0"}])
+def test_decisions_6_signing_in_anew_is_the_own_second_step_where_there_is_one(
+    claims: World, more: dict[str, str]
+) -> None:
+    browser = sign_in(claims.browser(), "wes.kane").submit("Confirm", code=code_now(steps=-1))
+    ask(browser, **more)
+    assert browser.path == "/sign-in/confirm"
+    browser.submit("Confirm", code=code_now())
+    assert landed(browser)["code"]
+    assert claims.count("session") == 1
+
+
+@pytest.mark.parametrize("more", [{"prompt": "login"}, {"max_age": "0"}])
+def test_signing_in_anew_is_the_password_where_there_is_no_second_step(claims: World, more: dict[str, str]) -> None:
+    browser = sign_in(claims.browser())
+    ask(browser, **more)
+    browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password=PASSWORD)
+    assert landed(browser)["code"]
+
+
+def test_an_app_may_name_the_organization(claims: World) -> None:
+    link_ana(claims)
+    assert landed(ask(claims.browser(), idp="ups_evergreen"))["code"]
+    browser = ask(claims.browser(), idp="ups_invented", login_hint="ana.ruiz")
+    assert browser.path == "/sign-in"
+    assert 'value="ana.ruiz"' in browser.response.text
+
+
+def test_no_at_any_page_goes_back_to_the_app(claims: World) -> None:
+    browser = ask(claims.browser()).click("Cancel")
+    assert landed(browser)["error"] == "access_denied"
+    with transaction(claims.database) as db:
+        terms.publish(db, kind="general", version="5.0", title="General terms", body="New.")
+    browser = ask(claims.browser())
+    browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password=PASSWORD).submit("Decline")
+    assert landed(browser)["error"] == "access_denied"
+
+
+def test_a_signed_in_person_passes_without_a_page(claims: World) -> None:
+    assert landed(ask(sign_in(claims.browser())))["code"]
