@@ -24,8 +24,9 @@ test: $(READY) $(ASSETS) ## install what the tests need and run all of them, on 
 
 check: lint types imports migration-check lock-check deps test ## all that must be green before a merge
 
-bench: $(READY) $(ASSETS) ## print the figures
-	@$(BIN)/python scripts/run_all.py bench
+bench: $(READY) $(ASSETS) ## print the figures: the engine in process, then the service beside a peer
+	@$(BIN)/python -m bench.engine
+	@$(BIN)/python -m bench.peers
 
 faults: $(READY) $(ASSETS) ## the faults that take longer than the test suite should
 	@$(BIN)/python -m pytest -n 0 -m faults tests

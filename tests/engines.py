@@ -61,9 +61,10 @@ class PostgresEngine:
 
     name = "postgres"
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, fsync: bool = False) -> None:
+        self._fsync = "on" if fsync else "off"
         self._stop = lambda: None
-        url = os.environ.get("IDP_TEST_POSTGRES_URL")
+        url = None if fsync else os.environ.get("IDP_TEST_POSTGRES_URL")
         self._admin = url or self._start()
         self._template = f"tpl_{uuid.uuid4().hex[:8]}"
         self._run(f"CREATE DATABASE {self._template}")
@@ -76,15 +77,16 @@ class PostgresEngine:
         if binaries is None:
             raise RuntimeError(MISSING)
         folder = Path(tempfile.mkdtemp(prefix="idp-pg-"))
-        prefix: list[str] = []
-        if os.geteuid() == 0:
+        run: dict[str, object] = {"check": True, "cwd": "/", "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        if os.geteuid() == 0:  # the server refuses to run as root
             shutil.chown(folder, "postgres")
-            prefix = ["runuser", "-u", "postgres", "--"]
-        run = {"check": True, "cwd": "/", "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-        initdb = [*prefix, str(binaries / "initdb"), "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8"]
+            run |= {"user": "postgres", "group": "postgres", "extra_groups": []}
+        initdb = [str(binaries / "initdb"), "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8"]
         subprocess.run([*initdb, "-D", str(folder / "data")], **run)  # type: ignore[call-overload]
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=300"
-        control = [*prefix, str(binaries / "pg_ctl"), "-D", str(folder / "data"), "-w"]
+        options = (
+            f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync={self._fsync} -c max_connections=300"
+        )
+        control = [str(binaries / "pg_ctl"), "-D", str(folder / "data"), "-w"]
         subprocess.run([*control, "-l", str(folder / "log"), "-o", options, "start"], **run)  # type: ignore[call-overload]
 
         def stop() -> None:

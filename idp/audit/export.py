@@ -19,6 +19,7 @@ from sqlmodel import Session, col, select
 
 from idp import clock
 from idp.audit.checkpoint import origin_of
+from idp.audit.leaf import raw
 from idp.audit.merkle import node_hash, perfect_parts
 from idp.audit.search import Filters
 from idp.audit.tables import AuditRecord, AuditUnsealed
@@ -104,7 +105,7 @@ def table(database: Database, filters: Filters) -> Iterator[bytes]:
         if not rows:
             return
         for number, leaf in rows:
-            said = _said(bytes(leaf)) or {"event": "unreadable"}
+            said = _said(raw(leaf)) or {"event": "unreadable"}
             said["number"] = number
             if "details" in said:
                 said["details"] = orjson.dumps(said["details"], option=orjson.OPT_SORT_KEYS).decode()
@@ -149,7 +150,7 @@ def _plan(session: Session, filters: Filters) -> _Plan:
     first = session.execute(text("SELECT min(first_index) FROM audit_batch WHERE high_seq >= :n"), {"n": lowest or 0})
     last = session.execute(text("SELECT max(first_index) FROM audit_batch WHERE low_seq <= :n"), {"n": highest or 0})
     begin, end = first.scalar(), last.scalar()
-    kept = [(int(number), bytes(leaf)) for number, leaf in waiting]
+    kept = [(int(number), raw(leaf)) for number, leaf in waiting]
     if lowest is None or begin is None or end is None:
         return _Plan(0, [], 0, kept)
     before = session.execute(
@@ -186,7 +187,7 @@ def _batches(
                 wanted = select(number, col(AuditRecord.leaf)).where(
                     *filters.conditions(), number.in_(seqs[start : start + _CHUNK])
                 )
-                matching.update((int(found), bytes(leaf)) for found, leaf in session.execute(wanted).all())
+                matching.update((int(found), raw(leaf)) for found, leaf in session.execute(wanted).all())
         yield place, seqs, hashes, matching, row.note or ""
         place += int(row[0])
 

@@ -176,7 +176,7 @@ class Sealer:
                     refused += 1
                     continue
                 assert row is not None
-                hashes.append(leaf_hash(leaf.raw(row.leaf)))
+                hashes.append(leaf_hash(bytes(row.leaf)))
                 kept.append(seq)
                 oldest = row.at if oldest is None else min(oldest, row.at)
         if kept:
@@ -187,23 +187,28 @@ class Sealer:
 
     def _twins(self, session: Session, times: Sequence[int]) -> dict[bytes, int]:
         """Return, per leaf of these moments, the number that counts as the original: a sealed one, else the lowest."""
-        if not times:
-            return {}
-        waiting = set(session.execute(text("SELECT seq FROM audit_unsealed")).scalars())
-        found: dict[bytes, int] = {}
-        for seq, mac in session.execute(_select("at", times, "seq, mac")).all():
-            other = found.get(leaf.raw(mac), seq)
-            found[leaf.raw(mac)] = min(seq, other, key=lambda number: (number in waiting, number))
-        return found
+        same: dict[bytes, list[int]] = {}
+        for seq, mac in session.execute(_select("at", times, "seq, mac")).all() if times else ():
+            same.setdefault(leaf.raw(mac), []).append(seq)
+        doubled = [seq for seqs in same.values() if len(seqs) > 1 for seq in seqs]
+        waiting: set[int] = set()
+        for start in range(0, len(doubled), _CHUNK):
+            marks = ",".join(str(n) for n in doubled[start : start + _CHUNK])
+            waiting.update(
+                session.execute(
+                    text(f"SELECT seq FROM audit_unsealed WHERE seq IN ({marks})")  # noqa: S608 - integers
+                ).scalars()
+            )
+        return {mac: min(seqs, key=lambda number: (number in waiting, number)) for mac, seqs in same.items()}
 
     def _objection(self, row: Any, twins: dict[bytes, int]) -> str | None:
         """Say why a row is not one that this service wrote; None when it is."""
-        stored = leaf.raw(row.leaf)
-        if not hmac.compare_digest(leaf.mac(self._database.ring, stored), leaf.raw(row.mac)):
+        stored = bytes(row.leaf)
+        if not hmac.compare_digest(leaf.mac(self._database.ring, stored), bytes(row.mac)):
             return "not_ours"
         if leaf.differing(orjson.loads(stored), [getattr(row, name) for name in leaf.CHECKED]):
             return "columns_differ"
-        if twins.get(leaf.raw(row.mac)) != row.seq:
+        if twins.get(bytes(row.mac)) != row.seq:
             return "copied"
         return None
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, func, or_, text
 from sqlmodel import Session, col, select
 
 from idp import clock
+from idp.audit.leaf import raw
 from idp.audit.tables import AuditRecord, SubjectKey
 from idp.database import of
 from idp.envelope import CannotOpen, open_with
@@ -202,7 +203,10 @@ def record(session: Session, number: int) -> Found:
     row = session.get(AuditRecord, number) if 0 < number < 2**63 else None
     if row is None:
         raise NotFound("There is no record with this number.")
-    said = orjson.loads(row.leaf)
+    try:
+        said = orjson.loads(raw(row.leaf))
+    except orjson.JSONDecodeError:
+        said = {"event": row.event, "unreadable": "Somebody changed this record: see the log proof."}
     personal, shredded = None, False
     if "personal" in said:
         owner = str(said["personal_of"])

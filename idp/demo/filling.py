@@ -39,15 +39,20 @@ def fill(places: Places, *, fresh: bool = False) -> str | None:
     """
     if fresh or remembered(places.home) not in (None, places.ports):
         shutil.rmtree(places.home, ignore_errors=True)
-    places.secrets.mkdir(parents=True, exist_ok=True)
-    places.secrets.chmod(0o700)
-    _make_secrets(places)
-    _write_files(places)
+    prepare(places)
     for command in (["migrate"], ["apply"]):
         _run_both(places, command)
     link = invitation_of(places)
     places.remember()
     return link
+
+
+def prepare(places: Places) -> None:
+    """Make the secrets that are not there yet, and write both applied files beside them."""
+    places.secrets.mkdir(parents=True, exist_ok=True)
+    places.secrets.chmod(0o700)
+    _make_secrets(places)
+    _write_files(places)
 
 
 def _make_secrets(places: Places) -> None:

@@ -1,0 +1,78 @@
+"""Real server processes on loopback, and an end to them that nobody can prepare for."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx2
+
+from idp.settings import Settings
+from tests.engines import MASTER_KEYS
+
+_READY_WITHIN = 30.0
+
+
+class Server:
+    """One `idp serve` process."""
+
+    def __init__(self, settings: Settings, home: Path, *, workers: int = 1) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.headers = {"host": settings.origin_host}
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("IDP_")},
+            "IDP_ISSUER": settings.issuer,
+            "IDP_DEVELOPMENT": "1",
+            "IDP_DATABASE_URL": settings.database_url,
+            "IDP_MASTER_KEYS": MASTER_KEYS,
+            "IDP_AUDIT_KEY_FILE": str(settings.audit_key_file),
+            "IDP_AUDIT_COPY": str(settings.audit_copy or home / "copy.jsonl"),
+        }
+        command = [sys.executable, "-m", "idp", "serve", "--port", str(self.port), "--workers", str(workers)]
+        self._log = (home / f"server-{self.port}.log").open("wb")
+        self._process = subprocess.Popen(
+            command, env=environment, stdout=self._log, stderr=self._log, start_new_session=True
+        )
+        self._wait(home)
+
+    def _wait(self, home: Path) -> None:
+        until = time.monotonic() + _READY_WITHIN
+        while time.monotonic() < until and self._process.poll() is None:
+            with suppress(httpx2.TransportError):
+                if httpx2.get(f"{self.base}/readyz", headers=self.headers).status_code == 200:
+                    return
+            time.sleep(0.05)
+        self.kill()
+        raise AssertionError((home / f"server-{self.port}.log").read_text())
+
+    def client(self, **cookies: str) -> httpx2.Client:
+        """Return a browser at this process."""
+        return httpx2.Client(base_url=self.base, headers=self.headers, cookies=cookies, timeout=10)
+
+    def kill(self) -> None:
+        """Kill -9 the process and its workers, and wait until they are gone."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(10)
+        self._log.close()
+
+
+@contextmanager
+def serving(settings: Settings, home: Path, count: int = 1) -> Iterator[list[Server]]:
+    """Run so many server processes on one database."""
+    servers: list[Server] = []
+    try:
+        for _ in range(count):
+            servers.append(Server(settings, home))  # noqa: PERF401 - those started must end even if one fails
+        yield servers
+    finally:
+        for server in servers:
+            server.kill()

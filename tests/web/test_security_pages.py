@@ -1,0 +1,114 @@
+"""The security desk in a real browser: seen at both widths, accessible, used by keyboard and without script."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from sqlalchemy import text
+
+from idp.accounts import sessions
+from idp.app import create_app
+from idp.audit import checkpoint, log, origin
+from idp.audit.events import Event
+from idp.audit.seal import Sealer
+from idp.database import Database, transaction
+from tests import engines
+from tests.audit.staff import staff
+from tests.decisions import world
+
+
+class Desk:
+    """The running service and Sam's session."""
+
+    def __init__(self, settings: Any) -> None:
+        self.settings, self.address = settings, settings.issuer
+
+    def cookie(self, name: str) -> dict[str, Any]:
+        """Return the cookie of a person who has just signed in."""
+        return {"name": f"{self.settings.cookie_prefix}session", "value": f"secret-{name}", "url": self.address}
+
+
+@pytest.fixture(scope="module")
+def site(_sqlite: engines.SqliteEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Serve the desk with some days' records."""
+    home = tmp_path_factory.mktemp("desk")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with _sqlite.fresh(home) as url:
+        settings = engines.settings_for(url, home, issuer=f"http://localhost:{port}", port=port)
+        settings = settings.model_copy(update={"audit_copy": home / "copy.jsonl"})
+        checkpoint.make_key(settings.audit_key_file)
+        database = Database(settings)
+        world.build(database, staff())
+        with transaction(database) as db:
+            values = {"h": sessions.hash_of("secret-sam")}
+            db.execute(text("UPDATE session SET token_hash = :h WHERE id = 'ses_sam'"), values)
+            facts: dict[str, Any] = {"account": "acc_ana", "provider": "prv_lake", "client": "claims"}
+            for n in range(70):
+                why = ("permit", None) if n % 3 else ("deny", "entitlement_not_granted")
+                with origin.acting_as("acc_ana", address="203.0.113.9", user_agent="Firefox", session_id="ses_ana"):
+                    log.record(
+                        db,
+                        Event(
+                            "entitlements.decision.made",
+                            outcome=why[0],
+                            reason=why[1],
+                            entitlement="claim.status.view",
+                            decision=f"dec_{n:026}",
+                            **facts,
+                        ),
+                    )
+        Sealer(database).seal_all()
+        server = uvicorn.Server(
+            uvicorn.Config(create_app(settings), host="127.0.0.1", port=port, log_level="warning", lifespan="on")
+        )
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 30
+        while not server.started:
+            assert time.monotonic() < deadline, "the server did not start"
+            time.sleep(0.02)
+        yield Desk(settings)
+        server.should_exit = True
+        thread.join(10)
+        database.dispose()
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_se1_sam_finds_anas_refusals_and_opens_one_with_its_proof(window: Any, site: Desk, script: bool) -> None:
+    eyes = window("sam", script=script)
+    page = eyes.page
+    page.goto("/security/search")
+    page.get_by_label("Person").fill("Ana Ruiz")
+    page.get_by_label("Outcome").select_option("deny")
+    page.get_by_role("button", name="Search").click()
+    assert "person=acc_ana" in page.url
+    assert "Ana" not in page.url.replace("acc_ana", "")
+    assert page.get_by_role("heading", level=2).first.inner_text().startswith("24 records")
+    if script:
+        eyes.look("security-search")
+    page.locator("tbody th a").first.click()
+    assert "A decision was answered" in page.get_by_role("heading", level=1).inner_text()
+    assert "203.0.113.9" in page.inner_text("main")
+    if script:
+        eyes.look("security-record")
+
+
+def test_se5_sam_sees_that_the_log_is_whole(window: Any, site: Desk) -> None:
+    eyes = window("sam")
+    page = eyes.page
+    page.goto("/security/search")
+    page.get_by_role("link", name="Log proof").first.click()
+    assert "The log is whole" in page.inner_text("main")
+    eyes.look("security-log")
+    page.goto("/security/search")
+    page.get_by_label("Person").fill("nobody at all")
+    page.get_by_role("button", name="Search").click()
+    assert page.title().startswith("Error: ")
+    assert page.evaluate("document.activeElement.id") == "problem"
+    eyes.look("security-search-error")
