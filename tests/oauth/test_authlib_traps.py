@@ -87,6 +87,6 @@ def test_performance_2_a_token_call_parses_no_key(world: World, monkeypatch: pyt
         raise AssertionError("a key was parsed in a token call")
 
     monkeypatch.setattr("idp.oauth.keys.key_from_jwk", parsed)
-    monkeypatch.setattr("idp.signatures.key_from_jwk", parsed)
+    monkeypatch.setattr("idp.signatures.keys.key_from_jwk", parsed)
     for _ in range(3):
         assert world.token("service", grant_type="client_credentials").status_code == 200

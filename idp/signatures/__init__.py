@@ -1,0 +1,32 @@
+"""Sign and verify JWTs with every option spelled out; ours and upstreams' alike.
+
+The only package that imports joserfc. Verification takes the algorithm from the caller, never from the
+token alone (security.md 54 to 57).
+"""
+
+from idp.signatures.keys import BadToken, Key, Keys, generate, key_from_jwk, keys_from_jwks
+from idp.signatures.tokens import (
+    TOKEN_LIMIT,
+    SignedClaims,
+    half_hash,
+    sign,
+    unverified_claims,
+    unverified_header,
+    verify,
+)
+
+__all__ = [
+    "TOKEN_LIMIT",
+    "BadToken",
+    "Key",
+    "Keys",
+    "SignedClaims",
+    "generate",
+    "half_hash",
+    "key_from_jwk",
+    "keys_from_jwks",
+    "sign",
+    "unverified_claims",
+    "unverified_header",
+    "verify",
+]
