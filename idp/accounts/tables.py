@@ -99,6 +99,7 @@ class KnownDevice(Row, table=True):
 class Session(Row, table=True):
     """A browser session; its id is the `sid` claim, the cookie holds a separate secret."""
 
+    __table_args__ = (Index("ix_session_live", "expires_at", sqlite_where=LIVE, postgresql_where=LIVE),)
     __tablename__ = "session"
     id: str = id_column("ses")
     token_hash: bytes = secret_column(unique=True)

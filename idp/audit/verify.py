@@ -7,8 +7,6 @@ sealed is named by its number. `verifier.py` does the same for an exported segme
 import hmac
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,65 +19,11 @@ from idp import clock
 from idp.audit import copies, leaf
 from idp.audit.checkpoint import BadCheckpoint, Checkpoint, origin_of, read
 from idp.audit.merkle import Frontier, leaf_hash
+from idp.audit.report import Finding, Report, Seen
 from idp.database import Database, reading
 
 _CHUNK = 500
 _COLUMNS = ", ".join(("seq", "leaf", "mac", *leaf.CHECKED))
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it was sealed."""
-
-    kind: str
-    """altered, columns, missing, inserted, reordered, repeated, refused, cut_off, forged, broken."""
-    record: int | None
-    """Number of the (first) record concerned; None where a checkpoint is."""
-    sentence: str
-
-
-@dataclass(slots=True)
-class Report:
-    """What verifying found; `sentence` says it to a person."""
-
-    records: int = 0
-    """Records proven by a signed checkpoint."""
-    checkpoints: int = 0
-    newest: Checkpoint | None = None
-    first_at: datetime | None = None
-    waiting: int = 0
-    """Records not sealed yet: nothing proves them before the next batch (at most 250 ms)."""
-    copies: int | None = None
-    """Checkpoints compared with their copy outside the database; None without a copy."""
-    findings: list[Finding] = field(default_factory=list)
-    """In the order of the tree; the first is the first bad record."""
-
-    @property
-    def whole(self) -> bool:
-        """Say whether nothing is wrong."""
-        return not self.findings
-
-    @property
-    def first(self) -> Finding | None:
-        """Return the first finding in tree order."""
-        return self.findings[0] if self.findings else None
-
-    @property
-    def sentence(self) -> str:
-        """Return the outcome in words."""
-        if self.first is not None:
-            more = f" {len(self.findings) - 1} more findings." if len(self.findings) > 1 else ""
-            return f"The log is NOT whole. {self.first.sentence} {self.records} records before it are proven.{more}"
-        if self.newest is None:
-            return f"Nothing is sealed yet; {self.waiting} records wait."
-        span = f", {clock.iso(self.first_at)} to {clock.iso(self.newest.at)}" if self.first_at else ""
-        tail = f" {self.waiting} newer records wait to be sealed and are not proven yet." if self.waiting else ""
-        beside = (
-            f" {self.copies} checkpoints agree with their copy."
-            if self.copies is not None
-            else " No copy of the checkpoints to compare with: an older state of the whole log would not be noticed."
-        )
-        return f"The log is whole: {self.records} records verified{span}.{tail}{beside}"
 
 
 def verify(database: Database, public: Ed25519PublicKey, copy_path: Path | None = None, *, limit: int = 100) -> Report:
@@ -88,31 +32,6 @@ def verify(database: Database, public: Ed25519PublicKey, copy_path: Path | None 
         if not database.is_sqlite:  # on SQLite a reading transaction is a snapshot as it is
             session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         return _Verification(database, session, public, copy_path, limit).run()
-
-
-class _Seen:
-    """The numbers met so far: one bit each where they are dense, a set for numbers far out."""
-
-    def __init__(self, dense: int) -> None:
-        self._bits = bytearray(dense // 8 + 1)
-        self._dense = dense
-        self._far: set[int] = set()
-
-    def add(self, number: int) -> bool:
-        """Add a number; return False when it was there before."""
-        if not 0 <= number < self._dense:
-            known = number in self._far
-            self._far.add(number)
-            return not known
-        byte, bit = number >> 3, 1 << (number & 7)
-        known = bool(self._bits[byte] & bit)
-        self._bits[byte] |= bit
-        return not known
-
-    def __contains__(self, number: int) -> bool:
-        if not 0 <= number < self._dense:
-            return number in self._far
-        return bool(self._bits[number >> 3] & 1 << (number & 7))
 
 
 class _Verification:
@@ -131,7 +50,7 @@ class _Verification:
     def run(self) -> Report:
         report, session = self._report, self._session
         total = int(session.execute(text("SELECT count(*) FROM audit_record")).scalar_one())
-        self._seen = _Seen(2 * total + 1_000_000)
+        self._seen = Seen(2 * total + 1_000_000)
         self._waiting = {
             int(seq): refused
             for seq, refused in session.execute(text("SELECT seq, refused_at FROM audit_unsealed")).all()

@@ -1,12 +1,13 @@
 """`idp demo`: fill, start, say what to try, stop on Ctrl-C."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable
 
 from idp.demo import filling, processes
 from idp.demo.people import ANA, EVERYBODY
-from idp.demo.places import HOME, NAMES, DemoRefused, Places, chosen, refuse_taken
+from idp.demo.places import HOME, NAMES, ROOT, DemoRefused, Places, chosen, refuse_taken
 
 Say = Callable[[str], object]
 
@@ -17,12 +18,16 @@ def demo(*, fresh: bool = False, check: bool = False, code: str | None = None, s
     `fresh` begins with an empty world, `check` stops again as soon as everything answers, `code` only prints
     the present one-time code of a person.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         places = Places(HOME, chosen())
         if code is not None:
             say(_person_code(places, code))
             return 0
         refuse_taken(places.ports)
+        if not (ROOT / "idp" / "web" / "static" / "built").exists():
+            say("The pages' styles are not built, so they will look bare: run `make assets` once.")
         say("Filling the demo world ...")
         link = filling.fill(places, fresh=fresh)
         say("Starting four servers ...")

@@ -44,7 +44,7 @@ LABELS = {
     "decision": "Decision",
     "request": "Request",
     "since": "From",
-    "until": "Before",
+    "until": "To",
 }
 
 

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from idp import clock
 from idp.audit import checkpoint, log, origin, verify
 from idp.audit.events import Event
-from idp.audit.verify import Report
+from idp.audit.report import Report
 from idp.database import Database, transaction
 
 _log = structlog.get_logger("idp.audit")

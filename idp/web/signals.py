@@ -12,9 +12,9 @@ Each entry: `seq`, `kind`, `at` (RFC 3339), `reason`, and where they apply `acco
 |---|---|
 | session_ended | ends its session with this `session_id` |
 | grant_ended, grant_suspended, affiliation_ended | refuses tokens of `account_id` whose epoch is below `authz_epoch` |
-| family_ended | the same; the person may sign in again at once |
-| account_ended, account_suspended | ends every session of `account_id` |
-| partner_suspended, provider_changed | asks for decisions anew; affected sessions follow as entries of their own |
+| family_ended, consent_ended | the same; the person may sign in again at once |
+| account_ended | ends every session of `account_id` |
+| partner_suspended, provider_suspended, portal_closed | asks for decisions anew; ended sessions have their own entry |
 
 A kind an app does not know: treat `account_id` and `session_id` as ended.
 """

@@ -6,8 +6,9 @@ import pytest
 
 from idp.audit import checkpoint, log
 from idp.audit.events import Event
+from idp.audit.report import Report
 from idp.audit.seal import Sealer
-from idp.audit.verify import Report, verify
+from idp.audit.verify import verify
 from idp.database import Database, transaction
 from idp.settings import Settings
 

@@ -15,9 +15,9 @@ from sqlalchemy import text
 
 from idp.audit import checkpoint, export, log, verifier
 from idp.audit.events import Event
+from idp.audit.report import Report
 from idp.audit.seal import Sealer
 from idp.audit.search import Filters
-from idp.audit.verify import Report
 from idp.database import Database, transaction
 from tests.audit.conftest import as_superuser
 

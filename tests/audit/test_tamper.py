@@ -13,8 +13,8 @@ from idp import clock
 from idp.audit import copies
 from idp.audit.checkpoint import Checkpoint, origin_of, sign
 from idp.audit.merkle import Frontier, leaf_hash
+from idp.audit.report import Report
 from idp.audit.seal import LogDamaged, Sealer
-from idp.audit.verify import Report
 from idp.database import Database, reading
 from tests.audit.conftest import as_superuser
 

@@ -9,7 +9,6 @@ from idp import migrate
 from idp.app import create_app
 from idp.audit.checkpoint import make_key
 from idp.database import Database, schema
-from idp.oauth import keys
 from idp.settings import Settings
 
 
@@ -20,25 +19,30 @@ def browser(settings: Settings) -> Iterator[TestClient]:
         yield client
 
 
+def _run(database: Database, statement: str) -> None:
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+        connection.commit()
+
+
 def test_the_schema_we_ask_for_is_the_newest_revision(database: Database) -> None:
     assert migrate.state(database) == (schema.NEWEST, schema.NEWEST)
 
 
 def test_a_worker_is_ready_only_with_schema_keys_and_database(browser: TestClient, settings: Settings) -> None:
     assert browser.get("/healthz").text == "ok\n"
+    service = browser.app.state.service  # type: ignore[attr-defined]
+    _run(service.database, "UPDATE signing_key SET state = 'retiring' WHERE state = 'active'")
     answer = browser.get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {"ready": False, "missing": ["signing_keys", "checkpoint_key"]}
     make_key(settings.audit_key_file)
-    service = browser.app.state.service  # type: ignore[attr-defined]
-    keys.ensure(service.database)
+    _run(service.database, "UPDATE signing_key SET state = 'active' WHERE state = 'retiring'")
     assert browser.get("/readyz").json() == {"ready": True, "missing": []}
     service.parts["stopping"] = True
     assert browser.get("/readyz").json()["missing"] == ["stopping"]
     del service.parts["stopping"]
-    with service.database.engine.connect() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-        connection.commit()
+    _run(service.database, "UPDATE alembic_version SET version_num = '9999'")
     assert browser.get("/readyz").json()["missing"] == ["schema"]
 
 

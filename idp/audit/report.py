@@ -1,0 +1,95 @@
+"""What verifying found, in words and by number."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from idp import clock
+from idp.audit.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it was sealed."""
+
+    kind: str
+    """altered, columns, missing, inserted, reordered, repeated, refused, cut_off, forged, broken."""
+    record: int | None
+    """Number of the (first) record concerned; None where a checkpoint is."""
+    sentence: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What verifying found; `sentence` says it to a person."""
+
+    records: int = 0
+    """Records proven by a signed checkpoint."""
+    checkpoints: int = 0
+    newest: Checkpoint | None = None
+    first_at: datetime | None = None
+    waiting: int = 0
+    """Records not sealed yet: nothing proves them before the next batch (at most 250 ms)."""
+    copies: int | None = None
+    """Checkpoints compared with their copy outside the database; None without a copy."""
+    findings: list[Finding] = field(default_factory=list)
+    """In the order of the tree; the first is the first bad record."""
+
+    @property
+    def whole(self) -> bool:
+        """Say whether nothing is wrong."""
+        return not self.findings
+
+    @property
+    def first(self) -> Finding | None:
+        """Return the first finding in tree order."""
+        return self.findings[0] if self.findings else None
+
+    @property
+    def sentence(self) -> str:
+        """Return the outcome in words."""
+        if self.first is not None:
+            more = f" {len(self.findings) - 1} more findings." if len(self.findings) > 1 else ""
+            return f"The log is NOT whole. {self.first.sentence} {self.records} records before it are proven.{more}"
+        if self.newest is None:
+            return f"Nothing is sealed yet; {self.waiting} records wait."
+        span = f", {clock.iso(self.first_at)} to {clock.iso(self.newest.at)}" if self.first_at else ""
+        tail = (
+            f" {_counted(self.waiting, 'newer record', 'waits', 'wait')} to be sealed, not proven yet."
+            if self.waiting
+            else ""
+        )
+        beside = (
+            f" {_counted(self.copies, 'checkpoint', 'agrees', 'agree')} with the copy."
+            if self.copies is not None
+            else " No copy of the checkpoints to compare with: an older state of the whole log would not be noticed."
+        )
+        return f"The log is whole: {self.records} records verified{span}.{tail}{beside}"
+
+
+def _counted(number: int, noun: str, one: str, many: str) -> str:
+    return f"{number} {noun} {one}" if number == 1 else f"{number} {noun}s {many}"
+
+
+class Seen:
+    """The numbers met so far: one bit each where they are dense, a set for numbers far out."""
+
+    def __init__(self, dense: int) -> None:
+        self._bits = bytearray(dense // 8 + 1)
+        self._dense = dense
+        self._far: set[int] = set()
+
+    def add(self, number: int) -> bool:
+        """Add a number; return False when it was there before."""
+        if not 0 <= number < self._dense:
+            known = number in self._far
+            self._far.add(number)
+            return not known
+        byte, bit = number >> 3, 1 << (number & 7)
+        known = bool(self._bits[byte] & bit)
+        self._bits[byte] |= bit
+        return not known
+
+    def __contains__(self, number: int) -> bool:
+        if not 0 <= number < self._dense:
+            return number in self._far
+        return bool(self._bits[number >> 3] & 1 << (number & 7))
