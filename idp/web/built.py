@@ -19,13 +19,20 @@ mimetypes.add_type("font/woff2", ".woff2")
 
 
 @lru_cache(maxsize=1)
-def _files() -> dict[str, str]:
-    """Return name -> hashed name; read once, as the files of a release never change."""
-    if not _MANIFEST.exists():
+def _files(written: int) -> dict[str, str]:
+    """Return name -> hashed name; read again only when the assets were built again."""
+    if not written:
         _log.warning("assets_not_built", repair="run: python scripts/assets.py")
         return {}
     files: dict[str, str] = json.loads(_MANIFEST.read_text())["files"]
     return files
+
+
+def _written() -> int:
+    try:
+        return _MANIFEST.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def is_built() -> bool:
@@ -35,7 +42,7 @@ def is_built() -> bool:
 
 def asset(name: str) -> str:
     """Return the address of a built file, such as `asset("site.css")`."""
-    return f"/static/built/{_files().get(name, name)}"
+    return f"/static/built/{_files(_written()).get(name, name)}"
 
 
 class Files(StaticFiles):
