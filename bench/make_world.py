@@ -40,6 +40,7 @@ clients:
     scopes: [openid, profile, email, offline_access]
     acts_for_provider: false
 resource_servers:
+  - {{identifier: "http://127.0.0.1:9010", name: This service, client: portal-app}}
   - {{identifier: "https://rs.bench.example", name: RS256 API, access_token_alg: RS256, scopes: ["access:evaluate"]}}
 providers:
   - ref: bench

@@ -1,6 +1,6 @@
 """A small user agent for tests: follows redirects over several sites, fills forms, keeps cookies.
 
-It speaks like a person: `click("Sign in")`, `submit("Continue", identifier="ana.ruiz")`. Hidden fields are sent as
+It speaks like a person: `click("Sign in")`, `submit("Continue", username="ana.ruiz")`. Hidden fields are sent as
 a browser would send them. Each Browser has its own cookies; the applications behind it are shared.
 """
 

@@ -89,7 +89,7 @@ def code_now(key: str = TOTP, steps: int = 0) -> str:
 def sign_in(browser: Browser, name: str = "ana.ruiz", password: str = PASSWORD, where: str = "/account") -> Browser:
     """Sign in as a person does."""
     browser.get(f"/sign-in?next={where}")
-    browser.submit("Continue", identifier=name)
+    browser.submit("Continue", username=name)
     return browser.submit("Sign in", password=password)
 
 

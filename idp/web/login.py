@@ -74,10 +74,10 @@ def _remembered(request: Request, db: Transaction) -> Upstream | None:
 def say_who(request: Request, db: Transaction, form: TheForm) -> Response:
     """Keep what was typed in the journey; every input gets the same next page (security.md 9)."""
     here = journey(request, db, form.get("flow", ""))
-    typed = form.get("identifier", "").strip()
+    typed = form.get("username", "").strip()
     if not typed or len(typed) > 254:
         raise Invalid(
-            fields={"identifier": "Enter your e-mail or user name."},
+            fields={"username": "Enter your e-mail or user name."},
             page="login/sign_in.html",
             context=_sign_in_page(request, db, here),
         )

@@ -154,7 +154,7 @@ def test_security_9_known_and_unknown_people_get_the_same_answers(world: World) 
     for name in ("ana.ruiz", "nobody.here", "wes.kane"):
         browser = world.browser()
         steps = []
-        browser.get("/sign-in").submit("Continue", identifier=name)
+        browser.get("/sign-in").submit("Continue", username=name)
         for _ in range(7):
             browser.submit("Sign in", password="wrong and long enough")
             flow = browser.form("Sign in").fields

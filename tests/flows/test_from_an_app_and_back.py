@@ -62,7 +62,7 @@ def test_ru3_the_first_time_through_the_affiliate_with_proof_terms_and_attestati
     browser = ask(claims.browser()).click("Find your organization").click("Evergreen Billing")
     assert browser.path == "/link"
     browser.submit("Continue", choice="existing")
-    browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password=PASSWORD).submit("Add this login")
+    browser.submit("Continue", username="ana.ruiz").submit("Sign in", password=PASSWORD).submit("Add this login")
     assert browser.path == "/terms"
     browser.submit("Accept and continue", accept=re.findall(r'value="(trm_[a-z0-9]+)"', browser.response.text))
     assert landed(browser)["code"]
@@ -73,7 +73,7 @@ def test_ru3_the_first_time_through_the_affiliate_with_proof_terms_and_attestati
 
 def test_a_password_and_for_a_manager_the_second_step(claims: World) -> None:
     browser = ask(claims.browser())
-    browser.submit("Continue", identifier="wes.kane").submit("Sign in", password=PASSWORD)
+    browser.submit("Continue", username="wes.kane").submit("Sign in", password=PASSWORD)
     assert browser.left is None
     browser.submit("Confirm", code=code_now())
     assert landed(browser)["code"]
@@ -81,7 +81,7 @@ def test_a_password_and_for_a_manager_the_second_step(claims: World) -> None:
 
 def test_decisions_6_an_app_that_wants_more_strength_gets_it_by_setting_up_a_second_step(claims: World) -> None:
     browser = ask(claims.browser(), acr_values=AAL2)
-    browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password=PASSWORD)
+    browser.submit("Continue", username="ana.ruiz").submit("Sign in", password=PASSWORD)
     assert browser.path == "/sign-in/enroll"
     browser.submit("Set up an authenticator app")
     key = re.search(r"<code[^>]*>([A-Z2-7 ]+)</code>", browser.response.text)
@@ -108,7 +108,7 @@ def test_decisions_6_signing_in_anew_is_the_own_second_step_where_there_is_one(
 def test_signing_in_anew_is_the_password_where_there_is_no_second_step(claims: World, more: dict[str, str]) -> None:
     browser = sign_in(claims.browser())
     ask(browser, **more)
-    browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password=PASSWORD)
+    browser.submit("Continue", username="ana.ruiz").submit("Sign in", password=PASSWORD)
     assert landed(browser)["code"]
 
 
@@ -126,7 +126,7 @@ def test_no_at_any_page_goes_back_to_the_app(claims: World) -> None:
     with transaction(claims.database) as db:
         terms.publish(db, kind="general", version="5.0", title="General terms", body="New.")
     browser = ask(claims.browser())
-    browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password=PASSWORD).submit("Decline")
+    browser.submit("Continue", username="ana.ruiz").submit("Sign in", password=PASSWORD).submit("Decline")
     assert landed(browser)["error"] == "access_denied"
 
 

@@ -101,7 +101,7 @@ def test_ru1_with_the_account_one_has_already(world: World) -> None:
     secret = invite(world, provider_id="prv_harbor", display_name="Ana Ruiz")
     browser = world.browser().get(f"/invitations/{secret}")
     browser.submit("Accept and continue", way="existing")
-    browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password=PASSWORD)
+    browser.submit("Continue", username="ana.ruiz").submit("Sign in", password=PASSWORD)
     assert browser.path == "/invitations/confirm"
     browser.submit("Accept")
     assert browser.path == "/sign-in/enroll"
@@ -161,7 +161,7 @@ def test_security_64_nobody_accepts_their_own_invitation(world: World) -> None:
     browser = sign_in(world.browser(), "wes.kane").submit("Confirm", code=code_now())
     browser.get(f"/invitations/{secret}").submit("Accept and continue", way="existing")
     if browser.path == "/sign-in":
-        browser.submit("Continue", identifier="wes.kane").submit("Sign in", password=PASSWORD)
+        browser.submit("Continue", username="wes.kane").submit("Sign in", password=PASSWORD)
     browser.submit("Accept")
     assert browser.status == 409
     assert world.count("invitation", "spent_at IS NULL") == 1
@@ -182,7 +182,7 @@ def test_an_invitation_for_a_named_account_is_only_good_for_that_one(world: Worl
     browser = world.browser().get(f"/invitations/{secret}")
     assert "Sign in to your account to accept" in browser.text
     browser.submit("Accept and continue")
-    browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password=PASSWORD).submit("Accept")
+    browser.submit("Continue", username="ana.ruiz").submit("Sign in", password=PASSWORD).submit("Accept")
     assert world.count("invitation", "spent_at IS NOT NULL") == 1
 
 

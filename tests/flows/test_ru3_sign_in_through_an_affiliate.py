@@ -51,7 +51,7 @@ def test_security_28_an_email_never_links_however_it_is_verified(world: World, v
 def test_ru3_an_unknown_login_is_linked_after_proof_of_an_existing_one_in_the_same_browser(world: World) -> None:
     browser = through_evergreen(world.browser())
     browser.submit("Continue", choice="existing")
-    browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password="seven quiet lamps in a row")
+    browser.submit("Continue", username="ana.ruiz").submit("Sign in", password="seven quiet lamps in a row")
     assert browser.path == "/link/confirm"
     assert "These two will open the same account" in browser.text
     browser.submit("Add this login")
@@ -65,7 +65,7 @@ def test_ru3_an_unknown_login_is_linked_after_proof_of_an_existing_one_in_the_sa
 def test_ru3_linking_asks_for_the_second_step_of_an_account_that_has_one(world: World) -> None:
     browser = through_evergreen(world.browser())
     browser.submit("Continue", choice="existing")
-    browser.submit("Continue", identifier="wes.kane").submit("Sign in", password="seven quiet lamps in a row")
+    browser.submit("Continue", username="wes.kane").submit("Sign in", password="seven quiet lamps in a row")
     assert browser.path == "/sign-in/confirm"
     browser.submit("Confirm", code=code_now(TOTP))
     assert browser.path == "/link/confirm"
@@ -98,7 +98,7 @@ def test_security_29_a_proved_login_cannot_be_taken_from_another_browser(world: 
 def test_security_29_a_pending_link_works_once(world: World) -> None:
     browser = through_evergreen(world.browser())
     browser.submit("Continue", choice="existing")
-    browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password="seven quiet lamps in a row")
+    browser.submit("Continue", username="ana.ruiz").submit("Sign in", password="seven quiet lamps in a row")
     form = browser.form("Add this login")
     fields = dict(form.fields) | {"answer": "add"}
     browser.submit("Add this login")

@@ -39,7 +39,7 @@ def test_ru4_adding_with_an_old_sign_in_asks_again(world: World) -> None:
         browser.get("/account/logins/add/ups_evergreen")
         assert browser.path == "/sign-in"
         assert world.evergreen.asked == []
-        browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password=PASSWORD)
+        browser.submit("Continue", username="ana.ruiz").submit("Sign in", password=PASSWORD)
         assert browser.path == "/link/confirm"
 
 
@@ -57,7 +57,7 @@ def test_security_29_a_login_begun_for_one_account_is_not_added_to_another(world
     browser.stop_at = world.evergreen.issuer
     browser.get("/account/logins/add/ups_evergreen")
     back = world.evergreen.client.get(browser.left, follow_redirects=False).headers["location"]
-    sign_in_other = browser.get("/sign-in?other=true").submit("Continue", identifier="wes.kane")
+    sign_in_other = browser.get("/sign-in?other=true").submit("Continue", username="wes.kane")
     sign_in_other.submit("Sign in", password=PASSWORD).submit("Confirm", code=code_now())
     browser.get(back)
     assert browser.status == 400
@@ -184,7 +184,7 @@ def test_security_62_another_persons_session_looks_like_none(world: World) -> No
 def test_account_pages_need_somebody_signed_in(world: World, path: str) -> None:
     browser = world.browser().get(path)
     assert browser.path == "/sign-in"
-    browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password=PASSWORD)
+    browser.submit("Continue", username="ana.ruiz").submit("Sign in", password=PASSWORD)
     assert browser.path == path
 
 

@@ -29,7 +29,7 @@ def test_security_18_a_session_is_new_at_sign_in_and_its_secret_changes_with_its
 def test_security_18_signing_in_again_ends_the_former_session(world: World) -> None:
     browser = sign_in(world.browser())
     old = browser.cookie("session")
-    browser.get("/sign-in?other=true").submit("Continue", identifier="ana.ruiz").submit("Sign in", password=PASSWORD)
+    browser.get("/sign-in?other=true").submit("Continue", username="ana.ruiz").submit("Sign in", password=PASSWORD)
     thief = world.browser()
     thief.cookies["localhost:8000"] = {"idp_8000_session": str(old)}
     assert thief.get("/account").path == "/sign-in"
@@ -56,7 +56,7 @@ def test_no_open_redirect(world: World, where: str) -> None:
     from urllib.parse import quote
 
     browser = world.browser().get(f"/sign-in?next={quote(where, safe='%')}")
-    browser.submit("Continue", identifier="ana.ruiz").submit("Sign in", password=PASSWORD)
+    browser.submit("Continue", username="ana.ruiz").submit("Sign in", password=PASSWORD)
     assert browser.left is None
     assert browser.url.startswith("http://localhost:8000/")
     browser.get(f"/sign-in?next={quote(where, safe='%')}")
@@ -68,7 +68,7 @@ def test_no_open_redirect(world: World, where: str) -> None:
 )
 def test_security_26_a_form_from_elsewhere_is_refused(world: World, path: str) -> None:
     browser = sign_in(world.browser())
-    browser.post(path, {"identifier": "wes.kane", "password": PASSWORD})
+    browser.post(path, {"username": "wes.kane", "password": PASSWORD})
     assert browser.status == 403
     browser.get("/account")
     key = browser.form_key()
@@ -114,7 +114,7 @@ def test_security_11_a_later_step_is_refused_without_the_earlier_ones(world: Wor
 def test_a_journey_ends_after_ten_minutes(world: World) -> None:
     browser = world.browser().get("/sign-in")
     with freeze_time(clock.now() + timedelta(minutes=10, seconds=1), tick=True):
-        browser.submit("Continue", identifier="ana.ruiz")
+        browser.submit("Continue", username="ana.ruiz")
     assert browser.status == 400
     assert "start again" in browser.text
 
@@ -134,7 +134,7 @@ def test_security_19_a_session_ends_after_fifteen_idle_minutes_and_after_twelve_
 
 
 def test_a_partner_domain_is_offered_its_organization_beside_the_password(world: World) -> None:
-    browser = world.browser().get("/sign-in").submit("Continue", identifier="who@Evergreen.Example")
+    browser = world.browser().get("/sign-in").submit("Continue", username="who@Evergreen.Example")
     assert "Continue at Evergreen Billing" in browser.text
     assert "Password" in browser.text
     assert "ana" not in browser.url
@@ -233,7 +233,7 @@ def test_the_mailbox_exists_in_development_only(world: World) -> None:
     "value", ["\x00", "a" * 300, "\ud7ff\U0010ffff", "'; DROP TABLE account; --", "%00", "{{7*7}}"]
 )
 def test_security_83_odd_input_is_answered_clearly(world: World, value: str) -> None:
-    browser = world.browser().get("/sign-in").submit("Continue", identifier=value)
+    browser = world.browser().get("/sign-in").submit("Continue", username=value)
     assert browser.status in (200, 400, 422)
     if browser.status == 200:
         browser.submit("Sign in", password=value)

@@ -220,7 +220,7 @@ def _to_organizations(browser: Browser) -> None:
 
 
 def _say_who(person: DemoPerson) -> object:
-    return lambda browser: browser.submit("/sign-in", {"identifier": person.user_name})
+    return lambda browser: browser.submit("/sign-in", {"username": person.user_name})
 
 
 def _say_password(person: DemoPerson) -> object:
