@@ -47,7 +47,10 @@ def main() -> int:
     _install(node)
     files = _build(node)
     manifest = {"sources": fingerprint, "files": files}
-    (BUILT / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    written = BUILT / "manifest.json.new"
+    written.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    written.replace(BUILT / "manifest.json")  # a running server sees the old set or the new one, never half
+    _drop_all_but({*files.values(), *known.get("files", {}).values()})
     (BUILT / ".ready").touch()
     for name, built in sorted(files.items()):
         path = BUILT / built
@@ -132,8 +135,7 @@ def _run_sass(node: Path) -> str:
 
 def _build(node: Path) -> dict[str, str]:
     """Write every file under its hashed name; return name -> hashed name."""
-    shutil.rmtree(BUILT, ignore_errors=True)
-    BUILT.mkdir(parents=True)
+    BUILT.mkdir(parents=True, exist_ok=True)
     files: dict[str, str] = {}
 
     def keep(name: str, body: bytes) -> str:
@@ -162,6 +164,13 @@ def _build(node: Path) -> dict[str, str]:
     keep("icons.svg", _sprite().encode())
     keep("LICENSE-uswds.md", (USWDS / "LICENSE.md").read_bytes())
     return files
+
+
+def _drop_all_but(wanted: set[str]) -> None:
+    """Remove files of builds before the last one; pages shown a moment ago still find theirs."""
+    for path in BUILT.iterdir():
+        if path.name.removesuffix(".gz") not in {*wanted, "manifest.json", ".ready"}:
+            path.unlink()
 
 
 def _sprite() -> str:

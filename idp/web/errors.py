@@ -28,6 +28,15 @@ def wants_page(request: Request) -> bool:
     return "text/html" in accept or path == "/oauth/authorize"
 
 
+def _comes_back(request: Request) -> bool:
+    """Say whether the same address can be shown after a sign-in: every GET, and forms of a practice's pages.
+
+    Those are sent to the address they were shown at, so the person lands on them again with the choices
+    kept, and sends them again themselves (ui.md 4.10).
+    """
+    return request.method in ("GET", "HEAD") or request.url.path.startswith("/p/")
+
+
 def present(request: Request, refusal: Refused) -> Response:
     """Give a refusal the form its asker understands."""
     reference = origin.current().request_id or ""
@@ -38,10 +47,10 @@ def present(request: Request, refusal: Refused) -> Response:
             body = {"error": refusal.code, "error_description": refusal.detail}
             return _json(refusal.status, body, "application/json", refusal.headers)
     if wants_page(request):
-        if isinstance(refusal, NotSignedIn) and refusal.page is None and request.method in ("GET", "HEAD"):
+        if isinstance(refusal, NotSignedIn) and refusal.page is None and _comes_back(request):
             where = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return pages.go(request, "/sign-in?" + urlencode({"next": where}))
-        if isinstance(refusal, StepUp) and refusal.page is None and request.method in ("GET", "HEAD"):
+        if isinstance(refusal, StepUp) and refusal.page is None and _comes_back(request):
             where = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return pages.go(request, "/sign-in/confirm?" + urlencode({"next": where}))
         fields = refusal.fields if isinstance(refusal, Invalid) else {}
