@@ -14,11 +14,10 @@ import urllib.request
 from types import FrameType
 from typing import Any
 
+from idp import logs  # isort: skip  # first: it says how structlog is imported
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.supervisors import Multiprocess
 
-from idp import logs
 from idp.app import create_app
 from idp.database import Database
 from idp.errors import Refused
@@ -95,6 +94,8 @@ def serve(*, host: str | None, port: int | None, workers: int | None, drain: flo
         if not server.started:
             sys.exit(1)
     else:
+        from uvicorn.supervisors import Multiprocess
+
         Multiprocess(config, sockets=[listening]).run()
 
 
