@@ -15,7 +15,7 @@ from idp.oauth.client_facts import ClientFacts
 from idp.oauth.keys import ALGORITHMS
 from idp.oauth.liveness import Standing
 from idp.oauth.memory import Memory, Picture
-from idp.signatures import BadToken, SignedClaims, sign, verify
+from idp.signatures import BadToken, SignedClaims, sign
 
 TYP = "at+jwt"
 REQUIRED = ("iss", "sub", "aud", "client_id", "iat", "exp", "jti")
@@ -64,9 +64,11 @@ def mint(
     return sign(claims, picture.keys.signer(server.algorithm if server else "ES256"), TYP), lifetime
 
 
-def read_claims(token: str, picture: Picture, issuer: str, audience: str | None, now: datetime) -> SignedClaims:
+def read_claims(
+    token: str, memory: Memory, picture: Picture, issuer: str, *, audience: str | None, now: datetime
+) -> SignedClaims:
     """Return the claims of an access token of ours; raise BadToken."""
-    return verify(
+    return memory.proved.verify(
         token,
         picture.keys.published,
         algorithms=ALGORITHMS,
@@ -108,7 +110,7 @@ async def check(
     for _ in range(3):
         now = clock.now()
         try:
-            claims = read_claims(token, picture, issuer, audience, now)
+            claims = read_claims(token, memory, picture, issuer, audience=audience, now=now)
         except BadToken as problem:
             # The keys may have been rotated since: ask once for the present picture.
             newer = await memory.recent(lane)

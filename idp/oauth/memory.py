@@ -21,7 +21,7 @@ from idp.errors import Unavailable
 from idp.oauth import keys
 from idp.oauth.client_facts import Audience, ClientFacts, facts_of
 from idp.oauth.keys import KeySet
-from idp.signatures import Key
+from idp.signatures import Key, Remembered
 
 _COLUMNS = (
     "client_id", "name", "client_class", "channel", "status", "partner_id", "auth_method", "secret_hashes", "jwks",
@@ -75,6 +75,8 @@ class Memory:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[str, Key] = {}
+        self.proved = Remembered()
+        """Access tokens whose signature was proved in this worker."""
         self._picture: Picture | None = None
         self._checked = 0.0
         self._loading = asyncio.Lock()

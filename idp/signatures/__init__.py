@@ -7,6 +7,7 @@ token alone (security.md 54 to 57).
 from idp.signatures.keys import BadToken, Key, Keys, generate, key_from_jwk, keys_from_jwks
 from idp.signatures.tokens import (
     TOKEN_LIMIT,
+    Remembered,
     SignedClaims,
     half_hash,
     sign,
@@ -20,6 +21,7 @@ __all__ = [
     "BadToken",
     "Key",
     "Keys",
+    "Remembered",
     "SignedClaims",
     "generate",
     "half_hash",

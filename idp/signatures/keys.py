@@ -73,6 +73,10 @@ class Keys:
     def __len__(self) -> int:
         return len(self._all)
 
+    def holds(self, key: Key) -> bool:
+        """Say whether this very key is among them."""
+        return key.kid is not None and self._by_kid.get(key.kid) is key
+
     def find(self, kid: str | None, algorithm: str) -> Key:
         """Return the key a header names; raise BadToken("unknown_key") when there is none that fits."""
         if kid is not None:

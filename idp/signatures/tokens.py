@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import re
+from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -52,6 +53,67 @@ def verify(
     malformed, duplicate_member, header, algorithm, typ, unknown_key, signature, claim_missing, claim_type,
     issuer, audience, expired, not_yet.
     """
+    claims, _ = _genuine(token, keys, algorithms, typ)
+    _check_claims(
+        claims,
+        issuer=issuer,
+        audience=audience,
+        now=now,
+        leeway=leeway,
+        required=required,
+        expired_is_fine=expired_is_fine,
+    )
+    return SignedClaims(claims)
+
+
+class Remembered:
+    """Signatures proved before: the same token asked about again costs no second verification.
+
+    Only the proof is remembered, with the very key that gave it; issuer, audience and times are checked
+    each time, and a key that is gone proves nothing any more. Bounded, oldest out first.
+    """
+
+    def __init__(self, limit: int = 4096) -> None:
+        self._limit = limit
+        self._proved: OrderedDict[tuple[str, str | None], tuple[dict[str, Any], Key]] = OrderedDict()
+
+    def verify(
+        self,
+        token: str,
+        keys: Keys,
+        *,
+        algorithms: Collection[str],
+        typ: str | None,
+        issuer: str | None,
+        audience: str | None,
+        now: datetime,
+        leeway: timedelta,
+        required: Collection[str] = (),
+    ) -> SignedClaims:
+        """Verify as `verify` does."""
+        found = self._proved.get((token, typ))
+        if found is not None and not (found[1].alg in algorithms and keys.holds(found[1])):
+            del self._proved[token, typ]
+            found = None
+        claims, key = found or _genuine(token, keys, algorithms, typ)
+        _check_claims(
+            claims,
+            issuer=issuer,
+            audience=audience,
+            now=now,
+            leeway=leeway,
+            required=required,
+            expired_is_fine=False,
+        )
+        if found is None and key.alg is not None:
+            self._proved[token, typ] = (claims, key)
+            if len(self._proved) > self._limit:
+                self._proved.popitem(last=False)
+        return SignedClaims(dict(claims))
+
+
+def _genuine(token: str, keys: Keys, algorithms: Collection[str], typ: str | None) -> tuple[dict[str, Any], Key]:
+    """Return what a token says and the key that proved it; nothing of what it says is checked."""
     if not isinstance(token, str) or len(token) > TOKEN_LIMIT:
         raise BadToken("too_large")
     if not _COMPACT.fullmatch(token):
@@ -79,17 +141,7 @@ def verify(
         raise BadToken("signature") from problem
     if not genuine:
         raise BadToken("signature")
-    claims = _object(_decode(body))
-    _check_claims(
-        claims,
-        issuer=issuer,
-        audience=audience,
-        now=now,
-        leeway=leeway,
-        required=required,
-        expired_is_fine=expired_is_fine,
-    )
-    return SignedClaims(claims)
+    return _object(_decode(body)), key
 
 
 def unverified_header(token: str) -> dict[str, Any]:

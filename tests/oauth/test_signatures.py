@@ -11,7 +11,18 @@ from jose import jwk as jose_jwk
 from jose import jwt as jose
 
 from idp import clock
-from idp.signatures import BadToken, Key, Keys, generate, key_from_jwk, keys_from_jwks, sign, unverified_header, verify
+from idp.signatures import (
+    BadToken,
+    Key,
+    Keys,
+    Remembered,
+    generate,
+    key_from_jwk,
+    keys_from_jwks,
+    sign,
+    unverified_header,
+    verify,
+)
 
 ALGORITHMS = ("ES256", "RS256")
 RSA = generate("RS256")
@@ -179,3 +190,39 @@ def test_a_token_without_kid_is_verified_only_where_one_key_can_be_meant() -> No
     token = resigned({"alg": "ES256"})
     assert check(token, keys=Keys([RSA, EC]))
     assert reason(token, keys=Keys([generate("ES256"), EC])) == "unknown_key"
+
+
+def test_security_58_a_proof_is_remembered_only_while_its_key_is_published_and_never_instead_of_the_times() -> None:
+    remembered = Remembered(limit=2)
+    now = clock.now()
+
+    def ask(token: str, keys: Keys = OURS, *, later: int = 0, audience: str = "a", typ: str | None = None) -> str:
+        try:
+            remembered.verify(
+                token,
+                keys,
+                algorithms=ALGORITHMS,
+                typ=typ,
+                issuer="i",
+                audience=audience,
+                now=now + timedelta(seconds=later),
+                leeway=timedelta(0),
+            )
+        except BadToken as refused:
+            return refused.reason
+        return "good"
+
+    token = sign(claims(), EC)
+    assert [ask(token), ask(token)] == ["good", "good"]
+    assert ask(token, audience="b") == "audience"
+    assert ask(token, typ="at+jwt") == "typ"
+    assert ask(token, later=61) == "expired"
+    head, _, mark = token.split(".")
+    forged = ".".join((head, b64(json.dumps(claims(sub="other")).encode()), mark))
+    assert ask(forged) == "signature"
+    assert ask(token, Keys([RSA], kid_required=True)) == "unknown_key"
+    again = Keys([key_from_jwk(EC.public_jwk())], kid_required=True)
+    assert ask(token, again) == "good"
+    for _ in range(5):
+        assert ask(sign(claims(jti=str(clock.now())), EC)) == "good"
+    assert len(remembered._proved) == 2

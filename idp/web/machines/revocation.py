@@ -7,9 +7,11 @@ from idp import clock
 from idp.oauth import access_tokens, liveness
 from idp.oauth.desk import Desk
 from idp.oauth.grants import refresh_token
+from idp.oauth.memory import Memory
 from idp.oauth.server import endpoint_response
 from idp.oauth.token_revocation import Given
 from idp.signatures import BadToken
+from idp.web.bearer import memory_of
 from idp.web.boundary import service_of
 from idp.web.guards import open_to_anyone
 from idp.web.machines.conduct import conduct
@@ -25,7 +27,7 @@ async def endpoint(request: Request) -> Response:
     async def load(desk: Desk, fields: dict[str, str]) -> int | None:
         value = fields.get("token", "")
         if value.count(".") == 2:
-            desk.loaded = _access(desk, value)
+            desk.loaded = _access(desk, memory_of(service), value)
             return None
         if not value:
             return None
@@ -39,9 +41,9 @@ async def endpoint(request: Request) -> Response:
     return await conduct(service, request, form, load, lambda asked: endpoint_response("revocation", asked))
 
 
-def _access(desk: Desk, value: str) -> Given | None:
+def _access(desk: Desk, memory: Memory, value: str) -> Given | None:
     try:
-        claims = access_tokens.read_claims(value, desk.picture, desk.issuer, None, desk.now)
+        claims = access_tokens.read_claims(value, memory, desk.picture, desk.issuer, audience=None, now=desk.now)
     except BadToken:
         return None
     ends = clock.from_micros(int(claims["exp"]) * 1_000_000) + desk.picture.leeway
