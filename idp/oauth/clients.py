@@ -119,12 +119,14 @@ def set_resource_server(
     access_token_alg: str = "ES256",
     scopes: list[str] | None = None,
 ) -> bool:
-    """Record an API as an audience, new or changed; return whether anything differs now. Raises Invalid."""
+    """Record an API as an audience, new or changed; return whether anything differs now. Raises Invalid.
+
+    The issuer itself may be recorded to name the client, such as a gateway before our own APIs, that may
+    introspect tokens made for us (security.md 51).
+    """
     parts = urlsplit(identifier)
     if not parts.scheme or parts.fragment or " " in identifier or len(identifier) > 500:
         raise Invalid(fields={"identifier": "Use an absolute URI without a fragment (RFC 8707)."})
-    if identifier == of(db).settings.issuer:
-        raise Invalid(fields={"identifier": "The issuer is its own audience already."})
     if access_token_alg not in ID_TOKEN_ALGORITHMS:
         raise Invalid(fields={"access_token_alg": "Use ES256 or RS256."})
     wanted = {"name": name, "client_id": client_id, "access_token_alg": access_token_alg, "scopes": scopes or []}

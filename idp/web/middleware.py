@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp import entropy
@@ -11,6 +12,7 @@ from idp.settings import Settings
 
 BODY_LIMIT = 1_000_000
 FORM_LIMIT = 64_000
+_READ = frozenset({b"host", b"user-agent", b"x-forwarded-for", b"content-type", b"content-length", b"x-request-id"})
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
@@ -39,20 +41,10 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        host = agent = forwarded = content_type = length = given_id = None
-        for name, value in scope["headers"]:
-            if name == b"host":
-                host = value
-            elif name == b"user-agent":
-                agent = value
-            elif name == b"x-forwarded-for":
-                forwarded = value
-            elif name == b"content-type":
-                content_type = value
-            elif name == b"content-length":
-                length = value
-            elif name == b"x-request-id":
-                given_id = value
+        seen_headers = {name: value for name, value in scope["headers"] if name in _READ}
+        host, agent = seen_headers.get(b"host"), seen_headers.get(b"user-agent")
+        forwarded, content_type = seen_headers.get(b"x-forwarded-for"), seen_headers.get(b"content-type")
+        length, given_id = seen_headers.get(b"content-length"), seen_headers.get(b"x-request-id")
         request_id = given_id.decode() if given_id and _REQUEST_ID.match(given_id) else entropy.token(12)
         address = scope["client"][0] if scope.get("client") else None
         if address in self._proxies and forwarded:
@@ -98,6 +90,10 @@ class Edge:
 
         try:
             await self._app(scope, bounded if length is None else receive, finished)
+        except ClientDisconnect:
+            if too_large and not started:
+                await _plain(send, 413, b"The request is too large.\n", headers)
+            # Otherwise the caller has gone: nobody to answer, and no fault of ours.
         except Exception:
             if not (too_large and not started):
                 raise

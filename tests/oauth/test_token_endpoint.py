@@ -4,7 +4,11 @@ import time
 
 import pytest
 
+from idp.audit import origin
+from idp.database import transaction
+from idp.oauth import clients
 from idp.signatures import generate, sign
+from tests.engines import ISSUER
 from tests.oauth.world import CALLBACK, SECRET, VERIFIER, World, claims_of
 
 
@@ -248,3 +252,11 @@ def test_a_suspended_client_is_not_served_from_the_next_request_on(world: World)
     with transaction(world.database) as db:
         clients.change(db, "service", status="active")
     assert world.token("service", SECRET, **grant).status_code == 200
+
+
+def test_security_51_the_client_named_for_our_own_audience_may_introspect_tokens_made_for_us(world: World) -> None:
+    token = world.token("service", grant_type="client_credentials").json()["access_token"]
+    assert world.introspect(token, "claims") == {"active": False}
+    with transaction(world.database) as db, origin.acting_as("operator"):
+        clients.set_resource_server(db, identifier=ISSUER, client_id="claims")
+    assert world.introspect(token, "claims")["active"] is True
