@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from idp.audit import log
 from idp.database import Database
@@ -14,6 +15,7 @@ from idp.web import errors
 from idp.web.bearer import memory_of
 from idp.web.boundary import Service
 from idp.web.built import Files
+from idp.web.fast import FastLane
 from idp.web.measured import Measured
 from idp.web.middleware import Edge
 
@@ -23,7 +25,22 @@ MACHINES: tuple[str, ...] = ("machines", "access", "signals")
 """Modules of idp.web that hold `routes(service)` of the machines' lane."""
 
 
-def create_app(settings: Settings) -> FastAPI:
+class App(FastAPI):
+    """FastAPI for people's pages, with the edge and the machines' lane before it."""
+
+    front: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take a request at the edge; the server's own events go to the framework."""
+        scope["app"] = self
+        await (self.front if scope["type"] == "http" else self.pages)(scope, receive, send)
+
+    async def pages(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the framework answer."""
+        await super().__call__(scope, receive, send)
+
+
+def create_app(settings: Settings) -> App:
     """Build the application; connections open, and background jobs start, when its event loop starts."""
     from importlib import import_module
 
@@ -45,14 +62,13 @@ def create_app(settings: Settings) -> FastAPI:
             await service.lane.close()
             service.database.dispose()
 
-    app = FastAPI(title="idp", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = App(title="idp", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.service = service
     errors.install(app)
-    for name in MACHINES:
-        app.router.routes.extend(import_module(f"idp.web.{name}").routes(service))
+    machines = [route for name in MACHINES for route in import_module(f"idp.web.{name}").routes(service)]
+    app.router.routes.extend(machines)
     for name in ROUTERS:
         app.include_router(import_module(f"idp.web.{name}").router)
     app.mount("/static", Files(), name="static")
-    app.add_middleware(Measured)
-    app.add_middleware(Edge, settings=settings)
+    app.front = Edge(Measured(FastLane(machines, app.pages)), settings)
     return app

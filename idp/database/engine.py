@@ -53,7 +53,7 @@ def _sqlite(url: Any) -> Engine:
 
 
 def _postgres(url: Any) -> Engine:
-    options = "-c statement_timeout=30000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000"
+    options = "-c jit=off -c statement_timeout=30000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000"
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=10,

@@ -20,6 +20,7 @@ from sqlalchemy import TextClause, text
 from sqlmodel import Session
 
 from idp.database.engine import Database
+from idp.database.readers import NO_JIT, Readers
 from idp.errors import Unavailable
 
 QUEUE_LIMIT = 4096
@@ -110,8 +111,11 @@ _EPOCH = Sql("SELECT epoch FROM policy_epoch")
 
 def _versions(count: int) -> Sql:
     marks = ",".join(f"${n + 1}" for n in range(count))
-    # Only the number of marks is put into the text, never a value.
-    return Sql(f"SELECT account_id, version FROM account_version WHERE account_id IN ({marks})")  # noqa: S608
+    # Only the number of marks is put into the text, never a value. One statement: both of one moment.
+    return Sql(
+        "SELECT e.epoch, v.account_id, v.version FROM policy_epoch e "  # noqa: S608
+        f"LEFT JOIN account_version v ON v.account_id IN ({marks})"
+    )
 
 
 _VERSIONS = [_versions(n) for n in (1, 2, 4, 8, 16, 32, 64, 128, 256)]
@@ -121,15 +125,18 @@ def _group(items: list[_Item], append: Callable[[list[tuple[Any, ...]]], Work]) 
     """One group: check what answers rest on, do each item's work, append all audit rows."""
     resting = [item for item in items if item.rests_on is not None]
     if resting:
-        [(epoch,)] = yield _EPOCH, ()
         ids = sorted({i.rests_on.account_id for i in resting if i.rests_on and i.rests_on.account_id})
         versions: dict[str, int] = {}
-        if ids:
+        if not ids:
+            [(epoch,)] = yield _EPOCH, ()
+        else:
             statement = next(
                 s for n, s in zip((1, 2, 4, 8, 16, 32, 64, 128, 256), _VERSIONS, strict=True) if n >= len(ids)
             )
             width = statement.postgres.count("$")
-            versions = dict((yield statement, tuple(ids + [ids[-1]] * (width - len(ids)))))
+            found = yield statement, tuple(ids + [ids[-1]] * (width - len(ids)))
+            epoch = found[0][0]
+            versions = {row[1]: row[2] for row in found}
         for item in resting:
             base = item.rests_on
             assert base is not None
@@ -156,6 +163,11 @@ def _group(items: list[_Item], append: Callable[[list[tuple[Any, ...]]], Work]) 
         rows.extend(item.rows)
     if rows:
         yield from append(rows)
+
+
+def _give_up(future: "asyncio.Future[Any]") -> None:
+    if not future.done():
+        future.set_exception(Unavailable("The database did not answer in time. Try again in a moment."))
 
 
 class Lane:
@@ -188,10 +200,12 @@ class Lane:
         item = _Item(work, rows, rests_on, self._loop.create_future())
         self._waiting.append(item)
         self._wake()
+        # A timer, not wait_for: one of these stands behind every machine's answer.
+        timer = self._loop.call_later(SECONDS_TO_ANSWER, _give_up, item.future)
         try:
-            return await asyncio.wait_for(item.future, SECONDS_TO_ANSWER)
-        except TimeoutError:
-            raise Unavailable("The database did not answer in time. Try again in a moment.") from None
+            return await item.future
+        finally:
+            timer.cancel()
 
     def _take(self) -> list[_Item]:
         group: list[_Item] = []
@@ -303,26 +317,18 @@ class PostgresLane(Lane):
         super().__init__(append)
         self._dsn = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._loop = asyncio.get_running_loop()
-        self._pool: asyncpg.Pool | None = None
+        self._readers = Readers(self._dsn)
         self._writer: asyncpg.Connection | None = None
         self._signal = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Connect; raise Unavailable when the database does not answer."""
-        self._pool = await asyncpg.create_pool(
-            self._dsn, min_size=1, max_size=8, timeout=2, command_timeout=2, reset=_no_reset
-        )
+        await self._readers.open()
         self._task = asyncio.create_task(self._run(), name="lane-writer")
 
     async def fetch(self, sql: Sql, *values: Any) -> list[Any]:
-        assert self._pool is not None
-        try:
-            async with self._pool.acquire(timeout=2) as connection:
-                rows: list[Any] = await connection.fetch(sql.postgres, *values)
-                return rows
-        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as problem:
-            raise Unavailable("The database did not answer. Try again in a moment.") from problem
+        return await self._readers.fetch(sql.postgres, values)
 
     def _wake(self) -> None:
         self._signal.set()
@@ -360,7 +366,7 @@ class PostgresLane(Lane):
 
     async def _drive(self, group: list[_Item]) -> None:
         if self._writer is None or self._writer.is_closed():
-            self._writer = await asyncpg.connect(self._dsn, timeout=2, command_timeout=4)
+            self._writer = await asyncpg.connect(self._dsn, timeout=2, command_timeout=4, server_settings=NO_JIT)
         writer = self._writer
         async with writer.transaction():
             work = _group(group, self._append)
@@ -384,12 +390,7 @@ class PostgresLane(Lane):
             await asyncio.wait([self._task], timeout=10)
         if self._writer is not None:
             await self._writer.close(timeout=2)
-        if self._pool is not None:
-            self._pool.terminate()
-
-
-async def _no_reset(_connection: Any) -> None:
-    """Readers change no session state, so the round trip that would reset it is saved."""
+        self._readers.close()
 
 
 async def open_lane(database: Database, append: Callable[[list[tuple[Any, ...]]], Work]) -> Lane:

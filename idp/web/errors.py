@@ -98,42 +98,38 @@ def _json(status: int, body: object, media_type: str, headers: dict[str, str]) -
     return Response(orjson.dumps(body), status, headers, media_type)
 
 
-def install(app: FastAPI) -> None:
-    """Route every refusal, and every bug, through `present`."""
-
-    @app.exception_handler(Refused)
-    def _refused(request: Request, refusal: Refused) -> Response:
-        return present(request, refusal)
-
-    @app.exception_handler(RequestValidationError)
-    def _not_valid(request: Request, problem: RequestValidationError) -> Response:
+def answer(request: Request, problem: Exception) -> Response:
+    """Return what a request is told about anything that was raised; a bug is logged and becomes a 500."""
+    if isinstance(problem, Refused):
+        return present(request, problem)
+    if isinstance(problem, RequestValidationError):
         fields = {".".join(str(p) for p in e["loc"][1:]) or "body": str(e["msg"]) for e in problem.errors()}
         return present(request, Invalid("The request could not be understood.", fields=fields))
-
-    @app.exception_handler(HTTPException)
-    def _http(request: Request, problem: HTTPException) -> Response:
-        if problem.status_code == 404:
-            return present(request, NotFound())
-        refusal = Refused(str(problem.detail), code="refused", headers=dict(problem.headers or {}))
-        refusal.status = problem.status_code
-        return present(request, refusal)
-
-    @app.exception_handler(OperationalError)
-    @app.exception_handler(PoolTimeout)
-    def _no_database(request: Request, problem: Exception) -> Response:
+    if isinstance(problem, HTTPException):
+        return _of_framework(request, problem)
+    if isinstance(problem, OperationalError | PoolTimeout):
         _log.error("database_unavailable", cause=type(problem).__name__)
-        refusal = Unavailable("The service can't reach its records just now. Try again in a moment.")
-        return _json(
-            503, {"title": refusal.title, "detail": refusal.detail}, "application/problem+json", refusal.headers
-        )
+        away = Unavailable("The service can't reach its records just now. Try again in a moment.")
+        return _json(503, {"title": away.title, "detail": away.detail}, "application/problem+json", away.headers)
+    reference = origin.current().request_id or ""
+    _log.error("unhandled", reference=reference, path=request.url.path, exc_info=problem)
+    bug = Refused(
+        f"Something went wrong on our side. Nothing was changed. Tell support: {reference}", code="server_error"
+    )
+    bug.status = 500
+    bug.title = "Something went wrong on our side"
+    return present(request, bug)
 
-    @app.exception_handler(Exception)
-    def _bug(request: Request, problem: Exception) -> Response:
-        reference = origin.current().request_id or ""
-        _log.error("unhandled", reference=reference, path=request.url.path, exc_info=problem)
-        refusal = Refused(
-            f"Something went wrong on our side. Nothing was changed. Tell support: {reference}", code="server_error"
-        )
-        refusal.status = 500
-        refusal.title = "Something went wrong on our side"
-        return present(request, refusal)
+
+def _of_framework(request: Request, problem: HTTPException) -> Response:
+    if problem.status_code == 404:
+        return present(request, NotFound())
+    refusal = Refused(str(problem.detail), code="refused", headers=dict(problem.headers or {}))
+    refusal.status = problem.status_code
+    return present(request, refusal)
+
+
+def install(app: FastAPI) -> None:
+    """Route every refusal, and every bug, through `answer`."""
+    for kind in (Refused, RequestValidationError, HTTPException, OperationalError, PoolTimeout, Exception):
+        app.add_exception_handler(kind, answer)

@@ -1,6 +1,9 @@
 """Count every answer and write a line about the slow and the failed ones. Pure ASGI, inside the edge."""
 
+import logging
+from functools import cache
 from time import perf_counter
+from typing import Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,6 +12,7 @@ from idp import metrics
 
 SLOW = 1.0
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_level = logging.getLogger("idp.access")
 _log = structlog.get_logger("idp.access")
 
 
@@ -37,12 +41,22 @@ class Measured:
             took = perf_counter() - begun
             route = _template(scope)
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            metrics.REQUESTS.labels(method, route, status).inc()
-            metrics.SECONDS.labels(route).observe(took)
+            _counter(method, route, status).inc()
+            _clock(route).observe(took)
             if status >= 500 or took > SLOW:
                 _log.warning("answered", method=method, route=route, status=status, ms=round(took * 1000, 1))
-            else:
+            elif _level.isEnabledFor(logging.DEBUG):
                 _log.debug("answered", method=method, route=route, status=status, ms=round(took * 1000, 1))
+
+
+@cache
+def _counter(method: str, route: str, status: int) -> Any:
+    return metrics.REQUESTS.labels(method, route, status)
+
+
+@cache
+def _clock(route: str) -> Any:
+    return metrics.SECONDS.labels(route)
 
 
 def _template(scope: Scope) -> str:
