@@ -85,6 +85,7 @@ class Configuration(_Section):
     second_factor_for_everyone: bool = False
 
 
+_IN_FORCE = "configuration"
 _cache: dict[str, Configuration] = {}
 
 
@@ -99,6 +100,14 @@ def parse(body: str) -> Configuration:
 
 
 def current(session: Session) -> Configuration:
-    """Return the settings in force in this transaction."""
-    row = session.get(ConfigurationRow, 1)
-    return parse(row.body if row else "{}")
+    """Return the settings in force in this transaction, read once in it."""
+    found: Configuration | None = session.info.get(_IN_FORCE)
+    if found is None:
+        row = session.get(ConfigurationRow, 1)
+        found = session.info[_IN_FORCE] = parse(row.body if row else "{}")
+    return found
+
+
+def changed(session: Session) -> None:
+    """Forget what this transaction read: it has just written other settings."""
+    session.info.pop(_IN_FORCE, None)

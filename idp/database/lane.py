@@ -20,7 +20,7 @@ from sqlalchemy import TextClause, text
 from sqlmodel import Session
 
 from idp.database.engine import Database
-from idp.database.readers import NO_JIT, Readers
+from idp.database.readers import BY_KEY, Readers
 from idp.errors import Unavailable
 
 QUEUE_LIMIT = 4096
@@ -366,7 +366,7 @@ class PostgresLane(Lane):
 
     async def _drive(self, group: list[_Item]) -> None:
         if self._writer is None or self._writer.is_closed():
-            self._writer = await asyncpg.connect(self._dsn, timeout=2, command_timeout=4, server_settings=NO_JIT)
+            self._writer = await asyncpg.connect(self._dsn, timeout=2, command_timeout=4, server_settings=BY_KEY)
         writer = self._writer
         async with writer.transaction():
             work = _group(group, self._append)

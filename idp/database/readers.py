@@ -14,8 +14,9 @@ from idp.errors import Unavailable
 
 AT_MOST = 8
 SECONDS = 2
-NO_JIT = {"jit": "off"}
-"""Our statements are short and join many tables by key: compiling one takes longer than running it for a day."""
+BY_KEY = {"jit": "off", "plan_cache_mode": "force_generic_plan"}
+"""Our statements join many tables by key: their one plan is always good, and making it (or compiling it) anew
+costs more than running it."""
 _GONE = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 
 
@@ -83,4 +84,4 @@ class Readers:
             self._idle.append(connection)
 
     async def _connect(self) -> asyncpg.Connection:
-        return await asyncpg.connect(self._dsn, timeout=SECONDS, command_timeout=SECONDS, server_settings=NO_JIT)
+        return await asyncpg.connect(self._dsn, timeout=SECONDS, command_timeout=SECONDS, server_settings=BY_KEY)
