@@ -39,7 +39,7 @@ _COLUMNS = f"""e.epoch, a.id, a.status, COALESCE(v.authz_epoch, 1), COALESCE(v.v
     AND d.effective_at >= CASE d.kind WHEN 'general' THEN CAST($1 AS BIGINT) ELSE CAST($2 AS BIGINT) END),
   (SELECT max(at.expires_at) FROM attestation at WHERE at.account_id = a.id),
   {_lines("portal_access")}, {_lines("portal_access", _NOT_CLOSED)},
-  {_lines("agreement")}, {_lines("agreement", _IN_FORCE)}"""
+  {_lines("agreement")}, {_lines("agreement", _IN_FORCE)}"""  # noqa: S608 - our own texts
 _WIDTH = 37
 _JOINS = """
   LEFT JOIN account_version v ON v.account_id = a.id

@@ -14,6 +14,7 @@ from idp.audit import origin
 from idp.errors import Invalid, NotFound, NotSignedIn, OAuthRefused, Refused, StepUp, Unavailable
 from idp.web import pages
 from idp.web.boundary import service_of
+from idp.web.middleware import complete
 
 _log = structlog.get_logger("idp.web")
 _MACHINES = ("/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/userinfo", "/oauth/par")
@@ -136,4 +137,7 @@ def install(app: FastAPI) -> None:
         )
         refusal.status = 500
         refusal.title = "Something went wrong on our side"
-        return present(request, refusal)
+        response = present(request, refusal)
+        # This answer is sent outside the edge, so it gets here what the edge gives all others.
+        complete(response.raw_headers, request.scope.get("edge_headers", []))
+        return response
