@@ -134,7 +134,7 @@ def _question(claims: SignedClaims, picture: Picture, now: datetime, with_person
         return liveness.SERVICE, (jti,)
     statement = liveness.TOKEN_AND_PERSON if with_person else liveness.TOKEN
     values = (str(claims["sub"]), str(claims.get("sid", "")), family, claims.get("provider"), jti)
-    return statement, (*liveness.terms_bounds(picture, now), *values)
+    return statement, (*liveness.moments(picture, now), *values)
 
 
 def _judge(claims: SignedClaims, row: Sequence[Any], picture: Picture, now: datetime) -> Checked:

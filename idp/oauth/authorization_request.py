@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
+import orjson
 from authlib.oauth2 import OAuth2Error
 
 from idp.accounts.assurance import ORDER, rank
@@ -211,7 +212,10 @@ def _claims(values: dict[str, str], refuse: Any) -> dict[str, Any] | None:
 
     try:
         read = json.loads(stated, object_pairs_hook=unique)
-    except (ValueError, RecursionError):
+        # What cannot be written again cannot be kept: half a character, NUL, nesting without end.
+        if b"\\u0000" in orjson.dumps(read):
+            read = None
+    except (ValueError, TypeError, RecursionError):
         read = None
     parts = [read.get(where) for where in ("id_token", "userinfo")] if isinstance(read, dict) else [False]
     members = [m for part in parts if isinstance(part, dict) for m in part.values()]

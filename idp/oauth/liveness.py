@@ -13,8 +13,23 @@ from idp import clock
 from idp.database.lane import Sql
 from idp.oauth.client_facts import IN_GOOD_STANDING, ClientFacts
 from idp.oauth.memory import KINDS, Picture
+from idp.providers.tables import LINES
 
-_COLUMNS = """e.epoch, a.id, a.status, COALESCE(v.authz_epoch, 1), COALESCE(v.version, 0),
+_LINE_BITS = {line: 1 << place for place, line in enumerate(LINES)}
+
+
+def _lines(table: str, also: str = "") -> str:
+    """Select the lines of business of a provider's rows that have begun, as bits."""
+    bits = " ".join(f"WHEN '{line}' THEN {bit}" for line, bit in _LINE_BITS.items())
+    return (
+        f"(SELECT sum(DISTINCT CASE x.line {bits} END) FROM {table} x "  # noqa: S608 - our own names
+        f"WHERE x.provider_id = pr.id AND x.starts_at <= CAST($3 AS BIGINT){also})"
+    )
+
+
+_IN_FORCE = " AND (x.ends_at IS NULL OR x.ends_at > CAST($3 AS BIGINT))"
+_NOT_CLOSED = _IN_FORCE + " AND (x.ended_at IS NULL OR x.ended_at > CAST($3 AS BIGINT))"
+_COLUMNS = f"""e.epoch, a.id, a.status, COALESCE(v.authz_epoch, 1), COALESCE(v.version, 0),
   s.account_id, s.ended_at, s.expires_at, s.last_seen_at, s.channel, s.acr, s.amr, s.auth_time,
   s.partner_id, p.status, l.ended_at, l.upstream_id, u.status,
   f.id, f.client_id, f.ended_at, f.end_reason,
@@ -22,8 +37,10 @@ _COLUMNS = """e.epoch, a.id, a.status, COALESCE(v.authz_epoch, 1), COALESCE(v.ve
   (SELECT count(DISTINCT d.kind) FROM terms_acceptance ta JOIN terms_document d ON d.id = ta.document_id
     WHERE ta.account_id = a.id
     AND d.effective_at >= CASE d.kind WHEN 'general' THEN CAST($1 AS BIGINT) ELSE CAST($2 AS BIGINT) END),
-  (SELECT max(at.expires_at) FROM attestation at WHERE at.account_id = a.id)"""
-_WIDTH = 33
+  (SELECT max(at.expires_at) FROM attestation at WHERE at.account_id = a.id),
+  {_lines("portal_access")}, {_lines("portal_access", _NOT_CLOSED)},
+  {_lines("agreement")}, {_lines("agreement", _IN_FORCE)}"""  # noqa: S608 - our own texts
+_WIDTH = 37
 _JOINS = """
   LEFT JOIN account_version v ON v.account_id = a.id
   LEFT JOIN login l ON l.id = s.login_id
@@ -40,7 +57,7 @@ PERSON = """, a.display_name, a.given_name, a.family_name, a.locale,
 def statement(*, account: str, session: str, family: str, provider: str, start: str = "", more: str = "") -> Sql:
     """Write the one statement from where a request starts: a token's claims, a refresh token or a code.
 
-    $1 and $2 are the moments from which the terms in force hold; the start's parameters follow.
+    $1 to $3 are what `moments` returns; the start's parameters follow.
     """
     return Sql(
         f"SELECT {_COLUMNS}{more} FROM policy_epoch e {start} "  # noqa: S608 - our own texts
@@ -51,10 +68,10 @@ def statement(*, account: str, session: str, family: str, provider: str, start: 
     )
 
 
-_REVOKED = ", (SELECT 1 FROM revoked_token rt WHERE rt.jti = $7)"
-_CLAIMED = {"account": "$3", "session": "$4", "family": "$5", "provider": "$6"}
+_REVOKED = ", (SELECT 1 FROM revoked_token rt WHERE rt.jti = $8)"
+_CLAIMED = {"account": "$4", "session": "$5", "family": "$6", "provider": "$7"}
 TOKEN = statement(**_CLAIMED, more=_REVOKED)
-"""$3 account, $4 session, $5 family, $6 provider, $7 jti."""
+"""$4 account, $5 session, $6 family, $7 provider, $8 jti."""
 TOKEN_AND_PERSON = statement(**_CLAIMED, more=_REVOKED + PERSON)
 SERVICE = Sql("SELECT e.epoch, (SELECT 1 FROM revoked_token rt WHERE rt.jti = $1) FROM policy_epoch e")
 """For a token without a person: $1 jti."""
@@ -97,6 +114,11 @@ class Standing:
     affiliation_partner_status: str | None
     terms_accepted: int
     attested_until: int | None
+    opened: int | None
+    """Lines the insurer ever opened to the practice, as bits."""
+    open: int | None
+    agreed: int | None
+    agreement: int | None
 
 
 def standing(row: Sequence[Any]) -> Standing:
@@ -109,11 +131,11 @@ def added(row: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(row)[_WIDTH:]
 
 
-def terms_bounds(picture: Picture, now: datetime) -> tuple[int, int]:
-    """Return $1 and $2: from when the general and the site terms in force hold."""
+def moments(picture: Picture, now: datetime) -> tuple[int, int, int]:
+    """Return $1 to $3: from when the general and the site terms in force hold, and now."""
     current = picture.terms_at(now)
     general, site = (current.get(kind, (0, ""))[0] for kind in KINDS)
-    return general, site
+    return general, site, clock.micros(now)
 
 
 def terms_claim(picture: Picture, now: datetime) -> str:
@@ -168,6 +190,8 @@ def refusal(
         return "provider_not_granted"
     if found.provider_status != "active":
         return "organisation_not_granted"
+    if _closed(found, client):
+        return "organisation_not_granted"
     if found.affiliation_id is None or (found.affiliation_ends is not None and at >= found.affiliation_ends):
         return "affiliation_ended"
     if at < found.affiliation_starts:
@@ -175,6 +199,20 @@ def refusal(
     if found.affiliation_partner is not None and found.affiliation_partner_status not in IN_GOOD_STANDING:
         return "partner_not_in_good_standing"
     return None
+
+
+def _closed(found: Standing, client: ClientFacts) -> bool:
+    """Say whether the practice lost what the insurer had opened to it, in every line the client is for (gate 6).
+
+    A practice to which nothing was ever opened may sign in and read why it can do nothing: the decision tells.
+    """
+    ours = sum(_LINE_BITS[line] for line in client.lines)
+    still = (found.open or 0) & ours
+    if (found.opened or 0) & ours and not still:
+        return True
+    if found.provider_kind == "insurer":
+        return False
+    return bool((found.agreed or 0) & ours) and not still & (found.agreement or 0)
 
 
 _MICROSECOND = clock.from_micros(1) - clock.EPOCH

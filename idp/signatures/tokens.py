@@ -21,6 +21,8 @@ SignedClaims = NewType("SignedClaims", dict[str, Any])
 """Claims whose signature, issuer, audience and times were checked; only `verify` makes them."""
 
 TOKEN_LIMIT = 8192
+_LATEST = 253_370_764_800
+"""Seconds of the first moment of 9999."""
 _FORBIDDEN_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc"})
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
@@ -202,7 +204,8 @@ def _check_claims(
         value = claims.get(name)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        # A year beyond 9999, NaN and infinity are JSON to Python, but no moment: NaN would never expire.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST:
             raise BadToken("claim_type")
         times[name] = value
     if "exp" in times and at >= times["exp"] + slack and not expired_is_fine:

@@ -17,6 +17,8 @@ from idp.errors import NotEntitled, Refused
 
 LONGEST = 256
 """Characters of an id, a name or a code."""
+DEEPEST = 32
+"""Levels of nesting; no question needs a fifth of it."""
 _KEYS = re.compile(rb'"\s*:')
 _FRESHNESS = re.compile(r"(\d{1,15})\.(\d{1,15})")
 EVALUATE, SIMULATE, SEARCH = "access:evaluate", "access:simulate", "access:search"
@@ -42,9 +44,17 @@ async def body_of(request: Request) -> dict[str, Any]:
         raise Malformed("The body is not JSON.") from None
     if not isinstance(body, dict):
         raise Malformed("The body must be a JSON object.")
+    if _deeper(body, DEEPEST):
+        raise Malformed("The body is nested too deeply.")
     if b"\\" in raw or len(_KEYS.findall(raw)) != _members(body):
         _refuse_duplicates(raw)
     return body
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Say whether objects and lists lie deeper in each other than so many levels."""
+    inside = value.values() if isinstance(value, dict) else value
+    return any(isinstance(one, (dict, list)) and (levels == 0 or _deeper(one, levels - 1)) for one in inside)
 
 
 def _members(value: Any) -> int:

@@ -151,6 +151,8 @@ def _flow_of(request: Request, db: Db) -> tuple[Flow | None, list[tuple[str, str
     if "flow" not in names or "client_id" in names:
         return None, pairs
     settings = service_of(request).settings
+    if "\x00" in dict(pairs)["flow"]:
+        raise flows.FlowLost
     flow = flows.find(db, dict(pairs)["flow"], cookies.read(request, settings, cookies.FLOW))
     return flow, _pairs_of_target(flow)
 

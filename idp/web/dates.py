@@ -8,6 +8,7 @@ from idp.errors import Invalid
 
 _US = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4})$")
 _ISO = re.compile(r"^(\d{4})-(\d{2})-(\d{2})$")
+_FIRST, _LAST = date(1900, 1, 1), date(9999, 1, 1)
 HOW = "Enter a date such as 11/30/2027."
 
 
@@ -16,10 +17,11 @@ def typed_day(text: str, field: str) -> date:
     text = text.strip()
     us, iso = _US.match(text), _ISO.match(text)
     try:
-        if us:
-            return date(int(us[3]), int(us[1]), int(us[2]))
-        if iso:
-            return date(int(iso[1]), int(iso[2]), int(iso[3]))
+        numbers = (us[3], us[1], us[2]) if us else (iso[1], iso[2], iso[3]) if iso else None
+        if numbers is not None:
+            day = date(*map(int, numbers))
+            if _FIRST <= day < _LAST:  # beyond, a day has no next one or no moment in UTC
+                return day
     except ValueError:
         raise Invalid(fields={field: f"There is no such day. {HOW}"}) from None
     raise Invalid(fields={field: HOW})

@@ -1,7 +1,6 @@
 """The outermost layer: host check, sizes, request id, origin, security headers. Pure ASGI."""
 
 import re
-from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -37,6 +36,14 @@ class Edge:
         if not settings.development:
             self._fixed.append((b"strict-transport-security", b"max-age=63072000; includeSubDomains"))
 
+    def _wrong_address(self, scope: Scope, host: bytes | None) -> tuple[int, bytes] | None:
+        if host is None or host.lower() != self._host:
+            return 421, b"This service does not answer to that host name.\n"
+        # No text we keep can hold NUL, so an address with one names nothing; authorize tells the app instead.
+        if "\x00" in scope["path"] or (b"%00" in scope["query_string"] and scope["path"] != "/oauth/authorize"):
+            return 400, b"The address holds a character that can't be used.\n"
+        return None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -57,8 +64,9 @@ class Edge:
             )
         )
         headers = [*self._fixed, (b"x-request-id", request_id.encode())]
-        if host is None or host.lower() != self._host:
-            await _plain(send, 421, b"This service does not answer to that host name.\n", headers)
+        wrong = self._wrong_address(scope, host)
+        if wrong is not None:
+            await _plain(send, *wrong, headers)
             return
         is_form = bool(content_type and content_type.startswith((b"application/x-www-form-urlencoded", b"multipart/")))
         limit = FORM_LIMIT if is_form else BODY_LIMIT
@@ -66,8 +74,7 @@ class Edge:
             await _plain(send, 413, b"The request is too large.\n", headers)
             return
 
-        seen = 0
-        too_large = False
+        seen, too_large = 0, False
 
         async def bounded() -> Message:
             nonlocal seen, too_large
@@ -85,7 +92,7 @@ class Edge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                _complete(message, headers)
+                complete(message.setdefault("headers", []), headers)
             await send(message)
 
         try:
@@ -100,8 +107,8 @@ class Edge:
             await _plain(send, 413, b"The request is too large.\n", headers)
 
 
-def _complete(message: Any, headers: list[tuple[bytes, bytes]]) -> None:
-    present = message.setdefault("headers", [])
+def complete(present: list[tuple[bytes, bytes]], headers: list[tuple[bytes, bytes]]) -> None:
+    """Add the headers every answer has to those that are present."""
     names = {name.lower() for name, _ in present}
     if b"content-security-policy" not in names:
         present.append((b"content-security-policy", POLICY.format(extra="").encode()))
@@ -116,6 +123,6 @@ async def _plain(send: Send, status: int, body: bytes, headers: list[tuple[bytes
         "status": status,
         "headers": [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())],
     }
-    _complete(start, headers)
+    complete(start["headers"], headers)
     await send(start)
     await send({"type": "http.response.body", "body": body})

@@ -11,7 +11,7 @@ from idp import clock
 from idp.accounts import sessions, terms
 from idp.accounts.tables import Session
 from idp.database import transaction
-from idp.providers import affiliations
+from idp.providers import affiliations, organisations
 from idp.providers.tables import Affiliation
 from idp.signals import epochs
 from tests.oauth.world import SECRET, World, answer_of, claims_of
@@ -48,6 +48,21 @@ def publish_terms(world: World, db: object) -> None:
     terms.publish(db, kind="site", version="3.0", title="Site terms", body="Be better.")  # type: ignore[arg-type]
 
 
+def open_to_clinic(world: World) -> None:
+    with transaction(world.database) as db:
+        organisations.open_portal(db, world.clinic, "medical", by="operator")
+        organisations.agree(db, world.clinic, "medical")
+
+
+def close_portal(world: World, db: object) -> None:
+    organisations.close_portal(db, world.clinic, "medical", by="operator", because="contract")  # type: ignore[arg-type]
+
+
+def end_agreement(world: World, db: object) -> None:
+    db.execute(text("UPDATE agreement SET ends_at = starts_at + 1"))  # type: ignore[attr-defined]
+    epochs.changed_policy(db)  # type: ignore[arg-type]
+
+
 def attestation_over(world: World, db: object) -> None:
     db.execute(text("UPDATE attestation SET expires_at = 1"))  # type: ignore[attr-defined]
     epochs.changed_account(db, world.ana)  # type: ignore[arg-type]
@@ -74,6 +89,8 @@ TAKEN_AWAY: list[tuple[Callable[[World, object], None], str]] = [
     (end_session, "session_ended"),
     (end_affiliation, "affiliation_ended"),
     (suspend_provider, "organisation_not_granted"),
+    (close_portal, "organisation_not_granted"),
+    (end_agreement, "organisation_not_granted"),
     (publish_terms, "terms_required"),
     (attestation_over, "eligibility_ceased"),
     (remove_login, "login_removed"),
@@ -85,6 +102,7 @@ TAKEN_AWAY: list[tuple[Callable[[World, object], None], str]] = [
 def test_security_44_a_token_ends_with_what_it_rests_on(
     world: World, take: Callable[[World, object], None], reason: str
 ) -> None:
+    open_to_clinic(world)
     world.sign_in()
     code, tokens = world.code(), world.tokens()
     assert world.introspect(tokens["access_token"])["active"] is True

@@ -7,6 +7,7 @@ from idp.apply.work import Work
 from idp.audit import log
 from idp.audit.events import Event
 from idp.configuration import Configuration, ConfigurationRow, current
+from idp.configuration import changed as forget
 from idp.signals import epochs
 
 
@@ -27,6 +28,7 @@ def apply(work: Work, wanted: Configuration | None) -> None:
     row.body = body
     work.db.add(row)
     work.db.flush()
+    forget(work.db)
     log.record(work.db, Event("service.settings.changed", details={"settings": sorted(changed)}))
     epochs.changed_policy(work.db)
     work.difference.change("settings", "", changed)

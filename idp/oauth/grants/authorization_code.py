@@ -29,14 +29,14 @@ _MORE = (
 )
 _WIDTH = 14
 LOAD = liveness.statement(
-    start="LEFT JOIN authorization_code c ON c.code_hash = $3",
+    start="LEFT JOIN authorization_code c ON c.code_hash = $4",
     account="c.account_id",
     session="c.session_id",
     family="c.family_id",
     provider="c.provider_id",
     more=_MORE + liveness.PERSON,
 )
-"""$1 and $2 bounds of the terms, $3 the code's hash."""
+"""$1 to $3 as liveness.moments gives them, $4 the code's hash."""
 _SPEND = Sql(
     "UPDATE authorization_code SET spent_at = $2, family_id = $3 WHERE code_hash = $1 AND spent_at IS NULL "
     "AND EXISTS (SELECT 1 FROM session s WHERE s.id = authorization_code.session_id AND s.ended_at IS NULL) "

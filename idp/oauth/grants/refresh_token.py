@@ -21,14 +21,14 @@ _MORE = (
 )
 _WIDTH = 10
 LOAD = liveness.statement(
-    start="LEFT JOIN refresh_token r ON r.token_hash = $3 LEFT JOIN token_family rf ON rf.id = r.family_id",
+    start="LEFT JOIN refresh_token r ON r.token_hash = $4 LEFT JOIN token_family rf ON rf.id = r.family_id",
     account="rf.account_id",
     session="rf.session_id",
     family="rf.id",
     provider="rf.provider_id",
     more=_MORE + liveness.PERSON,
 )
-"""$1 and $2 bounds of the terms, $3 the token's hash."""
+"""$1 to $3 as liveness.moments gives them, $4 the token's hash."""
 _SEEN = Sql("UPDATE session SET last_seen_at = $2 WHERE id = $1 AND ended_at IS NULL RETURNING 1")
 _SPEND = Sql(
     "UPDATE refresh_token SET spent_at = $2 WHERE token_hash = $1 AND spent_at IS NULL AND EXISTS "

@@ -45,7 +45,7 @@ async def _refresh(service: Service, desk: Desk, value: str) -> int | None:
     if not value:
         return None
     hashed = refresh_token.hash_of(value)
-    [row] = await service.lane.fetch(refresh_token.LOAD, *liveness.terms_bounds(desk.picture, desk.now), hashed)
+    [row] = await service.lane.fetch(refresh_token.LOAD, *liveness.moments(desk.picture, desk.now), hashed)
     ground = refresh_token.ground_of(row, hashed)
     if ground is None or ground.spent or desk.micros >= ground.expires_at:
         return int(row[0])

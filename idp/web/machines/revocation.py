@@ -32,7 +32,7 @@ async def endpoint(request: Request) -> Response:
         if not value:
             return None
         hashed = refresh_token.hash_of(value)
-        [row] = await service.lane.fetch(refresh_token.LOAD, *liveness.terms_bounds(desk.picture, desk.now), hashed)
+        [row] = await service.lane.fetch(refresh_token.LOAD, *liveness.moments(desk.picture, desk.now), hashed)
         ground = refresh_token.ground_of(row, hashed)
         if ground is not None:
             desk.loaded = Given(ground.client_id, family_id=ground.family_id, account_id=ground.standing.account_id)

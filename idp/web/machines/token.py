@@ -45,6 +45,6 @@ async def endpoint(request: Request) -> Response:
 
 async def _load(service: Service, desk: Desk, how: Any, value: str) -> int:
     hashed = how.hash_of(value)
-    [row] = await service.lane.fetch(how.LOAD, *liveness.terms_bounds(desk.picture, desk.now), hashed)
+    [row] = await service.lane.fetch(how.LOAD, *liveness.moments(desk.picture, desk.now), hashed)
     desk.loaded = how.ground_of(row, hashed)
     return int(row[0])

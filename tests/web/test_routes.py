@@ -1,0 +1,117 @@
+"""Every route names its guard or says why anyone may come; none breaks on what a stranger can send."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import pytest
+import structlog
+from fastapi import FastAPI
+from fastapi.params import Depends
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.testclient import TestClient
+
+from idp.app import create_app
+from idp.settings import Settings
+from idp.web import forms, guards
+
+
+def flat(routes: list[BaseRoute]) -> Iterator[BaseRoute]:
+    """Return every route, those of included routers too."""
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is not None:
+            yield from flat(inner.routes)
+        else:
+            yield route
+
+
+def dependencies(call: Any, seen: set[Any]) -> Iterator[Any]:
+    """Return what a route's signature depends on, deeply."""
+    for parameter in inspect.signature(call, eval_str=True).parameters.values():
+        for mark in (parameter.default, *get_args(parameter.annotation)[1:]):
+            if isinstance(mark, Depends) and mark.dependency is not None and mark.dependency not in seen:
+                seen.add(mark.dependency)
+                yield mark.dependency
+                yield from dependencies(mark.dependency, seen)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[FastAPI]:
+    """The application, whose default log would draw every traceback for minutes."""
+    structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
+    yield create_app(settings)
+    structlog.reset_defaults()
+
+
+def pages_of(app: Any) -> list[APIRoute]:
+    return [route for route in flat(app.routes) if isinstance(route, APIRoute)]
+
+
+def test_security_61_every_route_has_a_guard_or_says_why_anyone_may_come(app: FastAPI) -> None:
+    unguarded = []
+    for route in flat(app.routes):
+        if isinstance(route, Mount):
+            assert route.path == "/static"
+            continue
+        assert isinstance(route, Route | APIRoute), route
+        if getattr(route.endpoint, "open_because", "").strip():
+            continue
+        if isinstance(route, APIRoute):
+            asked = set(dependencies(route.endpoint, set()))
+            guarded = guards.signed_in in asked or any(
+                getattr(each, "__qualname__", "").endswith(".guard") for each in asked
+            )
+        else:
+            guarded = "bearer(" in inspect.getsource(inspect.unwrap(route.endpoint)) or route.path.startswith(
+                "/access/v1/search/"
+            )
+        if not guarded:
+            unguarded.append(f"{sorted(route.methods or ())} {route.path}")
+    assert unguarded == []
+
+
+def test_security_26_every_form_of_ours_proves_where_it_came_from(app: FastAPI) -> None:
+    """A POST without the form's proof only goes on as a GET, or belongs to a machine."""
+    without = {
+        route.path
+        for route in pages_of(app)
+        if route.methods
+        and route.methods - {"GET", "HEAD"}
+        and forms._read not in set(dependencies(route.endpoint, set()))
+    }
+    assert without == {"/oauth/authorize", "/oauth/logout", "/login/{upstream}/callback"}
+
+
+BODIES: tuple[tuple[str, bytes], ...] = (
+    ("application/x-www-form-urlencoded", b""),
+    ("application/x-www-form-urlencoded", b"a=%00&flow=%00&token=%ff&grant_type=x"),
+    ("application/x-www-form-urlencoded", b"\xff\xfe=\xff"),
+    ("application/x-www-form-urlencoded; charset=utf-16", b"a=b"),
+    ("multipart/form-data", b"nonsense"),
+    ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\x00\r\n--x--\r\n'),
+    ("application/json", b"{"),
+    ("application/json", b'{"a":' * 900 + b"1" + b"}" * 900),
+    ("application/json", b'{"a":"\\ud800"}'),
+    ("application/json", b"[" * 100_000),
+    ("text/xml", b"<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>"),
+    ("", b"\x00"),
+)  # fmt: skip
+
+
+def test_security_83_wrong_methods_and_bodies_are_answered_4xx_on_every_route(app: FastAPI, settings: Settings) -> None:
+    broken: list[str] = []
+    with TestClient(app, base_url=settings.issuer, follow_redirects=False, raise_server_exceptions=False) as http:
+        for route in flat(app.routes):
+            path = re.sub(r"\{[^}]+\}", "x", getattr(route, "path", "/static/x"))
+            for method in ("GET", "POST", "PUT", "DELETE", "TRACE"):
+                answer = http.request(method, path, headers={"accept": "text/html"})
+                if answer.status_code >= 500 and path != "/readyz":
+                    broken.append(f"{method} {path}: {answer.status_code}")
+            for kind, body in BODIES if "POST" in (getattr(route, "methods", None) or ()) else ():
+                answer = http.post(path, headers={"content-type": kind}, content=body)
+                if answer.status_code >= 500:
+                    broken.append(f"POST {path} {kind} {body[:20]!r}: {answer.status_code}")
+    assert not broken, "\n".join(broken)
