@@ -50,9 +50,13 @@ class Enrolment:
 
 
 def enrol(db: Db, account: Account) -> Enrolment:
-    """Begin a time-based code, or return the one that was begun but not confirmed."""
+    """Begin a time-based code, or return the one that was begun moments ago and not yet confirmed.
+
+    An older one is dropped: whoever saw its key then must not hold the key confirmed now.
+    """
     pending = _pending(db, account.id)
     if pending is None:
+        _drop_pending(db, account.id)
         pending = _sealed(db, account.id, pyotp.random_base32())
         db.add(pending)
         db.flush()
@@ -78,8 +82,22 @@ def _pending(db: Db, account_id: str) -> Factor | None:
             col(Factor.kind) == "totp",
             col(Factor.confirmed_at).is_(None),
             col(Factor.ended_at).is_(None),
+            col(Factor.created_at) > clock.now() - configuration.current(db).clocks.flow,
         )
     ).first()
+
+
+def _drop_pending(db: Db, account_id: str) -> None:
+    db.execute(
+        update(Factor)
+        .where(
+            col(Factor.account_id) == account_id,
+            col(Factor.kind) == "totp",
+            col(Factor.confirmed_at).is_(None),
+            col(Factor.ended_at).is_(None),
+        )
+        .values(ended_at=clock.now())
+    )
 
 
 def confirm(db: Db, account_id: str, factor_id: str, code: str) -> list[str]:
@@ -92,6 +110,8 @@ def confirm(db: Db, account_id: str, factor_id: str, code: str) -> list[str]:
         raise NotFound
     if factor.confirmed_at is not None:
         raise Conflict("This second step is already set up.")
+    if factor.created_at <= clock.now() - configuration.current(db).clocks.flow:
+        raise Conflict("This key has expired. Open the page again for a new one.")
     if not _spend(db, factor, code):
         raise Invalid(fields={"code": WRONG})
     changed = db.execute(

@@ -184,9 +184,7 @@ def accept(db: Db, invitation_id: str, *, account_id: str | None = None) -> Acco
 
 def _create(db: Db, invitation: Invitation) -> Account:
     emails = (invitation.email,) if invitation.email else ()
-    return people.create(
-        db, display_name=invitation.display_name, emails=emails, emails_verified=True, status="invited"
-    )
+    return people.create(db, display_name=invitation.display_name, emails=emails, status="invited")
 
 
 def withdraw(db: Db, invitation_id: str, *, by: str) -> None:

@@ -17,8 +17,6 @@ from idp.wam import appointments, authority, difference, holdings, receipts
 from idp.wam.difference import Difference, Wish
 from idp.wam.tables import Receipt
 
-MOST_SENSITIVE = 5
-
 
 class ChangedMeanwhile(Conflict):
     """The person's access is not what the page was made from."""
@@ -222,11 +220,11 @@ def _assignment(db: Session, by: str, place: Place, wish: Wish) -> Assignment:
 
 
 def _may_give(has: dict[str, Entitlement], key: str, by: str, account_id: str) -> None:
-    """Refuse what this practice does not hold, and the most sensitive to oneself (invariant 6)."""
+    """Refuse what this practice does not hold, and anything to oneself (security.md 64)."""
     given = has.get(key)
     if given is None:
         raise Invalid("This practice does not hold one of these functions. Its access managers can ask us for it.")
-    if by == account_id and given.sensitivity >= MOST_SENSITIVE:
+    if by == account_id:
         raise NotEntitled(f"Nobody gives themselves {given.name}. Ask another access manager.", code="may_not_give")
 
 

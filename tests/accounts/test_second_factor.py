@@ -117,6 +117,20 @@ def test_a_factor_counts_only_after_its_first_code(world: World) -> None:
         second_factor.confirm(db, account.id, begun.factor_id, code_now(begun.key, 1))
 
 
+def test_security_15_a_key_begun_earlier_is_neither_shown_nor_confirmed_later(world: World) -> None:
+    with transaction(world.database) as db:
+        account = people.find(db, world.ids()["ana"])
+        begun = second_factor.enrol(db, account)
+    with freeze_time(clock.now() + timedelta(minutes=11)):
+        with pytest.raises(Conflict, match="expired"), transaction(world.database) as db:
+            second_factor.confirm(db, account.id, begun.factor_id, code_now(begun.key))
+        with transaction(world.database) as db:
+            assert second_factor.begun(db, account) is None
+            anew = second_factor.enrol(db, account)
+            assert anew.key != begun.key
+            second_factor.confirm(db, account.id, anew.factor_id, code_now(anew.key))
+
+
 def test_the_last_second_step_stays(world: World) -> None:
     with transaction(world.database) as db:
         [factor] = second_factor.live(db, world.ids()["wes"])
