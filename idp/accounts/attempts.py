@@ -91,8 +91,8 @@ def _refusal(db: Db, key: str, most: int) -> Throttled:
     row = db.get(Throttle, key, populate_existing=True)
     if row is None or row.not_before is None or row.failures >= most:
         return Throttled(
-            "This way of signing in is closed after too many tries. Sign in on a device you have used before, "
-            "or with your organization's login, or recover your access.",
+            "This way of signing in is closed after too many tries. Sign in on a device you have used before "
+            "or with your organization's login. If you have neither, call access support.",
             retry_after=int(LONGEST_DELAY.total_seconds()),
         )
     seconds = max(1, -(-(row.not_before - clock.now()) // timedelta(seconds=1)))

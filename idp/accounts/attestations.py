@@ -38,16 +38,23 @@ def latest(db: Db, account_id: str, at: datetime | None = None) -> Attestation |
     ).first()
 
 
-def attest(db: Db, account_id: str, *, capacity: str, principal: str) -> Attestation:
-    """Record a person's attestation, good for a year. Raises Invalid."""
+def problems(capacity: str, principal: str) -> dict[str, str]:
+    """Return what is wrong with the two answers, as field -> sentence."""
     fields = {}
     if capacity not in CAPACITIES:
         fields["capacity"] = "Choose why you may act."
     named = " ".join(principal.split())
     if not named or len(named) > 200 or not named.isprintable():
         fields["principal"] = "Name the provider or practice you act for."
+    return fields
+
+
+def attest(db: Db, account_id: str, *, capacity: str, principal: str) -> Attestation:
+    """Record a person's attestation, good for a year. Raises Invalid."""
+    fields = problems(capacity, principal)
     if fields:
         raise Invalid(fields=fields)
+    named = " ".join(principal.split())
     now = clock.now()
     years = configuration.current(db).clocks.attestation_years
     made = Attestation(

@@ -31,7 +31,7 @@ class WrongPassword(NotSignedIn):
 
     def __init__(self, event: Event) -> None:
         super().__init__(
-            "That user name and password don't match. Try again, or recover your access.",
+            "That user name and password don't match. Try again, or sign in another way.",
             then=(partial(log.record, event=event),),
         )
 

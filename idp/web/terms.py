@@ -77,7 +77,7 @@ def _attest(db: Transaction, here: Flow, by: Visitor, typed: dict[str, str]) -> 
     return {
         "capacities": attestations.CAPACITIES,
         "name": by.account.display_name,
-        "typed": {"capacity": typed.get("capacity", ""), "principal": typed.get("principal", "")},
+        "typed": {"capacity": typed.get("capacity", ""), "principal": typed.get("principal", ""), "word": typed.get("word", "")},
         **shown(db, here),
     }
 
@@ -87,15 +87,10 @@ def attest(request: Request, db: Transaction, by: SignedIn, form: TheForm) -> Re
     """Record the attestation; an invited person's account becomes active with it."""
     here = journey(request, db, form.get("flow", ""))
     fields = {} if form.get("word") else {"word": "Check the box to say that this is true."}
-    try:
-        if not fields:
-            attestations.attest(
-                db, by.account.id, capacity=form.get("capacity", ""), principal=form.get("principal", "")
-            )
-    except Invalid as refusal:
-        fields = refusal.fields
+    fields = attestations.problems(form.get("capacity", ""), form.get("principal", "")) | fields
     if fields:
         raise Invalid(fields=fields, page="login/attest.html", context=_attest(db, here, by, form))
+    attestations.attest(db, by.account.id, capacity=form.get("capacity", ""), principal=form.get("principal", ""))
     readiness.activate_when_ready(db, by.account.id)
     flows.complete(db, here, "attest")
     return pages.go(request, onward(db, here, by.session))
