@@ -31,6 +31,7 @@ from idp.partners.standing import is_good
 from idp.partners.tables import Partner
 from idp.providers.tables import PortalAccess, Provider
 from idp.settings import NotConfigured, Settings, load
+from idp.web import built
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def examine() -> list[Finding]:
             for line in str(problem).splitlines()
         ]
     try:
-        found = [*_environment(settings), *_audit_key(settings)]
+        found = [*_environment(settings), *_assets(), *_audit_key(settings)]
         try:
             said = schema.problem(database)
         except SQLAlchemyError as problem:
@@ -111,6 +112,12 @@ def _environment(settings: Settings) -> Findings:
                 "The database is SQLite: one machine, one writer at a time.",
                 "Fine for one host; PostgreSQL for several.",
             )
+
+
+def _assets() -> Findings:
+    missing = built.missing()
+    if missing:
+        yield wrong(missing, built.REPAIR)
 
 
 def _others_may_read(path: Path) -> bool:

@@ -22,6 +22,7 @@ from idp.app import create_app
 from idp.database import Database
 from idp.errors import Refused
 from idp.settings import Settings, load
+from idp.web import built
 
 FINISH_WITHIN = 20
 """Seconds that requests in flight have."""
@@ -84,6 +85,8 @@ def serve(*, host: str | None, port: int | None, workers: int | None, drain: flo
         timeout_keep_alive=75,
         timeout_graceful_shutdown=FINISH_WITHIN,
     )
+    if lacking := built.missing():
+        sys.stderr.write(f"idp: {lacking} {built.REPAIR}\n")
     address = f"{host or settings.host}:{port or settings.port}"
     sys.stderr.write(f"idp: {settings.issuer} on {address}, {processes} worker{'s' if processes > 1 else ''}\n")
     # uvicorn hands the signal on once it has finished; being told to stop and stopping is no failure.

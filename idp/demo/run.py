@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from idp.demo import filling, processes
 from idp.demo.people import ANA, EVERYBODY
-from idp.demo.places import HOME, NAMES, ROOT, DemoRefused, Places, chosen, refuse_taken
+from idp.demo.places import HOME, NAMES, DemoRefused, Places, chosen, refuse_taken
+from idp.web import built
 
 Say = Callable[[str], object]
 
@@ -26,8 +27,8 @@ def demo(*, fresh: bool = False, check: bool = False, code: str | None = None, s
             say(_person_code(places, code))
             return 0
         refuse_taken(places.ports)
-        if not (ROOT / "idp" / "web" / "static" / "built").exists():
-            say("The pages' styles are not built, so they will look bare: run `make assets` once.")
+        if lacking := built.missing():
+            say(f"{lacking} {built.REPAIR}")
         say("Filling the demo world ...")
         link = filling.fill(places, fresh=fresh)
         say("Starting four servers ...")

@@ -5,6 +5,8 @@ from fastapi import APIRouter, Request, Response
 from idp.accounts import devices, linking, second_factor, sessions
 from idp.accounts.tables import Device
 from idp.errors import NotFound
+from idp.oauth import consents
+from idp.oauth.tables import Client
 from idp.web import my_access, my_logins, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
@@ -26,7 +28,16 @@ def home(request: Request, db: Transaction, by: SignedIn) -> Response:
         has_factor=second_factor.has(db, account_id),
         devices=len(devices.known_to(db, account_id)),
         sessions=len(sessions.live_of(db, account_id)),
+        apps=[one for one in (db.get(Client, c.client_id) for c in consents.of_person(db, account_id)) if one],
     )
+
+
+@router.post("/account/apps/{client_id}/remove")
+def take_back(request: Request, db: Transaction, by: SignedIn, client_id: str, form: TheForm) -> Response:
+    """End what this person allowed an app, and the app's tokens with it."""
+    if not consents.end(db, by.account.id, client_id):
+        raise NotFound
+    return pages.go(request, "/account")
 
 
 @router.get("/account/activity")

@@ -14,6 +14,7 @@ from starlette.types import Scope
 STATIC = Path(__file__).parent / "static"
 _MANIFEST = STATIC / "built" / "manifest.json"
 _FOREVER = "public, max-age=31536000, immutable"
+REPAIR = "Run in the checkout: make assets (or: python scripts/assets.py)"
 _log = structlog.get_logger("idp.web")
 mimetypes.add_type("font/woff2", ".woff2")
 
@@ -35,9 +36,12 @@ def _written() -> int:
         return 0
 
 
-def is_built() -> bool:
-    """Say whether the assets were built; pages work without them, but look like plain text."""
-    return _MANIFEST.exists()
+def missing() -> str | None:
+    """Say what is missing of the built assets, None when all of it is there; pages work without, as plain text."""
+    if not _MANIFEST.exists():
+        return "The pages' style, fonts and icons are not built, so pages look like plain text."
+    gone = sorted(name for name, file in _files(_written()).items() if not (_MANIFEST.parent / file).is_file())
+    return f"Built files of the pages are missing: {', '.join(gone)}." if gone else None
 
 
 def asset(name: str) -> str:

@@ -77,7 +77,11 @@ def _attest(db: Transaction, here: Flow, by: Visitor, typed: dict[str, str]) -> 
     return {
         "capacities": attestations.CAPACITIES,
         "name": by.account.display_name,
-        "typed": {"capacity": typed.get("capacity", ""), "principal": typed.get("principal", ""), "word": typed.get("word", "")},
+        "typed": {
+            "capacity": typed.get("capacity", ""),
+            "principal": typed.get("principal", ""),
+            "word": typed.get("word", ""),
+        },
         **shown(db, here),
     }
 

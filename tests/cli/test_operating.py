@@ -21,6 +21,7 @@ from idp.cli.doctor import examine
 from idp.database import Database, transaction
 from idp.database.schema import NEWEST
 from idp.settings import NotConfigured, Settings, load
+from idp.web import built
 from tests.cli.conftest import Result
 
 Run = Callable[..., Result]
@@ -238,3 +239,16 @@ def test_settings_never_show_their_secrets(settings: Settings) -> None:
     with pytest.raises(NotConfigured) as caught:
         load(issuer="x", master_keys="very-secret")
     assert "very-secret" not in str(caught.value)
+
+
+def test_doctor_tells_that_the_pages_are_bare_without_their_built_files(
+    idp: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(built, "_MANIFEST", tmp_path / "manifest.json")
+    said = idp("doctor").output
+    assert "pages look like plain text" in said
+    assert "make assets" in said
+    (tmp_path / "manifest.json").write_text('{"files": {"site.css": "site.0.css"}}')
+    assert "Built files of the pages are missing: site.css." in idp("doctor").output
+    (tmp_path / "site.0.css").touch()
+    assert "Built files" not in idp("doctor").output
