@@ -148,7 +148,8 @@ class Guide:
                 wrong(f"{spare} px too wide at {width}")
             found = page.evaluate(
                 "([tags, contrast]) => axe.run(document, {runOnly: tags, resultTypes: ['violations'],"
-                " rules: {'color-contrast': {enabled: contrast}}}).then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target).slice(0, 3)))",
+                " rules: {'color-contrast': {enabled: contrast}}})"
+                ".then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target).slice(0, 3)))",
                 [WCAG, width > 640],  # colors are the same at both widths, and slow to ask about
             )
             if found:
