@@ -11,7 +11,7 @@ from idp.audit import log
 from idp.database import Database
 from idp.database.lane import open_lane
 from idp.settings import Settings
-from idp.web import errors
+from idp.web import errors, plain_sign_in
 from idp.web.bearer import memory_of
 from idp.web.boundary import Service
 from idp.web.built import Files
@@ -70,5 +70,5 @@ def create_app(settings: Settings) -> App:
     for name in ROUTERS:
         app.include_router(import_module(f"idp.web.{name}").router)
     app.mount("/static", Files(), name="static")
-    app.front = Edge(Measured(FastLane(lane, app.pages)), settings)
+    app.front = Edge(Measured(FastLane(lane, app.pages, plain_sign_in.ENDPOINTS)), settings)
     return app

@@ -15,7 +15,18 @@ from idp.web import cookies, invited, linked, outside, pages, second_step
 from idp.web.boundary import TheService, Transaction, service_of
 from idp.web.forms import TheForm
 from idp.web.guards import MaybeVisitor, Visitor, open_to_anyone
-from idp.web.signing_in import address, asked, browser_facts, came_in, enter, journey, journey_to, onward, shown, who
+from idp.web.signing_in import (
+    LONGEST_NAME,
+    LONGEST_PASSWORD,
+    address,
+    asked,
+    browser_facts,
+    by_password,
+    journey,
+    journey_to,
+    shown,
+    who,
+)
 from idp.web.signing_in import signed_in_lately as lately
 
 router = APIRouter()
@@ -72,10 +83,13 @@ def _remembered(request: Request, db: Transaction) -> Upstream | None:
 @router.post("/sign-in")
 @open_to_anyone(_ANYONE)
 def say_who(request: Request, db: Transaction, form: TheForm) -> Response:
-    """Keep what was typed in the journey; every input gets the same next page (security.md 9)."""
+    """Keep what was typed in the journey; every input gets the same next page (security.md 9).
+
+    The plain case is answered in the lane (plain_sign_in.py), here and at the password.
+    """
     here = journey(request, db, form.get("flow", ""))
     typed = form.get("username", "").strip()
-    if not typed or len(typed) > 254:
+    if not typed or len(typed) > LONGEST_NAME:
         raise Invalid(
             fields={"username": "Enter your e-mail or user name."},
             page="login/sign_in.html",
@@ -125,19 +139,14 @@ def check_password(request: Request, service: TheService, form: TheForm) -> Resp
         signed_in = login.by_password(
             service.database,
             user_name=here.facts["identifier"],
-            password=form.get("password", "")[:4096],
+            password=form.get("password", "")[:LONGEST_PASSWORD],
             browser=browser_facts(request),
             replaces=present.session if present else None,
         )
     except (login.WrongPassword, TooMany) as refusal:
         refusal.page, refusal.context = "login/password.html", again
         raise
-    with transaction(service.database) as db:
-        here = journey(request, db, here.id)
-        flows.note(db, here, "identifier", None)
-        came_in(db, here, signed_in.session)
-        where = onward(db, here, signed_in.session)
-    return enter(request, signed_in, where)
+    return by_password(request, here.id, signed_in)
 
 
 @router.get("/sign-out")

@@ -69,6 +69,7 @@ def page(
     *,
     status: int = 200,
     form_action: str | None = None,
+    settings: configuration.Configuration | None = None,
     **facts: Any,
 ) -> HTMLResponse:
     """Render a page. `form_action` names the request's proven redirect origin on flow pages (ui.md 4.1).
@@ -77,12 +78,17 @@ def page(
     `fields` (field -> sentence, empty unless refused), `person` (the signed-in visitor or None),
     `areas` (where they work), `zone`, `development`;
     and the functions `asset(name)` and `navigation(area, provider_id)`.
+    `settings`: those in force, from whoever has read them; then a page for nobody reads no database.
     """
     service = service_of(request)
     person = getattr(request.state, "person", None)
-    with reading(service.database) as session:
-        insurer = configuration.current(session).insurer
-        areas = frame.areas(session, person.account.id) if person else []
+    areas: list[frame.Area] = []
+    if settings is not None and person is None:
+        insurer = settings.insurer
+    else:
+        with reading(service.database) as session:
+            insurer = configuration.current(session).insurer
+            areas = frame.areas(session, person.account.id) if person else []
     browser = cookies.read(request, service.settings, cookies.FLOW)
     fresh = None
     if browser is None:
