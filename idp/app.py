@@ -11,7 +11,7 @@ from idp.audit import log
 from idp.database import Database
 from idp.database.lane import open_lane
 from idp.settings import Settings
-from idp.web import errors, plain_sign_in
+from idp.web import errors
 from idp.web.bearer import memory_of
 from idp.web.boundary import Service
 from idp.web.built import Files
@@ -45,6 +45,7 @@ def create_app(settings: Settings) -> App:
     from importlib import import_module
 
     from idp.jobs import start
+    from idp.web import plain_sign_in
 
     service = Service(settings, Database(settings))
 

@@ -4,8 +4,10 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
+from sqlmodel import Session as Db
 
 from idp.accounts import devices, flows, login, second_factor, sessions
+from idp.accounts.flows import Kept
 from idp.accounts.tables import Flow
 from idp.database import transaction
 from idp.errors import Invalid, TooMany
@@ -69,8 +71,12 @@ def _own_factor_will_do(db: Transaction, here: Flow, found: Visitor) -> bool:
 
 
 def _sign_in_page(request: Request, db: Transaction, here: Flow) -> dict[str, Any]:
-    hint = (asked(here, "login_hint") or "")[:254]
-    return {"remembered": _remembered(request, db), "hint": hint, **shown(db, here)}
+    return sign_in_facts(request, db, here, {"remembered": _remembered(request, db), **shown(db, here)})
+
+
+def sign_in_facts(request: Request, db: Db, here: Flow | Kept, found: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page shows. In the lane `db` knows the settings and reads nothing: what is read is in `found`."""
+    return {"hint": (asked(here, "login_hint") or "")[:LONGEST_NAME], **found}
 
 
 def _remembered(request: Request, db: Transaction) -> Upstream | None:

@@ -1,5 +1,7 @@
 """Turn a template and facts into a page, the same way everywhere."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +11,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
+from sqlmodel import Session
 
 from idp import configuration, entropy
 from idp.database import reading
@@ -86,7 +89,7 @@ def page(
     if settings is not None and person is None:
         insurer = settings.insurer
     else:
-        with reading(service.database) as session:
+        with _session(request) as session:
             insurer = configuration.current(session).insurer
             areas = frame.areas(session, person.account.id) if person else []
     browser = cookies.read(request, service.settings, cookies.FLOW)
@@ -115,6 +118,17 @@ def page(
     if fresh is not None:
         cookies.put(response, service.settings, cookies.FLOW, fresh)
     return response
+
+
+@contextmanager
+def _session(request: Request) -> Iterator[Session]:
+    """Use the transaction the request has open, else one that only reads."""
+    present: Session | None = getattr(request.state, "db", None)
+    if present is not None:
+        yield present
+        return
+    with reading(service_of(request).database) as session:
+        yield session
 
 
 def browser_of(request: Request) -> str:

@@ -14,13 +14,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from idp import clock
+from idp import clock, configuration
 from idp.accounts import attempts, flows, login, passwords, plain_login
 from idp.accounts.assurance import AAL2, meets
 from idp.accounts.flows import Kept
 from idp.accounts.login import SignedIn, Tried
 from idp.accounts.plain_login import Met
-from idp.database import reading, transaction
+from idp.database import reading, transaction, unconnected
 from idp.errors import TooMany
 from idp.federation import upstreams
 from idp.oauth.memory import Picture, read
@@ -30,10 +30,12 @@ from idp.web.boundary import Service, service_of
 from idp.web.fast import ForPages
 from idp.web.forms import Form, checked
 from idp.web.guards import open_to_anyone, visitor
+from idp.web.login import sign_in_facts
 from idp.web.signing_in import (
     LONGEST_NAME,
     LONGEST_PASSWORD,
     address,
+    asked,
     browser_facts,
     by_password,
     shown_for,
@@ -46,10 +48,23 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 @open_to_anyone(_ANYONE)
-async def say_who(request: Request) -> Response:
-    """Keep the name that was typed and go on to the password."""
-    if request.method != "POST":
+async def sign_in(request: Request) -> Response:
+    """Ask who comes, on a browser that was never used here; keep the name that was typed."""
+    if request.method == "POST":
+        return await _say_who(request)
+    now = clock.now()
+    met, picture = await _met(request, _only_flow(request), now)
+    here = _plain_journey(request, met, now)
+    service = service_of(request)
+    if asked(here, "idp") or cookies.read(request, service.settings, cookies.DEVICE) is not None:
         raise ForPages
+    db = unconnected(service.database)
+    configuration.put(db, picture.configuration)
+    facts = sign_in_facts(request, db, here, {"remembered": None, **_app(picture, here)})
+    return pages.page(request, "login/sign_in.html", settings=picture.configuration, **facts)
+
+
+async def _say_who(request: Request) -> Response:
     form = await _form(request)
     service, now = service_of(request), clock.now()
     met, _ = await _met(request, form.get("flow", ""), now)
@@ -67,16 +82,20 @@ async def password(request: Request) -> Response:
     """Show the page that asks for the password, and check what it sends."""
     if request.method == "POST":
         return await _check(request)
-    query = parse_qsl(request.scope["query_string"].decode("latin-1"))
-    if request.method != "GET" or [name for name, _ in query] != ["flow"]:
-        raise ForPages
     now = clock.now()
-    met, picture = await _met(request, query[0][1], now)
+    met, picture = await _met(request, _only_flow(request), now)
     here = _plain_journey(request, met, now)
     if "identifier" not in here.facts:
         raise ForPages
     shown = await _shown(service_of(request), picture, here)
     return pages.page(request, "login/password.html", settings=picture.configuration, **shown)
+
+
+def _only_flow(request: Request) -> str:
+    query: list[tuple[str, str]] = parse_qsl(request.scope["query_string"].decode("latin-1"))
+    if request.method != "GET" or [name for name, _ in query] != ["flow"]:
+        raise ForPages
+    return query[0][1]
 
 
 async def _check(request: Request) -> Response:
@@ -181,17 +200,17 @@ def _plain_journey(request: Request, met: Met, now: datetime) -> Kept:
 
 async def _shown(service: Service, picture: Picture, here: Kept) -> dict[str, Any]:
     typed = here.facts["identifier"]
-    client = picture.clients.get(here.client_id or "")
     organization = await read(service.lane, upstreams.at_domain(typed))
-    return {
-        "identifier": typed,
-        "organization": organization,
-        **shown_for(here, client.name if client else None),
-    }
+    return {"identifier": typed, "organization": organization, **_app(picture, here)}
+
+
+def _app(picture: Picture, here: Kept) -> dict[str, Any]:
+    client = picture.clients.get(here.client_id or "")
+    return shown_for(here, client.name if client else None)
 
 
 ENDPOINTS: dict[str, Callable[[Request], Awaitable[Response]]] = {
-    "/sign-in": say_who,
+    "/sign-in": sign_in,
     "/sign-in/password": password,
 }
 """Path to the endpoint that answers its plain case."""
