@@ -62,10 +62,12 @@ def seen(db: Db, secret: str | None, user_agent: str | None) -> Given:
     return Given(device, fresh)
 
 
-def remember(db: Db, account_id: str, device_id: str | None, *, until: datetime | None = None) -> None:
+def remember(
+    db: Db, account_id: str, device_id: str | None, *, until: datetime | None = None, used: datetime | None = None
+) -> None:
     """Note that this account has fully signed in on this device; throttling then spares it.
 
-    `until`: the limit of a session whose second step was just used here; until then a first login is enough to
+    `until`: the limit of a session whose second step was just used here (`used`); until then a first login is enough to
     come back after the idle sign-out (domain.md 9).
     """
     if device_id is None:
@@ -76,7 +78,7 @@ def remember(db: Db, account_id: str, device_id: str | None, *, until: datetime 
         db.add(known)
         db.flush()
     if until is not None:
-        known.remembered_until, known.factor_at = until, clock.now()
+        known.remembered_until, known.factor_at = until, used or clock.now()
         db.add(known)
         db.flush()
 

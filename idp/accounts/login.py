@@ -264,7 +264,7 @@ def stepped_up(
     assert account is not None
     given = devices.seen(db, browser.device_secret, browser.user_agent)
     until = session.expires_at if remember and may_remember(db, account.id) else None
-    devices.remember(db, account.id, given.device.id, until=until)
+    devices.remember(db, account.id, given.device.id, until=until, used=session.factor_time)
     session.device_id = given.device.id
     db.add(session)
     details = {"kind": kind}

@@ -1,4 +1,4 @@
-"""Passkeys over the pages: an answer counts once, for its own journey, account and origin, and says how strong it is."""
+"""Passkeys over the pages: an answer counts once, for its own journey, account and origin, and has its strength."""
 
 import copy
 import html
@@ -23,9 +23,8 @@ HOME = "/sign-in/enroll?next=/account/second-step"
 
 def form_of(browser: Browser, kind: str = "get") -> tuple[str, dict[str, str]]:
     """The options and the hidden fields of the passkey form of a page."""
-    found = re.search(
-        rf'<form[^>]*action="([^"]*)" data-passkey="{kind}" data-options="([^"]*)"', browser.response.text
-    )
+    wanted = rf'<form[^>]*action="([^"]*)" data-passkey="{kind}" data-options="([^"]*)"'
+    found = re.search(wanted, browser.response.text)
     assert found, browser.text[:400]
     hidden = next(f.fields for f in browser.page.forms if f.action == found[1])
     return html.unescape(found[2]), {**dict(hidden), "to": found[1]}
@@ -96,7 +95,7 @@ def test_aal_a_key_that_verifies_nobody_is_a_second_step_and_no_way_in_alone(wor
 
 
 def test_security_35_a_passkey_alone_does_not_pass_by_the_organization(world: World) -> None:
-    browser, key = with_key(world)
+    _, key = with_key(world)
     link_ana(world)
     with transaction(world.database) as db:
         db.execute(text("UPDATE login SET ended_at = 1 WHERE upstream_id IS NULL AND subject = 'ana.ruiz'"))

@@ -1,4 +1,4 @@
-"""Passkeys in a real Chromium with a virtual authenticator: added, used to sign in and to confirm; looked at, with axe."""
+"""Passkeys in a real Chromium with a virtual authenticator: added, used to confirm and to sign in; looked at."""
 
 from typing import Any
 
@@ -37,9 +37,7 @@ def named(site: Site) -> str:
     return "ana.ruiz"
 
 
-def test_ru4_a_passkey_is_added_signs_in_and_confirms_under_the_strict_policy(
-    site: Site, window: Any, named: str
-) -> None:
+def test_ru4_a_passkey_is_added_confirms_and_signs_in(site: Site, window: Any, named: str) -> None:
     eyes: Eyes = window()
     page = eyes.page
     authenticator(page)
