@@ -21,6 +21,7 @@ from idp.signals import epochs
 
 __all__ = [
     "RECOVERY_CODES",
+    "STAFF_OR_MANAGER",
     "WRONG",
     "Enrolment",
     "begun",
@@ -38,13 +39,15 @@ __all__ = [
     "verify",
 ]
 _LONGEST_NAME = 60
-_STAFF_OR_MANAGER = text(
-    "SELECT 1 FROM appointment WHERE account_id = :a AND ended_at IS NULL AND starts_at <= :now "
-    "AND (ends_at IS NULL OR ends_at > :now) "
-    "UNION ALL SELECT 1 FROM affiliation f JOIN provider p ON p.id = f.provider_id WHERE f.account_id = :a "
-    "AND p.kind = 'insurer' AND f.ended_at IS NULL AND f.starts_at <= :now "
-    "AND (f.ends_at IS NULL OR f.ends_at > :now)"
+STAFF_OR_MANAGER = (
+    "SELECT 1 FROM appointment WHERE account_id = {account} AND ended_at IS NULL AND starts_at <= {now} "
+    "AND (ends_at IS NULL OR ends_at > {now}) "
+    "UNION ALL SELECT 1 FROM affiliation f JOIN provider p ON p.id = f.provider_id WHERE f.account_id = {account} "
+    "AND p.kind = 'insurer' AND f.ended_at IS NULL AND f.starts_at <= {now} "
+    "AND (f.ends_at IS NULL OR f.ends_at > {now})"
 )
+"""Whether somebody is an access manager or works for us; the authorize endpoint asks it within its one statement."""
+_STAFF_OR_MANAGER = text(STAFF_OR_MANAGER.format(account=":a", now=":now"))
 
 
 def verify(db: Db, account_id: str, code: str) -> str | None:
