@@ -30,7 +30,7 @@ def scratch() -> Path | None:
 
     A database is made for each test: on a busy disk that is most of a test's time.
     """
-    memory = Path("/dev/shm")
+    memory = Path("/dev/shm")  # noqa: S108 - every folder below is made by mkdtemp
     if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30:
         return memory
     return None
