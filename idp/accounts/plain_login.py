@@ -12,14 +12,14 @@ from typing import Any
 
 from idp import clock, entropy
 from idp.accounts import attempts, devices, flows, local_logins, sessions
-from idp.accounts.assurance import AAL1
+from idp.accounts.assurance import AAL1, AAL2
 from idp.accounts.flows import Kept
 from idp.accounts.login import Browser, Tried
 from idp.accounts.second_factor import STAFF_OR_MANAGER
 from idp.audit import log
 from idp.audit.events import Event
 from idp.audit.log import StoredKey
-from idp.configuration import Clocks
+from idp.configuration import Clocks, Configuration
 from idp.database import Database
 from idp.database.lane import Sql, Work
 
@@ -28,7 +28,7 @@ _NOTHING = b""
 _FLOW = ", ".join(f"f.{name}" for name in flows.COLUMNS)
 _STATEMENT = Sql(
     f"SELECT e.epoch, {_FLOW}, s.id, d.id, l.id, l.account_id, w.hash, a.status, k.account_id, k.key, "  # noqa: S608 - our own names
-    "kd.device_id, kd.remembered_until, "
+    "kd.device_id, kd.remembered_until, kd.factor_at, "
     "CASE WHEN EXISTS (SELECT 1 FROM factor fa WHERE fa.account_id = a.id AND fa.ended_at IS NULL "
     "AND fa.kind <> 'recovery' AND fa.confirmed_at IS NOT NULL) THEN 1 ELSE 0 END, "
     f"CASE WHEN EXISTS ({STAFF_OR_MANAGER.format(account='a.id', now='CAST($6 AS BIGINT)')}) THEN 1 ELSE 0 END "
@@ -63,14 +63,16 @@ class Met:
     status: str | None
     subject_key: StoredKey | None
     knows_device: bool
-    remembered: bool
+    remembered_until: datetime | None
+    """A second step was used on this device, in a session that would have lasted until then (domain.md 9)."""
+    factor_at: datetime | None
     has_factor: bool
     staff_or_manager: bool
 
     @property
     def plain(self) -> bool:
         """Say whether nothing about the person or the browser asks for more than opening a session."""
-        return self.status == "active" and not self.has_session and not self.remembered
+        return self.status == "active" and not self.has_session
 
 
 def read(
@@ -89,7 +91,7 @@ def _met(row: Sequence[Any]) -> Met:
     width = len(flows.COLUMNS)
     (
         session_id, device_id, login_id, account_id, stored, status, has_key, key,
-        known, remembered, has_factor, manages,
+        known, remembered_until, factor_at, has_factor, manages,
     ) = found[width:]  # fmt: skip
     return Met(
         epoch=epoch,
@@ -102,7 +104,8 @@ def _met(row: Sequence[Any]) -> Met:
         status=status,
         subject_key=StoredKey(bytes(key) if key is not None else None) if has_key else None,
         knows_device=known is not None,
-        remembered=remembered is not None,
+        remembered_until=None if remembered_until is None else clock.from_micros(remembered_until),
+        factor_at=None if factor_at is None else clock.from_micros(factor_at),
         has_factor=bool(has_factor),
         staff_or_manager=bool(manages),
     )
@@ -128,19 +131,27 @@ class Entered:
     device_secret: str | None = field(repr=False)
 
 
-def entering(met: Met, browser: Browser) -> Entered:
-    """Make the session of a person whose password was right."""
+def needs_factor(met: Met, settings: Configuration) -> bool:
+    """Say whether this person uses a second step at every sign-in, as second_factor.needs_factor does."""
+    return met.staff_or_manager or settings.second_factor_for_everyone
+
+
+def entering(met: Met, browser: Browser, settings: Configuration, now: datetime) -> Entered:
+    """Make the session of a person whose password was right; as strong as a second step remembered here."""
     assert met.account_id is not None
     assert met.login_id is not None
+    again = met.remembered_until is not None and now < met.remembered_until and not needs_factor(met, settings)
     session = sessions.Fresh(
         id=entropy.new_id("ses"),
         secret=entropy.token(),
         account_id=met.account_id,
         login_id=met.login_id,
-        acr=AAL1,
-        amr=("pwd",),
+        acr=AAL2 if again else AAL1,
+        amr=("pwd", "mfa") if again else ("pwd",),
         device_id=met.device_id or entropy.new_id("dev"),
         channel=browser.channel,
+        factor_time=met.factor_at if again else None,
+        until=met.remembered_until if again else None,
     )
     return Entered(session, None if met.device_id else entropy.token())
 
@@ -173,7 +184,14 @@ def opening(
 
     def work() -> Work:
         used = yield _USED, (session.login_id, clock.micros(now))
-        if not used or not (yield from flows.keep_instead(arrived, here)):
+        if not used:
+            return False
+        until = session.until
+        if until is not None and not (
+            yield from devices.still_remembered(session.account_id, session.device_id, until)
+        ):
+            return False
+        if not (yield from flows.keep_instead(arrived, here)):
             return False
         yield from attempts.forgetting(trial.key)
         if entered.device_secret is not None:

@@ -17,6 +17,7 @@ from idp.web import cookies, invited, linked, outside, pages, second_step
 from idp.web.boundary import TheService, Transaction, service_of
 from idp.web.forms import TheForm
 from idp.web.guards import MaybeVisitor, Visitor, open_to_anyone
+from idp.web.passkeys import sign_in_form
 from idp.web.signing_in import (
     LONGEST_NAME,
     LONGEST_PASSWORD,
@@ -76,7 +77,8 @@ def _sign_in_page(request: Request, db: Transaction, here: Flow) -> dict[str, An
 
 def sign_in_facts(request: Request, db: Db, here: Flow | Kept, found: dict[str, Any]) -> dict[str, Any]:
     """Return what the page shows. In the lane `db` knows the settings and reads nothing: what is read is in `found`."""
-    return {"hint": (asked(here, "login_hint") or "")[:LONGEST_NAME], **found}
+    hint = (asked(here, "login_hint") or "")[:LONGEST_NAME]
+    return {"hint": hint, "passkey": sign_in_form(request, db, here), **found}
 
 
 def _remembered(request: Request, db: Transaction) -> Upstream | None:

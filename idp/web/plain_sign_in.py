@@ -123,11 +123,10 @@ async def _entered(request: Request, picture: Picture, met: Met, here: Kept, typ
     finish = partial(login.after_password, database, trial, good=good, better=better, browser=browser)
     if good and better is None and met.plain:
         now = clock.now()
-        made = plain_login.entering(met, browser)
+        made = plain_login.entering(met, browser, settings, now)
         opening = plain_login.opening(database, met, trial, made, browser, clocks=settings.clocks, now=now)
         if await service.lane.write(opening):
-            always = met.staff_or_manager or settings.second_factor_for_everyone
-            confirm = always and not meets(made.session.acr, AAL2)
+            confirm = plain_login.needs_factor(met, settings) and not meets(made.session.acr, AAL2)
             where = address("/sign-in/confirm", here) if confirm else flows.resume(here)
             response = pages.go(request, where)
             with_secrets(request, response, made.session.secret, made.device_secret)

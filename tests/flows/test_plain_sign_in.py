@@ -11,7 +11,9 @@ from idp.audit import log
 from idp.database import transaction
 from tests.sign_in_world import PASSWORD, World, sign_in
 
-SESSION = "SELECT account_id, login_id, partner_id, acr, amr, factor_time, channel, expires_at - last_seen_at FROM session"
+SESSION = (
+    "SELECT account_id, login_id, partner_id, acr, amr, factor_time, channel, expires_at - last_seen_at FROM session"
+)
 RECORD = "SELECT event, outcome, account_id, reason FROM audit_record WHERE seq > {} ORDER BY seq"
 
 
