@@ -47,6 +47,8 @@ class Try:
     max_age: int | None = None
     """Seconds; 0 asks the upstream to authenticate the person anew."""
     login_hint: str | None = None
+    another: bool = False
+    """Whether a second login of the same organization is wanted, so that it asks which."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ def add(request: Request, service: TheService, upstream: str) -> Response:
     with transaction(service.database) as db:
         linking.require_fresh_proof(db, by.session)
         here = journey_to(request, db, "/account/logins")
+        mine = {one.upstream_id for one in linking.logins(db, by.account.id)}
     send = federation_flow.begin(
         federation_of(service),
         upstream,
@@ -71,6 +72,7 @@ def add(request: Request, service: TheService, upstream: str) -> Response:
         purpose="link",
         account_id=by.account.id,
         session_id=by.session.id,
+        another=upstream in mine,
     )
     return _send(request, send)
 

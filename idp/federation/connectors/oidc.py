@@ -26,6 +26,12 @@ _METHODS = frozenset(
 )
 """Authentication methods of RFC 8176; anything else an upstream sends is left out."""
 _FACTS = ("name", "email", "email_verified")
+_PERSONAL = frozenset(
+    {"address", "birthdate", "family_name", "gender", "given_name", "groups", "locale", "middle_name", "nickname"}
+    | {"npi", "phone_number", "phone_number_verified", "picture", "preferred_username", "profile", "roles"}
+    | {"updated_at", "website", "zoneinfo"}
+)
+"""Claims about the person that are not kept; that they came is told, by name alone (T-28)."""
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
@@ -68,6 +74,8 @@ class Oidc:
             asked["max_age"] = str(attempt.max_age)
             if attempt.max_age == 0:
                 asked["prompt"] = "login"
+        if attempt.another:
+            asked["prompt"] = "select_account"
         if attempt.upstream.acr_map:
             asked["acr_values"] = " ".join(attempt.upstream.acr_map)
         if attempt.login_hint:
@@ -223,9 +231,16 @@ class Oidc:
             acr=upstream.acr_map.get(acr, AAL1) if isinstance(acr, str) else AAL1,
             amr=tuple(m for m in amr if isinstance(m, str) and m in _METHODS) if isinstance(amr, list) else (),
             facts={name: value[:254] if isinstance(value, str) else value for name, value in facts.items()},
+            left_out=tuple(sorted(_PERSONAL & claims.keys())),
+            upstream_sid=_session_id(claims.get("sid")),
             partner_id=upstream.partner_id,
             organization=upstream.display_name,
         )
+
+
+def _session_id(value: Any) -> str | None:
+    """Return the provider's name of its session, where it is one we can keep."""
+    return value if isinstance(value, str) and 1 <= len(value) <= 255 and value.isprintable() else None
 
 
 def _moment(seconds: Any) -> datetime:
