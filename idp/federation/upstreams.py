@@ -97,7 +97,7 @@ def change(db: Db, upstream_id: str, *, client_secret: str | None = None, **valu
     if not changed and same_secret:
         return False
     if "issuer" in changed:
-        upstream.client_secret = None
+        upstream.client_secret = upstream.client_keys = None
     _put(db, upstream, changed, client_secret)
     db.add(upstream)
     db.flush()
