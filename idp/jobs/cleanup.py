@@ -17,6 +17,9 @@ EXPIRING = (
     "used_assertion",
     "flow",
     "pending_login",
+    "pending_merge",
+    "pushed_request",
+    "seen_logout",
 )
 """Tables whose rows mean nothing after `expires_at`."""
 
