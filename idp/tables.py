@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 import idp.accounts.link_tables
+import idp.accounts.proof_tables
 import idp.accounts.tables
 import idp.apply.tables
 import idp.audit.tables

@@ -20,6 +20,8 @@ EXPIRING = (
     "pending_merge",
     "pushed_request",
     "seen_logout",
+    "spent_challenge",
+    "recovery",
 )
 """Tables whose rows mean nothing after `expires_at`."""
 
