@@ -17,6 +17,7 @@ EXPIRING = (
     "used_assertion",
     "flow",
     "pending_login",
+    "registration",
 )
 """Tables whose rows mean nothing after `expires_at`."""
 

@@ -40,9 +40,7 @@ def ask(db: Db, registration: Registration, typed: str) -> None:
     registration.code_hash = _hash(registration, code)
     registration.code_tries = 0
     registration.code_until = clock.now() + configuration.current(db).clocks.registration
-    registration.steps = {name: at for name, at in registration.steps.items() if name != "email"}
-    db.add(registration)
-    db.flush()
+    journey.undone(db, registration, "email")
     known = _has_account(db, address)
     facts = {
         "code": f"{code[:4]}-{code[4:]}",

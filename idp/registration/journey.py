@@ -1,7 +1,7 @@
 """Self-registration as a state machine kept here: which step comes when, for this browser and this person.
 
 Every step says whether it is done for this very registration; a later one is refused until the earlier ones are
-(security.md 11). Going back and changing an answer undoes what was built on it.
+(security.md 11). Going back is free until the account is made; another address has to be confirmed anew.
 """
 
 from functools import partial
@@ -27,8 +27,6 @@ NAMES = {
 }
 _NOT_ASKED = {"existing": frozenset({"email", "login"})}
 """Who has an account here already has confirmed an address and has a login."""
-_BUILT_ON = {"you": ("email",)}
-"""Changing a step undoes these: another address has to be confirmed anew."""
 
 
 class RegistrationLost(Refused):
@@ -148,8 +146,19 @@ def at(db: Db, registration_id: str, wanted: str, *, browser: str | None, person
 
 
 def done(db: Db, registration: Registration, step: str) -> None:
-    """Record that a step was completed; forget what an earlier answer to it carried."""
-    steps = {name: at_ for name, at_ in registration.steps.items() if name not in _BUILT_ON.get(step, ())}
-    registration.steps = {**steps, step: clock.iso(clock.now())}
+    """Record that a step was completed."""
+    registration.steps = {**registration.steps, step: clock.iso(clock.now())}
     db.add(registration)
     db.flush()
+
+
+def undone(db: Db, registration: Registration, step: str) -> None:
+    """Record that a step has to be done anew: what it rested on was changed."""
+    registration.steps = {name: at_ for name, at_ in registration.steps.items() if name != step}
+    db.add(registration)
+    db.flush()
+
+
+def following(registration: Registration) -> str:
+    """Return the step that comes next: the first one not done."""
+    return missing(registration, "send") or "send"

@@ -16,10 +16,22 @@ CAPACITIES = {
     "representative": ("Representative", "I act for the practice without being employed there."),
     "agent": ("Authorized agent", "The practice authorized me, or the company I work for."),
 }
-STATES = frozenset(
-    ["AL", "AK", "AZ", "AR", "CA", "CO", "CT", "DE", "DC", "FL", "GA", "HI", "ID", "IL", "IN", "IA", "KS", "KY", "LA", "ME", "MD", "MA", "MI", "MN", "MS", "MO", "MT", "NE", "NV", "NH", "NJ", "NM", "NY", "NC", "ND", "OH", "OK", "OR", "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VT", "VA", "WA", "WV", "WI", "WY", "PR", "VI", "GU", "AS", "MP"]
-)
+_STATES = """
+AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA
+RI SC SD TN TX UT VT VA WA WV WI WY PR VI GU AS MP
+"""
+STATES = frozenset(_STATES.split())
 _LICENCE = re.compile(r"[A-Z0-9]{2,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """What a clinician says of themselves; unverified until the insurer's records say so."""
+
+    npi: str
+    state: str
+    number: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +44,7 @@ class Profile:
     starts_at: datetime
     ends_at: datetime | None
     bundle: str | None
-    npi: str | None = None
-    licence_state: str | None = None
-    licence_number: str | None = None
-    licence_until: datetime | None = None
+    licence: Licence | None
 
 
 def checked(
@@ -71,10 +80,10 @@ def checked(
     clinician = typed.get("clinician", "")
     if clinician not in ("yes", "no"):
         fields["clinician-no"] = "Say whether you are a licensed clinician."
-    licence = _licence(typed, licence_until, now, fields) if clinician == "yes" else {}
+    licence = _licence(typed, licence_until, now, fields) if clinician == "yes" else None
     if fields:
         raise Invalid(fields=fields)
-    return Profile(given, family, capacity, starts_at or now, ends_at, bundle or None, **licence)
+    return Profile(given, family, capacity, starts_at or now, ends_at, bundle or None, licence)
 
 
 def npi_problem(typed: str) -> str | None:
@@ -89,9 +98,9 @@ def npi_problem(typed: str) -> str | None:
     return None
 
 
-def _licence(
-    typed: Mapping[str, str], until: datetime | None, now: datetime, fields: dict[str, str]
-) -> dict[str, str | datetime | None]:
+def _licence(typed: Mapping[str, str], until: datetime | None, now: datetime, fields: dict[str, str]) -> Licence | None:
+    """Read the licence; put what is wrong into `fields`."""
+    before = len(fields)
     npi = npi_problem(typed.get("npi", ""))
     if npi:
         fields["npi"] = npi
@@ -102,15 +111,12 @@ def _licence(
     if not _LICENCE.fullmatch(number):
         fields["licence_number"] = "Enter the number of your license: 2 to 20 letters and digits."
     if until is None:
-        fields.setdefault("licence_until", "Enter the last day of your license, such as 11/30/2027.")
+        fields["licence_until"] = "Enter the last day of your license, such as 11/30/2027."
     elif until <= now:
         fields["licence_until"] = "This license has expired. Renew it first, or register without it."
-    return {
-        "npi": identifiers.normalise(typed.get("npi", "")),
-        "licence_state": state,
-        "licence_number": number,
-        "licence_until": until,
-    }
+    if len(fields) > before or until is None:
+        return None
+    return Licence(identifiers.normalise(typed.get("npi", "")), state, number, until)
 
 
 def _name(typed: str) -> str:
