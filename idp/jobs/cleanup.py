@@ -18,6 +18,8 @@ EXPIRING = (
     "flow",
     "pending_login",
     "registration",
+    "spent_challenge",
+    "recovery",
 )
 """Tables whose rows mean nothing after `expires_at`."""
 

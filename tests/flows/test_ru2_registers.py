@@ -370,12 +370,13 @@ def test_w2_managers_of_another_practice_or_line_see_nothing(harbor: World) -> N
     for path in (f"/p/{HARBOR}/applications/{application}", f"/p/prv_lakeside/applications/{application}"):
         assert mia.get(path).status == 404
     wes = manager(harbor, steps=1)
-    assert wes.get(f"/p/prv_lakeside/applications/{application}").status == 404
-    key = wes.get(f"/p/{HARBOR}/inbox").form_key()
+    assert wes.get(f"/p/{HARBOR}/applications/{application}").status == 200
+    key = wes.form_key()
+    # a manager of another practice, too, decides nothing there by naming it in the address
     wes.post(
         f"/p/prv_lakeside/applications/{application}", {"form_key": key, "answer": "approve", "capacity": "employee"}
     )
-    assert wes.status == 404
+    assert wes.status in (403, 404)
     assert account_of(harbor)[1] == "verified"
 
 
