@@ -20,6 +20,7 @@ EXPIRING = (
     "pending_merge",
     "pushed_request",
     "seen_logout",
+    "registration",
     "spent_challenge",
     "recovery",
 )
