@@ -10,10 +10,10 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpcore2
@@ -21,6 +21,7 @@ import httpx2
 
 from idp.settings import is_loopback
 
+Read = TypeVar("Read")
 SECONDS = 5.0
 BYTES = 1_000_000
 
@@ -42,7 +43,7 @@ class Answer:
 
 
 class Outbound:
-    """Fetches JSON from other services. Tests hand it a transport that needs no sockets."""
+    """Fetches JSON and metadata from other services. Tests hand it a transport that needs no sockets."""
 
     def __init__(self, *, development: bool = False, transport: httpx2.BaseTransport | None = None) -> None:
         self._development = development
@@ -71,16 +72,33 @@ class Outbound:
         """Post a form and return the JSON object answered; raise OutboundFailed."""
         return self._exchange("POST", url, dict(fields), dict(headers or {}))
 
+    def fetch(self, url: str, kinds: Sequence[str]) -> tuple[int, bytes]:
+        """Fetch a document of one of these media types as bytes, under the same limits; raise OutboundFailed."""
+        return self._call(
+            "GET", url, None, {"Accept": ", ".join(kinds)}, lambda response, deadline: _bytes(response, deadline, kinds)
+        )
+
     def _exchange(self, method: str, url: str, fields: dict[str, str] | None, headers: dict[str, str]) -> Answer:
+        status, body = self._call(method, url, fields, {"Accept": "application/json"} | headers, _object)
+        return Answer(status, body)
+
+    def _call(
+        self,
+        method: str,
+        url: str,
+        fields: dict[str, str] | None,
+        headers: dict[str, str],
+        read: Callable[[httpx2.Response, float], Read],
+    ) -> tuple[int, Read]:
         if not self.allowed(url):
             raise OutboundFailed("address_not_allowed")
         deadline = time.monotonic() + SECONDS
-        headers |= {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "idp"}
+        headers |= {"Accept-Encoding": "identity", "User-Agent": "idp"}
         transport = self._transport or _Guarded(deadline, loopback=self._development)
         try:
             client = httpx2.Client(transport=transport, follow_redirects=False, trust_env=False, timeout=SECONDS)
             with client.stream(method, url, data=fields, headers=headers) as response:
-                return Answer(response.status_code, _object(response, deadline))
+                return response.status_code, read(response, deadline)
         except httpx2.TimeoutException:
             raise OutboundFailed("too_slow") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError) as problem:
@@ -94,12 +112,12 @@ class Outbound:
 _OURS = ("address_not_public",)
 
 
-def _object(response: httpx2.Response, deadline: float) -> dict[str, Any]:
+def _bytes(response: httpx2.Response, deadline: float, kinds: Sequence[str]) -> bytes:
     if 300 <= response.status_code < 400:
         raise OutboundFailed("redirect")
     kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise OutboundFailed("not_json")
+    if kind not in kinds and not any(one.startswith("+") and kind.endswith(one) for one in kinds):
+        raise OutboundFailed("wrong_media_type")
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise OutboundFailed("compressed")
     collected = bytearray()
@@ -109,8 +127,12 @@ def _object(response: httpx2.Response, deadline: float) -> dict[str, Any]:
             raise OutboundFailed("too_large")
         if time.monotonic() > deadline:
             raise OutboundFailed("too_slow")
+    return bytes(collected)
+
+
+def _object(response: httpx2.Response, deadline: float) -> dict[str, Any]:
     try:
-        value = json.loads(collected)
+        value = json.loads(_bytes(response, deadline, ("application/json", "+json")))
     except (ValueError, RecursionError):
         raise OutboundFailed("not_json") from None
     if not isinstance(value, dict):

@@ -81,6 +81,7 @@ VOCABULARY: dict[str, str] = {
     "partners.shared_account.changed": "A shared account was changed",
     "federation.upstream.registered": "An organization's login was registered",
     "federation.upstream.changed": "An organization's login was changed",
+    "federation.upstream.key_changed": "Our key for an organization's SAML login changed",
     "federation.upstream.failed": "An organization's login failed or gave an unacceptable answer",
     # the log itself and the service
     "notices.mail.sent": "A notice was handed to the mail relay",

@@ -27,6 +27,8 @@ class TrustedUpstream:
     scopes: tuple[str, ...]
     algorithms: tuple[str, ...]
     acr_map: Mapping[str, str]
+    details: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What a protocol needs beyond the rest: for SAML metadata, binding and our keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class BrowserAnswer:
     """What the browser brought back; nothing in it is proved."""
 
     fields: Mapping[str, str]
+    posted: bool = False
+    """It came as a cross-site form post, not in an address."""
 
     def get(self, name: str) -> str | None:
         """Return one field."""
