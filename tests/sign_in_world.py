@@ -1,8 +1,10 @@
 """Fixtures of the sign-in tests: the service with people, a practice and two organizations, and browsers for it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pyotp
 import pytest
@@ -24,6 +26,7 @@ from idp.providers.tables import Provider
 from idp.settings import Settings
 from tests.browser import Browser
 from tests.fakes.upstreams.oidc import OidcProvider, Wire
+from tests.fakes.upstreams.saml import SamlProvider
 
 PASSWORD = "seven quiet lamps in a row"
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -36,7 +39,7 @@ class World:
     app: FastAPI
     database: Database
     sites: dict[str, TestClient]
-    evergreen: OidcProvider
+    evergreen: Any
     lakeside: OidcProvider
     settings: Settings
 
@@ -96,7 +99,13 @@ def sign_in(browser: Browser, name: str = "ana.ruiz", password: str = PASSWORD, 
 @pytest.fixture
 def world(settings: Settings) -> Iterator[World]:
     """Ana (password, no second step), Wes (manager of Lakeside, second step), Evergreen and Lakeside logins."""
-    evergreen = OidcProvider()
+    with running(settings, OidcProvider()) as made:
+        yield made
+
+
+@contextmanager
+def running(settings: Settings, evergreen: "OidcProvider | SamlProvider") -> Iterator[World]:
+    """Run the service with Evergreen's provider as given; Lakeside speaks OpenID Connect."""
     lakeside = OidcProvider("https://id.lakeside.example", "Lakeside Health System")
     app = create_app(settings)
     service = app.state.service
@@ -107,7 +116,7 @@ def world(settings: Settings) -> Iterator[World]:
         yield World(app, service.database, sites, evergreen, lakeside, settings)
 
 
-def fill(database: Database, evergreen: OidcProvider, lakeside: OidcProvider) -> None:
+def fill(database: Database, evergreen: "OidcProvider | SamlProvider", lakeside: OidcProvider) -> None:
     """Fill a fresh database through domain functions."""
     hashed = passwords.hashed(database.ring, PASSWORD)
     with transaction(database) as db:
@@ -125,11 +134,7 @@ def fill(database: Database, evergreen: OidcProvider, lakeside: OidcProvider) ->
                 db,
                 partner_id=f"ptr_{short}",
                 display_name=provider.name,
-                issuer=provider.issuer,
-                client_id=provider.client_id,
-                client_secret=provider.client_secret,
-                algorithms=("ES256",),
-                acr_map={"mfa": "http://idmanagement.gov/ns/assurance/aal/2"},
+                **provider.record(),
                 domains=(provider.issuer.rpartition("://")[2].partition(".")[2],),
                 upstream_id=f"ups_{short}",
             )

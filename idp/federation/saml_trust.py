@@ -87,7 +87,7 @@ def our_metadata(db: Db, upstream: Upstream) -> bytes:
 
     here = f"{of(db).settings.issuer}/login/{upstream.id}"
     known = [(key.state, key.certificate) for key in keys(db, upstream.id)]
-    return ours.metadata(upstream.client_id, known, f"{here}/callback", f"{here}/logout")
+    return ours.metadata(upstream.client_id, known, f"{here}/callback", f"{here}/slo")
 
 
 def keys(db: Db, upstream_id: str) -> list[SamlKey]:

@@ -1,4 +1,4 @@
-"""The one HTTP client: https, public addresses, no redirects, 5 seconds, 1 MB, the media type asked for (security.md 38).
+"""The one HTTP client: https, public addresses, no redirects, 5 s, 1 MB, the media type asked for (security.md 38).
 
 The address is checked where the connection is made, so a name that resolves to something else the second time
 gains nothing. The time limit is for the whole exchange: an answer that drips is cut off. In development plain

@@ -536,7 +536,10 @@ BENT = {
         _set(".//saml:NameID", "NameQualifier", "https://evil.example"),
         "subject_qualifier",
     ),
-    "name for another service": (_set(".//saml:NameID", "SPNameQualifier", "https://evil.example"), "subject_qualifier"),
+    "name for another service": (
+        _set(".//saml:NameID", "SPNameQualifier", "https://evil.example"),
+        "subject_qualifier",
+    ),
     "no confirmation": (_remove(".//saml:SubjectConfirmation"), "confirmation"),
     "two confirmations": (_double(".//saml:SubjectConfirmation"), "confirmation"),
     "holder of key": (

@@ -81,7 +81,10 @@ class SamlProvider:
             "signature": came["Signature"],
         }
         self.asked.append(asked)
-        return {"SAMLResponse": self.shop.posted(asked, **{**self.person, **self.says}), "RelayState": came["RelayState"]}
+        return {
+            "SAMLResponse": self.shop.posted(asked, **{**self.person, **self.says}),
+            "RelayState": came["RelayState"],
+        }
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
         """Answer a fetch of the metadata, in the mood that `mode` says."""
