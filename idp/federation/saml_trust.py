@@ -98,6 +98,7 @@ def keys(db: Db, upstream_id: str) -> list[SamlKey]:
 
 def prepare_key(db: Db, upstream: Upstream) -> SamlKey:
     """Make the next key: our metadata lists it, and assertions may be encrypted for it. Raises Conflict."""
+    _of_saml(upstream)
     if any(key.state == "next" for key in keys(db, upstream.id)):
         raise Conflict("A next key is waiting already. Let it sign once the partner has loaded our new metadata.")
     return _make_key(db, upstream.id, "next")
@@ -105,6 +106,7 @@ def prepare_key(db: Db, upstream: Upstream) -> SamlKey:
 
 def rotate_key(db: Db, upstream: Upstream) -> SamlKey:
     """Let the next key sign; the one before still opens what was encrypted for it, until the next rotation."""
+    _of_saml(upstream)
     found = {key.state: key for key in keys(db, upstream.id)}
     if "next" not in found:
         raise Conflict("There is no next key. Make one first, and let the partner load our new metadata.")
@@ -115,6 +117,11 @@ def rotate_key(db: Db, upstream: Upstream) -> SamlKey:
     db.flush()
     _record(db, upstream.id, found["next"].id, "signs")
     return found["next"]
+
+
+def _of_saml(upstream: Upstream) -> None:
+    if upstream.kind != "saml":
+        raise Conflict("This login does not speak SAML; it has no key of ours.")
 
 
 def _make_key(db: Db, upstream_id: str, state: str) -> SamlKey:

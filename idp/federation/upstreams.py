@@ -224,6 +224,11 @@ def trusted(db: Db, upstream_id: str) -> TrustedUpstream:
             page="login/paused.html",
             context={"organization": upstream.display_name},
         )
+    return plain(db, upstream)
+
+
+def plain(db: Db, upstream: Upstream) -> TrustedUpstream:
+    """Return an upstream as a connector sees it; its standing is not asked here."""
     return TrustedUpstream(
         id=upstream.id,
         partner_id=upstream.partner_id,
