@@ -94,6 +94,9 @@ class KnownDevice(Row, table=True):
     device_id: str = Field(primary_key=True)
     account_id: str = Field(primary_key=True)
     remembered_until: datetime | None = moment(nullable=True)
+    """Until when a first login alone is enough on it again: the limit of the session that used a second step."""
+    factor_at: datetime | None = moment(nullable=True)
+    """When that second step was used; functions that ask for a fresh one still ask."""
 
 
 class Session(Row, table=True):

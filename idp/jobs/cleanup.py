@@ -17,6 +17,8 @@ EXPIRING = (
     "used_assertion",
     "flow",
     "pending_login",
+    "spent_challenge",
+    "recovery",
 )
 """Tables whose rows mean nothing after `expires_at`."""
 

@@ -32,6 +32,11 @@ TEMPLATES: dict[str, Template] = {
     "factor_removed": Template(
         "A second step was removed from your account", "{factor} was removed as a second step." + _IF_NOT
     ),
+    "passkey_copied": Template(
+        "A passkey may have been copied",
+        "{factor} answered with a number it had used before, as a copy of it would. We refused it. "
+        "Remove it and add a new one: {link}/account/second-step" + _IF_NOT,
+    ),
     "recovery_codes_made": Template(
         "New recovery codes for your account", "New recovery codes were made. Older ones no longer work." + _IF_NOT
     ),

@@ -7,6 +7,7 @@ browser, standing, other upstreams, metadata and its keys, and what a person see
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,11 +20,18 @@ from idp.errors import Invalid
 from idp.federation import saml_trust, upstreams
 from idp.settings import Settings
 from tests.browser import Browser
+from tests.engines import Filling
 from tests.fakes.upstreams.saml import SamlProvider
 from tests.fakes.upstreams.saml_workshop import MFA, metadata, pair
-from tests.sign_in_world import World, link_ana, running
+from tests.sign_in_world import World, fill, link_ana, running
 
 CALLBACK = "/login/ups_evergreen/callback"
+
+
+@pytest.fixture
+def filling() -> Filling:
+    """The sign-in world's data, with Evergreen as a SAML login."""
+    return Filling("saml_upstream", partial(fill, evergreen=SamlProvider()))
 
 
 @pytest.fixture
