@@ -17,7 +17,7 @@ from idp.federation.connectors.saml.ours import signing_key
 from idp.federation.connectors.saml.proved import request_id
 from idp.federation.connectors.saml.reading import Element, add, make, written
 from idp.federation.connectors.saml.signed import Signers, sign
-from idp.federation.contract import AnswerRefused, BrowserAnswer, SendBrowser, TrustedUpstream, Try
+from idp.federation.contract import AnswerRefused, BrowserAnswer, SendBrowser, SignedOut, Told, TrustedUpstream, Try
 from idp.outbound import Outbound
 
 _REFETCH = timedelta(minutes=1)
@@ -86,6 +86,13 @@ class Saml:
             if again is found:
                 raise
         return answers.assertion(data, attempt, signers_of(upstream, again, attempt.now))
+
+    def signed_out(self, told: Told, token: str) -> SignedOut:
+        """Refuse: SAML has no logout token; its logout messages come through the browser."""
+        raise AnswerRefused("no_logout_token")
+
+    def end_session(self, told: Told) -> str | None:
+        """Return nothing: a person is led to a SAML sign-out by a message of our own, not by an address alone."""
 
     def describe(self, upstream: TrustedUpstream, now: datetime, keep: timedelta, *, again: bool = False) -> Described:
         """Return the identity provider's metadata: the recorded text, or that of the recorded address, kept an hour.
