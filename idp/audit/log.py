@@ -27,7 +27,7 @@ _NEW_KEY = Sql("INSERT INTO subject_key (account_id, key, created_at) VALUES ($1
 _KEY = Sql("SELECT key FROM subject_key WHERE account_id = $1")
 _NEW_KEY_NAMED = text(_NEW_KEY.named)
 _MADE = "subject keys made"
-"""Where a session keeps the keys that its own transaction made: nobody else can have changed those."""
+"""Where a transaction that gathers keeps the keys it made; it destroys none, and nobody else can see them."""
 NOBODY = "nobody"
 """Owner of person fields where no account is known, such as a user name nobody has."""
 
@@ -117,7 +117,7 @@ def subject_key(session: Session, account_id: str) -> bytes | None:
         result = session.execute(_NEW_KEY_NAMED, {"p1": account_id, "p2": sealed, "p3": clock.micros(clock.now())})
         assert isinstance(result, CursorResult)
         if result.rowcount == 1:
-            if not session.in_nested_transaction():  # a savepoint may yet be taken back
+            if gathering.gathers(session) and not session.in_nested_transaction():  # a savepoint may be taken back
                 kept[account_id] = fresh
             return fresh
         row = session.get(SubjectKey, account_id)

@@ -29,13 +29,12 @@ def gathers(session: Session) -> bool:
 
 
 def write(session: Session, statement: TextClause, row: dict[str, Any]) -> None:
-    """Insert a row: at once, or later where the transaction gathers. A savepoint must be able to take it back."""
+    """Insert a row: at once, or later where the transaction gathers.
+
+    Inside a savepoint at once, so that it is taken back with it and nothing gathered before is.
+    """
     waiting: dict[TextClause, list[dict[str, Any]]] | None = session.info.get(_GATHERED)
-    if waiting is None:
-        session.execute(statement, row)
-        return
-    if session.in_nested_transaction():
-        _send(session)
+    if waiting is None or session.in_nested_transaction():
         session.execute(statement, row)
         return
     rows = waiting.setdefault(statement, [])
