@@ -5,21 +5,26 @@ The cookie holds a 256-bit secret of which only the hash is stored; the id is th
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Protocol
 
 from sqlalchemy import CursorResult, update
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration, entropy
+from idp.accounts import devices
 from idp.accounts.assurance import meets
 from idp.accounts.tables import Session
 from idp.audit import log
 from idp.audit.events import Event
+from idp.database.lane import Sql, Work
 from idp.partners import standing
 from idp.signals import revocations
 
+FOREVER = datetime.max.replace(tzinfo=UTC)
+_OWN_WISH = frozenset({"signed_out", "signed_out_by_owner"})
 _SEEN_EVERY = timedelta(seconds=15)
 """A look at a page writes `last_seen_at` at most this often: a tenth of a second of writing saved per click."""
 
@@ -47,11 +52,16 @@ def open_session(
     auth_time: datetime | None = None,
     factor_time: datetime | None = None,
     partner_id: str | None = None,
+    upstream_sid: str | None = None,
     device_id: str | None = None,
     channel: str = "site",
     replaces: Session | None = None,
+    until: datetime | None = None,
 ) -> Opened:
-    """Open a session for a person who has just proved a login; a session it replaces dies (security.md 18)."""
+    """Open a session for a person who has just proved a login; a session it replaces dies (security.md 18).
+
+    `until`: a limit it may not outlive, because its strength was proved in an earlier session.
+    """
     clocks = configuration.current(db).clocks
     now = clock.now()
     if replaces is not None:
@@ -62,6 +72,7 @@ def open_session(
         account_id=account_id,
         login_id=login_id,
         partner_id=partner_id,
+        upstream_sid=upstream_sid,
         acr=acr,
         amr=amr,
         auth_time=auth_time or now,
@@ -69,7 +80,7 @@ def open_session(
         device_id=device_id,
         channel=channel,
         last_seen_at=now,
-        expires_at=now + clocks.session_absolute,
+        expires_at=min(now + clocks.session_absolute, until or FOREVER),
     )
     db.add(opened)
     db.flush()
@@ -94,7 +105,23 @@ def strengthen(db: Db, session: Session, *, acr: str, amr: list[str], signed_in_
     return secret
 
 
-def alive(session: Session, clocks: configuration.Clocks, at: datetime) -> bool:
+class InForce(Protocol):
+    """What of a session says whether it is in force."""
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it was ended."""
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it ends by itself."""
+
+    @property
+    def last_seen_at(self) -> datetime:
+        """When the person was last there."""
+
+
+def alive(session: InForce, clocks: configuration.Clocks, at: datetime) -> bool:
     """Say whether a session is in force at a moment: not ended, not idle too long, not past its limit."""
     return session.ended_at is None and at < session.expires_at and at < session.last_seen_at + clocks.session_idle
 
@@ -109,10 +136,23 @@ def find(db: Db, secret: str) -> Session | None:
     return session
 
 
+_SAW = Sql("UPDATE session SET last_seen_at = $2 WHERE id = $1 AND ended_at IS NULL")
+
+
+def is_due(last_seen_at: datetime, now: datetime) -> bool:
+    """Say whether `last_seen_at` has to be written again."""
+    return now - last_seen_at >= _SEEN_EVERY
+
+
+def saw_in_lane(session_id: str, now: datetime) -> Work:
+    """Note that the person is still there, as `saw` does, in a group of the lane."""
+    yield _SAW, (session_id, clock.micros(now))
+
+
 def saw(db: Db, session: Session) -> None:
     """Note that the person is still there; the one idle clock of pages, authorize and refresh."""
     now = clock.now()
-    if now - session.last_seen_at >= _SEEN_EVERY:
+    if is_due(session.last_seen_at, now):
         db.execute(
             update(Session)
             .where(col(Session.id) == session.id, col(Session.ended_at).is_(None))
@@ -131,6 +171,8 @@ def end(db: Db, session: Session, *, because: str, by: str | None = None) -> boo
     assert isinstance(result, CursorResult)
     if result.rowcount != 1:
         return False
+    if because in _OWN_WISH and session.device_id is not None:
+        devices.ask_again(db, session.account_id, session.device_id)
     log.record(
         db,
         Event(
@@ -142,7 +184,8 @@ def end(db: Db, session: Session, *, because: str, by: str | None = None) -> boo
 
 
 def end_all(db: Db, account_id: str, *, because: str, by: str | None = None, keep: str | None = None) -> int:
-    """End every live session of an account (but `keep`); return how many ended."""
+    """End every live session of an account (but `keep`); return how many ended. No device stays remembered."""
+    devices.ask_again(db, account_id)
     live = db.exec(select(Session).where(col(Session.account_id) == account_id, col(Session.ended_at).is_(None))).all()
     return sum(end(db, session, because=because, by=by) for session in live if session.id != keep)
 

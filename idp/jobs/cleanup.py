@@ -25,6 +25,12 @@ SERVED = (
     ("flow", OVER),
     ("pending_login", OVER),
     ("pending_link", OVER),
+    ("pending_merge", OVER),
+    ("pushed_request", OVER),
+    ("seen_logout", OVER),
+    ("registration", OVER),
+    ("spent_challenge", OVER),
+    ("recovery", OVER),
     # Names nobody has: there is no account to protect, and they would fill the table.
     ("throttle", "key LIKE '%/name:%' AND last_at < :day AND (not_before IS NULL OR not_before < :day)"),
 )

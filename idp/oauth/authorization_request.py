@@ -15,6 +15,7 @@ import orjson
 from authlib.oauth2 import OAuth2Error
 
 from idp.accounts.assurance import ORDER, rank
+from idp.accounts.flows import FlowLost
 from idp.audit.events import Event
 from idp.errors import OAuthRefused
 from idp.oauth.audiences import audience_for
@@ -26,6 +27,7 @@ from idp.oauth.memory import Picture
 from idp.oauth.server import server
 from idp.signatures import BadToken, verify
 
+PATH = "/oauth/authorize"
 LONGEST = 4096
 """Characters one parameter may have; a browser's address has to carry them all."""
 
@@ -49,6 +51,7 @@ class AuthorizationRequest:
     subject: str | None = None
     """Who must be signed in: from id_token_hint or a claims request."""
     login_hint: str | None = None
+    response_mode: str = "query"
     idp: str | None = None
     acting_for: str | None = None
     claims: dict[str, Any] | None = None
@@ -56,7 +59,9 @@ class AuthorizationRequest:
 
     def refuse(self, error: str, detail: str) -> NoReturn:
         """Send an error to the app."""
-        raise OAuthRefused(error, detail, redirect_uri=self.redirect_uri, state=self.state)
+        raise OAuthRefused(
+            error, detail, redirect_uri=self.redirect_uri, state=self.state, response_mode=self.response_mode
+        )
 
     @property
     def silent(self) -> bool:
@@ -78,14 +83,29 @@ def pairs_of(query: bytes) -> list[tuple[str, str]]:
         raise OAuthRefused("invalid_request", "The request could not be decoded.") from None
 
 
-def understand(picture: Picture, issuer: str, now: datetime, pairs: Sequence[tuple[str, str]]) -> AuthorizationRequest:
-    """Check a request; raise OAuthRefused, with a redirect address only once that is proven."""
+def pairs_of_target(target: str) -> list[tuple[str, str]]:
+    """Decode the request a journey goes on with; raise FlowLost where it goes elsewhere."""
+    parts = urlsplit(target)
+    if parts.path != PATH:
+        raise FlowLost
+    return parse_qsl(parts.query, keep_blank_values=True)
+
+
+def understand(
+    picture: Picture, issuer: str, now: datetime, pairs: Sequence[tuple[str, str]], *, pushed: bool = False
+) -> AuthorizationRequest:
+    """Check a request; raise OAuthRefused, with a redirect address only once that is proven.
+
+    `pushed`: the app sent it ahead, or it was begun before; a client registered so may bring it no other way.
+    """
     client, redirect_uri, given = _prove_address(picture, pairs)
     values = {name: value for name, value in pairs if value}
     state = values.get("state")
+    mode = values.get("response_mode", "query")
 
     def refuse(error: str, detail: str) -> NoReturn:
-        raise OAuthRefused(error, detail, redirect_uri=redirect_uri, state=state)
+        wanted = mode if mode in RESPONSE_MODES else "query"
+        raise OAuthRefused(error, detail, redirect_uri=redirect_uri, state=state, response_mode=wanted)
 
     if len({name for name, _ in pairs}) != len(pairs):
         twice_state = sum(name == "state" for name, _ in pairs) > 1
@@ -95,6 +115,8 @@ def understand(picture: Picture, issuer: str, now: datetime, pairs: Sequence[tup
             redirect_uri=redirect_uri,
             state=None if twice_state else state,
         )
+    if client.require_par and not pushed:
+        refuse("invalid_request", "This app has to push its requests first (RFC 9126).")
     if any(len(value) > LONGEST or "\x00" in value for value in values.values()):
         refuse("invalid_request", "A parameter is too long or holds a character that cannot be used.")
     for name, error in _NOT_HERE.items():
@@ -104,7 +126,7 @@ def understand(picture: Picture, issuer: str, now: datetime, pairs: Sequence[tup
         refuse("invalid_request", "response_type is missing.")
     if values["response_type"] != "code":
         refuse("unsupported_response_type", "Only the code flow exists here.")
-    if values.get("response_mode", "query") not in RESPONSE_MODES:
+    if mode not in RESPONSE_MODES:
         refuse("invalid_request", "This response_mode is not supported.")
     claims = _claims(values, refuse)
     try:
@@ -126,6 +148,7 @@ def understand(picture: Picture, issuer: str, now: datetime, pairs: Sequence[tup
         acr=_strength(values, claims),
         subject=_subject(partial(read_hint, picture, issuer, now), values, claims, refuse),
         login_hint=values.get("login_hint"),
+        response_mode=mode,
         idp=values.get("idp"),
         acting_for=values.get("acting_for"),
         claims=claims,
@@ -167,7 +190,7 @@ def _prove_address(picture: Picture, pairs: Sequence[tuple[str, str]]) -> tuple[
 def _framework_checks(picture: Picture, issuer: str, now: datetime, values: dict[str, str]) -> str:
     """Let Authlib check response type, scope and PKCE; return the scope that can be given."""
     desk = Desk(picture, issuer, now, no_row)
-    asked = Asked(desk, "GET", "/oauth/authorize", values)
+    asked = Asked(desk, "GET", PATH, values)
     before = at_hand.set(desk)
     try:
         server().get_consent_grant(asked)  # type: ignore[no-untyped-call]

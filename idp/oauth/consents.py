@@ -12,12 +12,6 @@ from idp.oauth.tables import Consent
 from idp.signals import revocations
 
 
-def covers(db: Db, account_id: str, client_id: str, scope: str) -> bool:
-    """Say whether a consent in force covers every scope."""
-    known = db.get(Consent, (account_id, client_id))
-    return known is not None and known.ended_at is None and set(scope.split()) <= set(known.scopes)
-
-
 def give(db: Db, account_id: str, client_id: str, scope: str) -> Consent:
     """Record that a person allowed an app these scopes, beside those allowed before."""
     known = db.get(Consent, (account_id, client_id))

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from idp import configuration
-from idp.accounts import linking, local_logins, login, password_rules, passwords, second_factor
+from idp.accounts import linking, local_logins, login, moved, password_rules, passwords, second_factor
 from idp.accounts.tables import Login
 from idp.database import transaction
 from idp.errors import Conflict, Invalid, NotFound, TooMany
@@ -22,17 +22,44 @@ _LOCAL = "Your user name and password"
 
 @router.get("/account/logins")
 def logins(request: Request, db: Transaction, by: SignedIn) -> Response:
-    """List the logins of this account and what each sends us (T-28)."""
+    """List the logins of this account, what each sends us and when it last did (T-28)."""
     names = upstreams.names(db)
     found = linking.logins(db, by.account.id)
-    mine = {one.upstream_id for one in found}
+    works = linking.usable(db, by.account.id)
     return pages.page(
         request,
         "account/logins.html",
-        logins=[(one, _name(names, one), sorted(one.facts or {})) for one in found],
-        addable=[one for one in upstreams.offered(db) if one.id not in mine],
+        logins=[(one, _name(names, one), _facts(one), one.id in works) for one in found],
+        mine=by.session.login_id,
+        addable=upstreams.offered(db),
+        have={one.upstream_id for one in found},
         has_password=local_logins.of_account(db, by.account.id) is not None,
     )
+
+
+def _facts(one: Login) -> list[tuple[str, str]]:
+    """Return each fact kept of a login, in words; an address is shown in part."""
+    kept = one.facts or {}
+    shown = []
+    for name in sorted(kept):
+        value = kept[name]
+        if name == "email":
+            value = linking.masked(value)
+        elif isinstance(value, bool):
+            value = "yes" if value else "no"
+        shown.append((name.replace("_", " "), str(value)))
+    return shown
+
+
+@router.post("/account/logins/{login_id}/still-mine")
+def still_mine(request: Request, db: Transaction, by: SignedIn, login_id: str, form: TheForm) -> Response:
+    """Let a held login in again: its owner, signed in freshly with another one, says it is still theirs."""
+    linking.require_fresh_proof(db, by.session)
+    one = next((each for each in linking.logins(db, by.account.id) if each.id == login_id), None)
+    if one is None:
+        raise NotFound
+    moved.release(db, one, by=by.account.id, because="owner")
+    return pages.go(request, "/account/logins")
 
 
 def _name(names: dict[str, str], one: Login) -> str:
@@ -111,42 +138,3 @@ def change_password(request: Request, service: TheService, form: TheForm) -> Res
     with transaction(service.database) as db:
         ended = local_logins.change_password(db, by.account.id, hashed, keep_session=by.session.id)
     return pages.page(request, "account/password_changed.html", ended=ended)
-
-
-@router.get("/account/second-step")
-def second_step(request: Request, db: Transaction, by: SignedIn) -> Response:
-    """List the second steps and how many recovery codes are left."""
-    return pages.page(
-        request,
-        "account/second_step.html",
-        factors=second_factor.live(db, by.account.id),
-        left=second_factor.recovery_left(db, by.account.id),
-        of=second_factor.RECOVERY_CODES,
-    )
-
-
-@router.post("/account/second-step/{factor_id}/remove")
-def remove_factor(request: Request, db: Transaction, by: SignedIn, factor_id: str, form: TheForm) -> Response:
-    """Take away one of several second steps."""
-    linking.require_fresh_proof(db, by.session)
-    second_factor.remove(db, by.account.id, factor_id)
-    return pages.go(request, "/account/second-step")
-
-
-@router.get("/account/second-step/codes")
-def new_codes_page(request: Request, db: Transaction, by: SignedIn) -> Response:
-    """Ask before old recovery codes stop working."""
-    if not second_factor.has(db, by.account.id):
-        return pages.go(request, "/sign-in/enroll")
-    linking.require_fresh_proof(db, by.session)
-    return pages.page(request, "account/new_codes.html", codes=None)
-
-
-@router.post("/account/second-step/codes")
-def new_codes(request: Request, db: Transaction, by: SignedIn, form: TheForm) -> Response:
-    """Make new recovery codes and show them once."""
-    if not second_factor.has(db, by.account.id):
-        raise NotFound
-    linking.require_fresh_proof(db, by.session)
-    codes = second_factor.make_recovery_codes(db, by.account.id)
-    return pages.page(request, "account/new_codes.html", codes=codes)
