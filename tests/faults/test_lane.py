@@ -127,7 +127,7 @@ def test_security_87_a_writer_killed_or_cut_off_in_a_batch_loses_nothing_it_ackn
     assert time.monotonic() - begun < 2 * WITHIN, "nobody waits long for an answer"
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_security_89_a_full_disk_is_an_answer_to_come_back_later_and_nothing_is_half_there(database: Database) -> None:
     """Nobody may make a file longer for a while; PostgreSQL's disk is its own server's matter."""
     longest = 2000  # bytes: no page fits
