@@ -156,7 +156,7 @@ def _throttled(service: Service, trial: Tried, most: int) -> TooMany:
 
 
 async def _form(request: Request) -> Form:
-    if request.headers.get("content-type", "").split(";")[0].strip() != _FORM:
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
         raise ForPages
     try:
         items = parse_qsl((await request.body()).decode(), keep_blank_values=True, errors="strict", max_num_fields=50)
