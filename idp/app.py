@@ -21,7 +21,7 @@ from idp.web.middleware import Edge
 
 ROUTERS: tuple[str, ...] = ("authorize", "login", "terms", "account", "wam", "audit", "health", "mailbox")
 """Modules of idp.web that hold a `router` of people's pages or consoles."""
-LANE: tuple[str, ...] = ("machines", "access", "signals", "authorize")
+LANE: tuple[str, ...] = ("machines", "access", "signals", "scim", "authorize")
 """Modules of idp.web that hold `routes(service)` of the lane."""
 
 
