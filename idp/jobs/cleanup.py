@@ -17,6 +17,10 @@ EXPIRING = (
     "used_assertion",
     "flow",
     "pending_login",
+    "pending_merge",
+    "pushed_request",
+    "seen_logout",
+    "registration",
     "spent_challenge",
     "recovery",
 )

@@ -16,8 +16,12 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Second step", "/account/second-step"),
         ("Devices and activity", "/account/activity"),
     ),
-    "practice": (("People", "/p/{p}/people"), ("Add a person", "/p/{p}/people/new")),
-    "security": (("Search", "/security/search"), ("Log proof", "/security/log")),
+    "practice": (("Inbox", "/p/{p}/inbox"), ("People", "/p/{p}/people"), ("Add a person", "/p/{p}/people/new")),
+    "security": (
+        ("Search", "/security/search"),
+        ("Log proof", "/security/log"),
+        ("Logins of a person", "/security/links"),
+    ),
 }
 """Entries by area, in the order every page shows them; `{p}` is the practice."""
 
