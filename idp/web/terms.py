@@ -67,7 +67,7 @@ def attest_page(
     if not flow:
         return pages.go(request, address("/attest", journey_to(request, db, where)))
     here = journey(request, db, flow)
-    if attestations.in_date(db, by.account.id):
+    if not attestations.renewable(db, by.account.id):
         flows.complete(db, here, "attest")
         return pages.go(request, onward(db, here, by.session))
     return pages.page(request, "login/attest.html", **_attest(db, here, by, {}))
