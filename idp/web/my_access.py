@@ -97,6 +97,8 @@ def to_do(db: Db, account_id: str) -> list[tuple[str, str]]:
     found = []
     if terms.unaccepted(db, account_id):
         found.append(("Read and accept the terms", "/terms"))
+    if terms.coming(db, account_id):
+        found.append(("Read the terms that change soon", "/account/terms"))
     if attestations.renewable(db, account_id):
         found.append(("Confirm why you may act", "/attest"))
     if not second_factor.has(db, account_id):

@@ -158,7 +158,7 @@ def test_the_catalogue_is_loaded_once_and_says_what_domain_5_says(database: Data
         assert not catalog.load_default(db)
         rows = {e.key: e for e in db.exec(select(Entitlement)).all()}
         assert len([e for e in rows.values() if not e.insurer_side]) == 30
-        assert len([e for e in rows.values() if e.insurer_side]) == 8
+        assert len([e for e in rows.values() if e.insurer_side]) == 9
         assert (rows["eft.manage"].fresh, rows["eft.manage"].ial, rows["eft.manage"].sensitivity) == (True, 2, 5)
         assert rows["claim.status.view"].purposes == ["CLAIM_REDUCTION_REVIEW", "PROSPECTIVE_SERVICE"]
         assert rows["appeal.status.view"].purposes == ["CLAIM_REDUCTION_REVIEW"]
