@@ -1,6 +1,6 @@
 """A person leaves: sessions, token families, grants and open journeys end in one transaction (T-17).
 
-`cease`, `suspend`, `leave` and `close` are what every road to the end uses, whoever or whatever reported it.
+`cease`, `suspend`, `leave`, `close` and `close_for_good` are what every road to the end uses, whoever reported it.
 """
 
 from sqlalchemy import update
@@ -48,7 +48,7 @@ def cease(db: Session, account_id: str, *, because: str, by: str) -> bool:
     return True
 
 
-def close(db: Session, account_id: str, *, by: str) -> bool:
+def close_for_good(db: Session, account_id: str, *, by: str) -> bool:
     """Close an account for good: cease it, end its logins, forget addresses and names; the log stays (domain.md 7).
 
     Returns False when it was closed before.

@@ -4,6 +4,7 @@ from sqlalchemy import delete, text, update
 from sqlmodel import Session, col, select
 
 from idp import clock
+from idp.accounts import journal
 from idp.accounts.tables import Account, Contact, Factor, Login, Password, PendingLink
 
 # Registration's tables belong to a layer above; they are ended by name, in the same transaction (T-17).
@@ -37,6 +38,7 @@ def forget(db: Session, account: Account) -> None:
         login.facts = None
         if login.ended_at is None:
             login.ended_at, login.end_reason = now, "closed"
+            journal.note(db, "unlinked", account_id=account.id, login_id=login.id, by=account.id, because="closed")
         db.add(login)
     db.execute(
         update(Factor).where(col(Factor.account_id) == account.id, col(Factor.ended_at).is_(None)).values(ended_at=now)

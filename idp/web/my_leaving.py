@@ -68,7 +68,7 @@ def leave(request: Request, db: Transaction, by: SignedIn, what: str, form: TheF
         people.leave(db, account_id, what, reason="left", by=account_id)
         return pages.go(request, "/account")
     if what == "close":
-        people.close(db, account_id, by=account_id)
+        people.close_for_good(db, account_id, by=account_id)
     else:
         people.cease(db, account_id, because="left" if what == "everything" else "not_eligible", by=account_id)
     response = pages.go(request, "/signed-out")
