@@ -170,7 +170,11 @@ def test_the_catalogue_is_loaded_once_and_says_what_domain_5_says(database: Data
             "clinical.record.view",
         }
         assert all(("credentialed" in e.needs) != e.non_participating for e in rows.values())
-        assert {k for k, e in rows.items() if e.insurer_side and e.fresh} == {"security.access.revoke", "audit.export", "terms.publish"}
+        assert {k for k, e in rows.items() if e.insurer_side and e.fresh} == {
+            "security.access.revoke",
+            "audit.export",
+            "terms.publish",
+        }
         biller = db.exec(select(BundleItem).where(col(BundleItem.bundle) == "biller")).all()
         assert {"claim.submit", "claim.recon.submit", "eft.view"} <= {item.entitlement for item in biller}
         assert "eft.manage" not in {item.entitlement for item in biller}
