@@ -6,6 +6,7 @@ http on this machine is allowed, and nothing else is loosened.
 """
 
 import ipaddress
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,13 @@ class Outbound:
         """Post a form and return the JSON object answered; raise OutboundFailed."""
         return self._exchange("POST", url, dict(fields), dict(headers or {}))
 
-    def _exchange(self, method: str, url: str, fields: dict[str, str] | None, headers: dict[str, str]) -> Answer:
+    def post_json(self, url: str, value: Mapping[str, Any]) -> Answer:
+        """Post a JSON object and return the one answered; raise OutboundFailed."""
+        return self._exchange("POST", url, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+    def _exchange(
+        self, method: str, url: str, fields: dict[str, str] | bytes | None, headers: dict[str, str]
+    ) -> Answer:
         if not self.allowed(url):
             raise OutboundFailed("address_not_allowed")
         # The HTTP library comes with the first call: most workers answer long before they ask anybody.
