@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from joserfc import jwt
 from joserfc.jwk import ECKey
+from joserfc.jws import JWSRegistry
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -127,10 +128,15 @@ class Member(OidcProvider):
 
     async def _register(self, request: Request) -> Response:
         sent = await request.json()
-        statement = jwt.decode(sent["software_statement"], self._key_in(sent["software_statement"])).claims
+        statement = self._read(sent["software_statement"])
         self.statements.append(statement)
         self.client_id = f"client-{len(self.statements)}"
         return JSONResponse({"client_id": self.client_id}, status_code=201)
+
+    def _read(self, token: str) -> dict[str, Any]:
+        registry = JWSRegistry(algorithms=["ES256"])
+        registry.max_header_length = 100_000  # certificates are long
+        return dict(jwt.decode(token, self._key_in(token), registry=registry).claims)
 
     def _key_in(self, token: str) -> ECKey:
         import json
@@ -144,7 +150,7 @@ class Member(OidcProvider):
         return ECKey.import_key(public)
 
     def _client_is_right(self, request: Request, form: dict[str, str]) -> bool:
-        claims = jwt.decode(form["client_assertion"], self._key_in(form["client_assertion"])).claims
+        claims = self._read(form["client_assertion"])
         self.assertions.append(claims)
         return bool(
             claims["sub"] == self.client_id and claims["aud"] == f"{self.issuer}/token" and form.get("udap") == "1"
