@@ -7,9 +7,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from idp import clock
 from idp.database import transaction
 from idp.errors import Invalid
 from idp.federation import communities
+from idp.federation.certificates import Untrusted, trusted_leaf
 from idp.leaving import partners
 from idp.oauth import clients
 from idp.outbound import Outbound
@@ -103,7 +105,6 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "no signed metadata": {"plain": {"signed_metadata": GONE}},
     "a plain endpoint that differs": {"plain": {"token_endpoint": "https://evil.example/token"}},
     "no certificates": {"jws_header": {"x5c": GONE}},
-    "certificates as text": {"jws_header": {"x5c": "MII"}},
     "garbage for a certificate": {"jws_header": {"x5c": ["AAAA"]}},
     "another issuer": {"signed": {"iss": "https://evil.example"}},
     "another subject": {"signed": {"sub": "https://evil.example"}},
@@ -156,6 +157,12 @@ def test_an_organization_no_community_vouches_for_is_refused_to_the_app(communit
     for address in ("https://nobody.example", "https://10.0.0.1", "http://id.harbor.example", "https://a.example?x=1"):
         assert community.refused(address), address
     assert community.ask().path == "/link"
+
+
+@pytest.mark.parametrize("chain", [None, "MII", [], [7], ["A" * 10], ["%%%"], ["AAAA"] * 9, {"0": "AAAA"}])
+def test_a_chain_that_is_none_is_refused(chain: object) -> None:
+    with pytest.raises(Untrusted):
+        trusted_leaf(chain, Authority().pem, clock.now())
 
 
 def test_an_address_that_led_nowhere_is_left_alone_for_a_minute(community: Community) -> None:
