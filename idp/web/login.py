@@ -4,8 +4,10 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
+from sqlmodel import Session as Db
 
 from idp.accounts import devices, flows, login, second_factor, sessions
+from idp.accounts.flows import Kept
 from idp.accounts.tables import Flow
 from idp.database import transaction
 from idp.errors import Invalid, TooMany
@@ -16,7 +18,18 @@ from idp.web.boundary import TheService, Transaction, service_of
 from idp.web.forms import TheForm
 from idp.web.guards import MaybeVisitor, Visitor, open_to_anyone
 from idp.web.passkeys import sign_in_form
-from idp.web.signing_in import address, asked, browser_facts, came_in, enter, journey, journey_to, onward, shown, who
+from idp.web.signing_in import (
+    LONGEST_NAME,
+    LONGEST_PASSWORD,
+    address,
+    asked,
+    browser_facts,
+    by_password,
+    journey,
+    journey_to,
+    shown,
+    who,
+)
 from idp.web.signing_in import signed_in_lately as lately
 
 router = APIRouter()
@@ -63,9 +76,13 @@ def _own_factor_will_do(db: Transaction, here: Flow, found: Visitor) -> bool:
 
 
 def _sign_in_page(request: Request, db: Transaction, here: Flow) -> dict[str, Any]:
-    hint = (asked(here, "login_hint") or "")[:254]
-    passkey = sign_in_form(request, db, here)
-    return {"remembered": _remembered(request, db), "hint": hint, "passkey": passkey, **shown(db, here)}
+    return sign_in_facts(request, db, here, {"remembered": _remembered(request, db), **shown(db, here)})
+
+
+def sign_in_facts(request: Request, db: Db, here: Flow | Kept, found: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page shows. In the lane `db` knows the settings and reads nothing: what is read is in `found`."""
+    hint = (asked(here, "login_hint") or "")[:LONGEST_NAME]
+    return {"hint": hint, "passkey": sign_in_form(request, db, here), **found}
 
 
 def _remembered(request: Request, db: Transaction) -> Upstream | None:
@@ -78,10 +95,13 @@ def _remembered(request: Request, db: Transaction) -> Upstream | None:
 @router.post("/sign-in")
 @open_to_anyone(_ANYONE)
 def say_who(request: Request, db: Transaction, form: TheForm) -> Response:
-    """Keep what was typed in the journey; every input gets the same next page (security.md 9)."""
+    """Keep what was typed in the journey; every input gets the same next page (security.md 9).
+
+    The plain case is answered in the lane (plain_sign_in.py), here and at the password.
+    """
     here = journey(request, db, form.get("flow", ""))
     typed = form.get("username", "").strip()
-    if not typed or len(typed) > 254:
+    if not typed or len(typed) > LONGEST_NAME:
         raise Invalid(
             fields={"username": "Enter your e-mail or user name."},
             page="login/sign_in.html",
@@ -131,19 +151,14 @@ def check_password(request: Request, service: TheService, form: TheForm) -> Resp
         signed_in = login.by_password(
             service.database,
             user_name=here.facts["identifier"],
-            password=form.get("password", "")[:4096],
+            password=form.get("password", "")[:LONGEST_PASSWORD],
             browser=browser_facts(request),
             replaces=present.session if present else None,
         )
     except (login.WrongPassword, TooMany) as refusal:
         refusal.page, refusal.context = "login/password.html", again
         raise
-    with transaction(service.database) as db:
-        here = journey(request, db, here.id)
-        flows.note(db, here, "identifier", None)
-        came_in(db, here, signed_in.session)
-        where = onward(db, here, signed_in.session)
-    return enter(request, signed_in, where)
+    return by_password(request, here.id, signed_in)
 
 
 @router.get("/sign-out")
