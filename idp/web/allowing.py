@@ -106,7 +106,8 @@ QUIET = frozenset({"offline_access"})
 def _understood(request: Request, db: Db, flow: Flow) -> AuthorizationRequest:
     service = service_of(request)
     picture = memory_of(service).in_transaction(db)
-    return understand(picture, service.settings.issuer, clock.now(), pairs_of_target(flow.target), pushed=True)
+    pairs, checked = pairs_of_target(flow.target), flow.client_id is not None  # begun at the authorize endpoint
+    return understand(picture, service.settings.issuer, clock.now(), pairs, pushed=checked)
 
 
 def _resumed(request: Request, db: Db, who: Visitor, flow_id: str) -> tuple[Flow, AuthorizationRequest]:
