@@ -81,7 +81,7 @@ def consent_answered(request: Request, db: Transaction, who: SignedIn, form: The
     if "cancel" in form:
         return _cancelled(db, journey, asked)
     consents.give(db, who.account.id, asked.client.client_id, asked.scope)
-    flows.complete(db, journey, "consent")
+    flows.complete(db, journey, "consent", account=who.account.id)
     return pages.go(request, flows.resume(journey))
 
 
