@@ -29,6 +29,7 @@ function provider() {
     keyEncryptionAlgorithm: 'http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p',
     requestSignatureAlgorithm: mode.algorithm ?? 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
     wantAuthnRequestsSigned: true,
+    wantLogoutResponseSigned: true,
     nameIDFormat: ['urn:oasis:names:tc:SAML:2.0:nameid-format:persistent'],
     singleSignOnService: [{ Binding: binding.redirect, Location: `${issuer}/sso` }],
     singleLogoutService: [{ Binding: binding.redirect, Location: `${issuer}/slo` }],
@@ -37,7 +38,7 @@ function provider() {
 }
 
 function service() {
-  return samlify.ServiceProvider({ metadata: ours, wantMessageSigned: Boolean(mode.message) });
+  return samlify.ServiceProvider({ metadata: ours, wantMessageSigned: Boolean(mode.message), wantLogoutRequestSigned: true });
 }
 
 async function answered(query, octetString) {
