@@ -36,6 +36,11 @@ class Clocks(_Section):
     flow: timedelta = timedelta(minutes=10)
     link_proof: timedelta = timedelta(minutes=10)
     invitation: timedelta = timedelta(hours=24)
+    recovery: timedelta = timedelta(hours=1)
+    """How long getting back in may take, from the name typed to the new password."""
+    recovery_wait: timedelta = timedelta(hours=24)
+    """How long an access manager's word for a person waits, so that its owner can stop it."""
+    mailed_code: timedelta = timedelta(minutes=15)
     client_assertion: timedelta = timedelta(minutes=5)
     factor_fresh: timedelta = timedelta(minutes=15)
     key_next: timedelta = timedelta(hours=1)
