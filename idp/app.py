@@ -15,11 +15,12 @@ from idp.web import errors
 from idp.web.bearer import memory_of
 from idp.web.boundary import Service
 from idp.web.built import Files
+from idp.web.door import Door
 from idp.web.fast import FastLane
 from idp.web.measured import Measured
 from idp.web.middleware import Edge
 
-ROUTERS: tuple[str, ...] = ("authorize", "login", "terms", "account", "wam", "audit", "health", "mailbox")
+ROUTERS: tuple[str, ...] = ("authorize", "login", "register", "terms", "account", "wam", "audit", "health", "mailbox")
 """Modules of idp.web that hold a `router` of people's pages or consoles."""
 LANE: tuple[str, ...] = ("machines", "access", "signals", "authorize")
 """Modules of idp.web that hold `routes(service)` of the lane."""
@@ -70,5 +71,5 @@ def create_app(settings: Settings) -> App:
     for name in ROUTERS:
         app.include_router(import_module(f"idp.web.{name}").router)
     app.mount("/static", Files(), name="static")
-    app.front = Edge(Measured(FastLane(lane, app.pages)), settings)
+    app.front = Edge(Measured(FastLane(lane, Door(app.pages))), settings)
     return app

@@ -7,6 +7,7 @@ said. Changing them raises the policy epoch, so every worker reads them again.
 from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
+from pydantic import Field as Limit
 from sqlmodel import Field, Session
 
 from idp.database.types import Row
@@ -27,8 +28,9 @@ class _Section(BaseModel):
 class Clocks(_Section):
     """Durations; ISO 8601 or seconds in the applied file."""
 
-    session_idle: timedelta = timedelta(minutes=15)
-    session_absolute: timedelta = timedelta(hours=12)
+    session_idle: timedelta = Limit(default=timedelta(minutes=15), gt=timedelta(0), le=timedelta(hours=1))
+    """One pair for every strength; the ceilings are those of AAL2 (NIST SP 800-63B-4 2.2.3), the defaults AAL3's."""
+    session_absolute: timedelta = Limit(default=timedelta(hours=12), gt=timedelta(0), le=timedelta(hours=24))
     access_token: timedelta = timedelta(minutes=5)
     id_token: timedelta = timedelta(minutes=5)
     refresh_token: timedelta = timedelta(hours=12)
@@ -40,7 +42,7 @@ class Clocks(_Section):
     """How long getting back in may take, from the name typed to the new password."""
     recovery_wait: timedelta = timedelta(hours=24)
     """How long an access manager's word for a person waits, so that its owner can stop it."""
-    mailed_code: timedelta = timedelta(minutes=15)
+    mailed_code: timedelta = Limit(default=timedelta(minutes=15), gt=timedelta(0), le=timedelta(minutes=15))
     client_assertion: timedelta = timedelta(minutes=5)
     factor_fresh: timedelta = timedelta(minutes=15)
     key_next: timedelta = timedelta(hours=1)
@@ -50,6 +52,15 @@ class Clocks(_Section):
     upstream_metadata: timedelta = timedelta(hours=1)
     leeway: timedelta = timedelta(seconds=60)
     attestation_years: int = 1
+    attestation_reminders: tuple[timedelta, ...] = (timedelta(days=30), timedelta(days=7))
+    """How long before its end a person is reminded of an attestation; the first also opens its renewal."""
+    registration: timedelta = timedelta(hours=24)
+    """A registration that was begun; also how long its e-mailed code is good (domain.md 7)."""
+    application_reminders: tuple[timedelta, ...] = (timedelta(days=3), timedelta(days=7))
+    application_escalates: timedelta = timedelta(days=14)
+    application_expires: timedelta = timedelta(days=30)
+    claim_locked: timedelta = timedelta(hours=24)
+    """How long a person waits after five wrong proofs before claiming again (W-1)."""
     seal: timedelta = timedelta(milliseconds=250)
     checkpoint: timedelta = timedelta(seconds=60)
 
@@ -80,6 +91,17 @@ class Passwords(_Section):
     """False only in development, for measurements that sign one person in without end."""
 
 
+class Registration(_Section):
+    """How people may register by themselves (T-20 to T-24)."""
+
+    routes: frozenset[str] = frozenset({"new", "existing", "affiliate", "third_party"})
+    """Open everywhere: a new login here, one that exists here, an affiliate's, a third party's."""
+    closed: dict[str, frozenset[str]] = {}
+    """Id of an app, practice, partner or login provider -> routes that are closed there."""
+    most_practices: int = 50
+    """TINs in one registration."""
+
+
 class Configuration(_Section):
     """Everything the applied file's `settings` section may say."""
 
@@ -88,6 +110,7 @@ class Configuration(_Section):
     passwords: Passwords = Passwords()
     channels: frozenset[str] = frozenset({"site", "mobile", "third_party_site"})
     second_factor_for_everyone: bool = False
+    registration: Registration = Registration()
 
 
 _IN_FORCE = "configuration"

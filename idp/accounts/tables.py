@@ -179,6 +179,8 @@ class TermsDocument(Row, table=True):
     title: str
     body: str
     digest: str
+    changes: str = ""
+    """What differs from the version before, one plain sentence a line."""
     effective_at: datetime = moment()
 
 
@@ -206,6 +208,8 @@ class Attestation(Row, table=True):
     """The named provider on whose behalf the person acts."""
     attested_at: datetime = moment(default_now=True)
     expires_at: datetime = moment()
+    reminded: int = 0
+    """How many reminders of its end were sent."""
 
 
 class PendingLink(Row, table=True):

@@ -17,6 +17,7 @@ EXPIRING = (
     "used_assertion",
     "flow",
     "pending_login",
+    "registration",
     "spent_challenge",
     "recovery",
 )
