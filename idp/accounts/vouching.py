@@ -1,7 +1,7 @@
 """An access manager's word for somebody who lost their second step: asked for, given, and usable after a wait.
 
 The word is one proof of two. It waits a day, in which every address of the person is told and one link stops it
-(docs/decisions/0012).
+(docs/decisions/0012-second-steps-and-getting-back-in.md).
 """
 
 from dataclasses import dataclass
