@@ -211,7 +211,8 @@ def test_security_11_two_finishes_at_once_are_one(world: World, saved: list[str]
         one.start()
     for one in threads:
         one.join()
-    assert sorted(answers) == [200, 400, 400]
+    assert answers.count(200) == 1
+    assert {*answers} <= {200, 400, 429}, "429: more passwords at once than this machine hashes"
     assert world.events("accounts.recovery.done") == 1
 
 
