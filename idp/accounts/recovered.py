@@ -5,7 +5,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock
-from idp.accounts import devices, factor_rows, local_logins, people, recovery, sessions, vouching
+from idp.accounts import devices, factor_rows, linking, local_logins, people, recovery, sessions, vouching
 from idp.accounts.passwords import Hashed
 from idp.accounts.proof_tables import Recovery
 from idp.accounts.tables import Account, Factor, Login, PendingLink
@@ -102,11 +102,7 @@ def cleanse(db: Db, account: Account) -> int:
         )
     ).all()
     for login in outside:
-        login.ended_at, login.end_reason = now, "cleansed"
-        db.add(login)
-        log.record(
-            db, Event("accounts.login.unlinked", account=account.id, reason="cleansed", details={"login": login.id})
-        )
+        linking.take_off(db, login.id, by="system", because="cleansed")
     db.execute(
         update(PendingLink)
         .where(col(PendingLink.account_id) == account.id, col(PendingLink.spent_at).is_(None))
