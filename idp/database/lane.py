@@ -11,18 +11,21 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import asyncpg
+import structlog
 from sqlalchemy import TextClause, text
 from sqlmodel import Session
 
 from idp.database.engine import Database
-from idp.database.readers import BY_KEY, Readers
+from idp.database.readers import BY_KEY, GONE, Readers
 from idp.errors import Unavailable
 
+_log = structlog.get_logger("idp.lane")
 QUEUE_LIMIT = 4096
 GROUP_LIMIT = 256
 SECONDS_TO_ANSWER = 5.0
@@ -165,6 +168,18 @@ def _group(items: list[_Item], append: Callable[[list[tuple[Any, ...]]], Work]) 
         yield from append(rows)
 
 
+_AWAY = "The database did not answer. Try again in a moment."
+_AWAY_CODES = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+    | {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PROTOCOL}
+)
+
+
+def _away(problem: Exception) -> bool:
+    """Say whether SQLite is locked, or its disk full or failing: the asker may come back."""
+    return isinstance(problem, sqlite3.OperationalError) and problem.sqlite_errorcode & 0xFF in _AWAY_CODES
+
+
 def _give_up(future: "asyncio.Future[Any]") -> None:
     if not future.done():
         future.set_exception(Unavailable("The database did not answer in time. Try again in a moment."))
@@ -254,27 +269,52 @@ class SqliteLane(Lane):
         return connection
 
     async def fetch(self, sql: Sql, *values: Any) -> list[Any]:
-        return self._reader.execute(sql.sqlite, values).fetchall()
+        try:
+            return self._reader.execute(sql.sqlite, values).fetchall()
+        except sqlite3.OperationalError as problem:
+            if _away(problem):
+                raise Unavailable(_AWAY) from problem
+            raise
 
     def _wake(self) -> None:
         self._signal.set()
 
     def _run(self) -> None:
-        connection = self._connect()
+        """Write until closed; whatever ends the writing begins it anew: answers must not wait for nobody."""
+        while True:
+            group: list[_Item] = []
+            try:
+                with closing(self._connect()) as connection:  # what was begun on it ends with it
+                    self._write_on(connection, group)
+            except BaseException as problem:
+                _log.error("lane_writer_failed", cause=type(problem).__name__)
+                for item in group:
+                    item.error = item.error or Unavailable(_AWAY)
+                self._loop.call_soon_threadsafe(self._resolve, group)
+                self._signal.set()
+            else:
+                return
+
+    def _write_on(self, connection: sqlite3.Connection, group: list[_Item]) -> None:
         while True:
             self._signal.wait()
             self._signal.clear()
-            while group := self._take():
-                self._commit(connection, group)
-                self._loop.call_soon_threadsafe(self._resolve, group)
+            while taken := self._take():
+                group[:] = taken
+                self._commit(connection, taken)
+                group.clear()
+                self._loop.call_soon_threadsafe(self._resolve, taken)
             if self._closing:
-                connection.close()
                 return
 
     def _commit(self, connection: sqlite3.Connection, group: list[_Item]) -> None:
         try:
             self._drive(connection, group)
         except Exception as problem:
+            if _away(problem):
+                for item in group:
+                    item.error = Unavailable(_AWAY)
+                return
             if len(group) == 1:
                 group[0].error = problem
                 return
@@ -300,7 +340,8 @@ class SqliteLane(Lane):
                     answer = connection.execute(step[0].sqlite, step[1]).fetchall()
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk has ended it already
+                connection.execute("ROLLBACK")
             raise
 
     async def close(self) -> None:
@@ -325,6 +366,9 @@ class PostgresLane(Lane):
     async def open(self) -> None:
         """Connect; raise Unavailable when the database does not answer."""
         await self._readers.open()
+        self._begin()
+
+    def _begin(self) -> None:
         self._task = asyncio.create_task(self._run(), name="lane-writer")
 
     async def fetch(self, sql: Sql, *values: Any) -> list[Any]:
@@ -332,30 +376,31 @@ class PostgresLane(Lane):
 
     def _wake(self) -> None:
         self._signal.set()
+        if self._task is None or self._task.done():
+            self._begin()
 
     async def _run(self) -> None:
-        while True:
-            await self._signal.wait()
-            self._signal.clear()
-            while group := self._take():
-                await self._commit(group)
-                self._resolve(group)
-            if self._closing:
-                return
+        """Write until closed; whatever ends the writing begins it anew: answers must not wait for nobody."""
+        try:
+            while True:
+                await self._signal.wait()
+                self._signal.clear()
+                while group := self._take():
+                    await self._commit(group)
+                    self._resolve(group)
+                if self._closing:
+                    return
+        finally:
+            if self._waiting and not self._closing:
+                self._signal.set()
+                self._begin()
 
     async def _commit(self, group: list[_Item]) -> None:
         try:
             await self._drive(group)
         except Exception as problem:
-            gone = isinstance(
-                problem, OSError | TimeoutError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError
-            )
-            if gone:
-                for item in group:
-                    item.error = Unavailable("The database did not answer. Try again in a moment.")
-                if self._writer is not None:
-                    self._writer.terminate()
-                    self._writer = None
+            if isinstance(problem, GONE):
+                self._lose(group)
                 return
             if len(group) == 1:
                 group[0].error = problem
@@ -363,6 +408,18 @@ class PostgresLane(Lane):
             for item in group:  # one bad item must not fail its neighbours: each alone
                 item.error, item.result = None, None
                 await self._commit([item])
+        except BaseException:  # the writer itself is being ended, in the middle of a group
+            self._lose(group)
+            self._resolve(group)
+            raise
+
+    def _lose(self, group: list[_Item]) -> None:
+        """Answer that the database is away, and take up no connection again that may be in a transaction."""
+        for item in group:
+            item.error = Unavailable(_AWAY)
+        if self._writer is not None:
+            self._writer.terminate()
+            self._writer = None
 
     async def _drive(self, group: list[_Item]) -> None:
         if self._writer is None or self._writer.is_closed():

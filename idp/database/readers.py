@@ -17,7 +17,16 @@ SECONDS = 2
 BY_KEY = {"jit": "off", "plan_cache_mode": "force_generic_plan"}
 """Our statements join many tables by key: their one plan is always good, and making it (or compiling it) anew
 costs more than running it."""
-_GONE = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
+GONE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the answer to what was asked before it died is still awaited
+    asyncpg.OperatorInterventionError,  # it is told to stop, has crashed or is starting
+    asyncpg.InsufficientResourcesError,  # its disk is full, or it has no connection left
+)
+"""What a database raises that is away, not wrong: the asker is told to come back."""
 
 
 class Readers:
@@ -57,7 +66,7 @@ class Readers:
                 raise
             self._give_back(connection)
             connection = None
-        except _GONE as problem:
+        except GONE as problem:
             raise Unavailable("The database did not answer. Try again in a moment.") from problem
         else:
             return rows

@@ -99,6 +99,7 @@ def start(database: Database) -> Running:
             Job("mail", 2.0, mail.run),
             Job("recovery", 2.0, recovery_mail.send),
             Job("cleanup", 60.0, cleanup.run),
+            Job("cleanup-old", 3600.0, cleanup.run_old),
         ),
     )
 

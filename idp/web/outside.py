@@ -124,7 +124,7 @@ def _send(request: Request, send: SendBrowser) -> Response:
 
 async def _posted(request: Request) -> dict[str, str]:
     """Return the fields of a form another site's page posted here; without duplicates, of bounded size."""
-    kind = request.headers.get("content-type", "").split(";")[0].strip()
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise Refused("Send this as a form.", code="wrong_content_type")
     items = (await request.form(max_files=0, max_fields=50, max_part_size=_LONGEST_POSTED)).multi_items()
