@@ -167,7 +167,8 @@ def back(request: Request, service: TheService, upstream: str) -> Response:
         return _held_for(request, service, finished)
     present = who(request)
     with transaction(service.database) as db:
-        upstreams.trusted(db, upstream)  # asked again: the standing may have changed while we waited
+        # Asked again: the standing, or what the organization says of this person, may have changed while we waited.
+        upstreams.trusted(db, upstream, subject=finished.assertion.subject)
         here = journey(request, db, finished.flow_id or "")
         signed_in = login.by_assertion(
             db,
@@ -193,6 +194,7 @@ def _held_for(request: Request, service: TheService, finished: federation_flow.F
     with transaction(service.database) as db:
         if by.account.id != finished.account_id:
             raise linking.LinkLost
+        upstreams.trusted(db, finished.assertion.upstream_id, subject=finished.assertion.subject)
         here = journey(request, db, finished.flow_id or "")
         browser = cookies.read(request, service.settings, cookies.FLOW)
         held = linking.hold(
