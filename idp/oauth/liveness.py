@@ -69,10 +69,17 @@ def statement(*, account: str, session: str, family: str, provider: str, start: 
 
 
 _REVOKED = ", (SELECT 1 FROM revoked_token rt WHERE rt.jti = $8)"
+_NEXT = """, (SELECT min(x.t) FROM (
+    SELECT starts_at AS t FROM portal_access WHERE provider_id = pr.id
+    UNION ALL SELECT ends_at FROM portal_access WHERE provider_id = pr.id
+    UNION ALL SELECT ended_at FROM portal_access WHERE provider_id = pr.id
+    UNION ALL SELECT starts_at FROM agreement WHERE provider_id = pr.id
+    UNION ALL SELECT ends_at FROM agreement WHERE provider_id = pr.id) x WHERE x.t > CAST($3 AS BIGINT))"""
+"""The next date on which the lines change by themselves."""
 _CLAIMED = {"account": "$4", "session": "$5", "family": "$6", "provider": "$7"}
-TOKEN = statement(**_CLAIMED, more=_REVOKED)
-"""$4 account, $5 session, $6 family, $7 provider, $8 jti."""
-TOKEN_AND_PERSON = statement(**_CLAIMED, more=_REVOKED + PERSON)
+TOKEN = statement(**_CLAIMED, more=_REVOKED + _NEXT)
+"""$4 account, $5 session, $6 family, $7 provider, $8 jti; adds whether it was revoked and until when this holds."""
+TOKEN_AND_PERSON = statement(**_CLAIMED, more=_REVOKED + _NEXT + PERSON)
 SERVICE = Sql("SELECT e.epoch, (SELECT 1 FROM revoked_token rt WHERE rt.jti = $1) FROM policy_epoch e")
 """For a token without a person: $1 jti."""
 

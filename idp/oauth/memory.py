@@ -21,6 +21,7 @@ from idp.errors import Unavailable
 from idp.oauth import keys
 from idp.oauth.client_facts import Audience, ClientFacts, facts_of
 from idp.oauth.keys import KeySet
+from idp.oauth.remembered import Standings
 from idp.signatures import Key, Remembered
 
 _COLUMNS = (
@@ -77,6 +78,8 @@ class Memory:
         self._known: dict[str, Key] = {}
         self.proved = Remembered()
         """Access tokens whose signature was proved in this worker."""
+        self.standings = Standings()
+        """What was read of the people behind them."""
         self._picture: Picture | None = None
         self._checked = 0.0
         self._loading = asyncio.Lock()
