@@ -21,8 +21,8 @@ from idp.web.middleware import Edge
 
 ROUTERS: tuple[str, ...] = ("authorize", "login", "terms", "account", "wam", "audit", "health", "mailbox")
 """Modules of idp.web that hold a `router` of people's pages or consoles."""
-MACHINES: tuple[str, ...] = ("machines", "access", "signals")
-"""Modules of idp.web that hold `routes(service)` of the machines' lane."""
+LANE: tuple[str, ...] = ("machines", "access", "signals", "authorize")
+"""Modules of idp.web that hold `routes(service)` of the lane."""
 
 
 class App(FastAPI):
@@ -65,10 +65,10 @@ def create_app(settings: Settings) -> App:
     app = App(title="idp", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.service = service
     errors.install(app)
-    machines = [route for name in MACHINES for route in import_module(f"idp.web.{name}").routes(service)]
-    app.router.routes.extend(machines)
+    lane = [route for name in LANE for route in import_module(f"idp.web.{name}").routes(service)]
+    app.router.routes.extend(lane)
     for name in ROUTERS:
         app.include_router(import_module(f"idp.web.{name}").router)
     app.mount("/static", Files(), name="static")
-    app.front = Edge(Measured(FastLane(machines, app.pages)), settings)
+    app.front = Edge(Measured(FastLane(lane, app.pages)), settings)
     return app

@@ -199,7 +199,7 @@ class Browser:
         for line in self.response.headers.get_list("set-cookie"):
             name, _, rest = line.partition("=")
             value = rest.partition(";")[0].strip('"')
-            if "max-age=0" in line.lower():
+            if "max-age=0" in line.lower() or "expires=thu, 01 jan 1970" in line.lower():
                 jar.pop(name, None)
             else:
                 jar[name] = value

@@ -5,14 +5,20 @@ completed in it, so a later step can be refused unless the earlier ones are reco
 Step pages carry `?flow=<id>`; when a step is done the browser goes back to `resume(flow)`.
 """
 
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import orjson
 from sqlmodel import Session as Db
 
-from idp import clock, configuration
+from idp import clock, configuration, entropy
 from idp.accounts.tables import Flow
+from idp.database.lane import Sql, Work
 from idp.errors import Refused
 
 
@@ -45,6 +51,94 @@ def is_own_path(target: str) -> bool:
         return False
     parts = urlsplit(target)
     return not parts.scheme and not parts.netloc
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A journey as it stands in its row, for those who only read it or use the lane."""
+
+    id: str
+    browser_hash: bytes
+    target: str
+    client_id: str | None
+    session_id: str | None
+    facts: dict[str, Any]
+    expires_at: int
+    """Microseconds, as the row has it."""
+    ended_at: int | None
+
+
+COLUMNS = tuple(Kept.__annotations__)
+"""Order of the values `kept` takes."""
+_INSERT = Sql(
+    "INSERT INTO flow (id, browser_hash, target, client_id, session_id, facts, expires_at, created_at) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+)
+_KEEP = Sql("UPDATE flow SET session_id = $2, facts = $3, expires_at = $4 WHERE id = $1 AND ended_at IS NULL")
+_END = Sql("UPDATE flow SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL")
+
+
+def kept(row: Sequence[Any]) -> Kept | None:
+    """Name the columns of a row; None for a row of nothing."""
+    if row[0] is None:
+        return None
+    flow_id, browser, target, client_id, session_id, facts, expires_at, ended_at = row
+    return Kept(flow_id, bytes(browser), target, client_id, session_id, orjson.loads(facts), expires_at, ended_at)
+
+
+def check(flow: Kept | None, browser: str | None, now: datetime) -> Kept:
+    """Return the live journey of this browser, as `find` does; raise FlowLost otherwise."""
+    if (
+        flow is None
+        or browser is None
+        or not hmac.compare_digest(flow.browser_hash, browser_hash(browser))
+        or flow.ended_at is not None
+        or clock.micros(now) >= flow.expires_at
+    ):
+        raise FlowLost
+    return flow
+
+
+def new(
+    *,
+    browser: str,
+    target: str,
+    ends: datetime,
+    client_id: str | None = None,
+    session_id: str | None = None,
+    facts: dict[str, Any] | None = None,
+    flow_id: str | None = None,
+) -> Kept:
+    """Return a journey that is to be written with `insert`; never towards another origin."""
+    if not is_own_path(target):
+        raise ValueError("a journey goes to a path of this service")
+    made = flow_id or entropy.new_id("flw")
+    return Kept(made, browser_hash(browser), target, client_id, session_id, facts or {}, clock.micros(ends), None)
+
+
+def changed(flow: Kept, **values: Any) -> Kept:
+    """Return the journey with other values, to be written with `keep`."""
+    return replace(flow, **values)
+
+
+def insert(flow: Kept, now: datetime) -> Work:
+    """Write a new journey in a group of the lane."""
+    values = (flow.id, flow.browser_hash, flow.target, flow.client_id, flow.session_id, _text(flow.facts))
+    yield _INSERT, (*values, flow.expires_at, clock.micros(now))
+
+
+def keep(flow: Kept) -> Work:
+    """Write what changed of a journey in a group of the lane: who signed in, its facts, its end."""
+    yield _KEEP, (flow.id, flow.session_id, _text(flow.facts), flow.expires_at)
+
+
+def finish(flow: Kept, now: datetime) -> Work:
+    """End a journey in a group of the lane; going back to it is refused."""
+    yield _END, (flow.id, clock.micros(now))
+
+
+def _text(facts: dict[str, Any]) -> str:
+    return orjson.dumps(facts, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def begin(db: Db, *, browser: str, target: str, client_id: str | None = None) -> Flow:
@@ -103,7 +197,7 @@ def end(db: Db, flow: Flow) -> None:
     db.flush()
 
 
-def resume(flow: Flow) -> str:
+def resume(flow: Flow | Kept) -> str:
     """Return the path that carries the journey on."""
     parts = urlsplit(flow.target)
     if parts.path.startswith("/oauth/authorize"):

@@ -13,28 +13,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
-from typing import NewType
-
-from passlib.context import CryptContext
+from typing import TYPE_CHECKING, NewType
 
 from idp import configuration, entropy
 from idp.database import Database
 from idp.envelope import KeyRing
 from idp.errors import TooMany
 
+if TYPE_CHECKING:
+    from passlib.context import CryptContext
+
 Hashed = NewType("Hashed", str)
 """The stored form of a password; only `hashed` makes one."""
 
 LONGEST = 1024
 _SECONDS_IN_QUEUE = 4.0
-_SCHEMES = CryptContext(
-    schemes=["argon2", "bcrypt"],
-    deprecated="auto",
-    argon2__type="ID",
-    argon2__memory_cost=19456,  # KiB
-    argon2__time_cost=2,
-    argon2__parallelism=1,
-)
+
+
+@cache
+def _schemes() -> "CryptContext":
+    from passlib.context import CryptContext  # with the first password: a worker starts without it
+
+    return CryptContext(
+        schemes=["argon2", "bcrypt"],
+        deprecated="auto",
+        argon2__type="ID",
+        argon2__memory_cost=19456,  # KiB
+        argon2__time_cost=2,
+        argon2__parallelism=1,
+    )
 
 
 def normalised(password: str) -> str:
@@ -87,12 +94,12 @@ _room = _Room()
 def hashed(ring: KeyRing, password: str, limits: configuration.Passwords | None = None) -> Hashed:
     """Hash a password. Takes about 25 ms of a processor: call it before the transaction, not in it."""
     with _room.place(limits or configuration.Passwords()):
-        return Hashed(_SCHEMES.hash(_peppered(ring, password)))
+        return Hashed(_schemes().hash(_peppered(ring, password)))
 
 
 @cache
 def _nobodys_hash() -> str:
-    return _SCHEMES.hash(entropy.token())
+    return _schemes().hash(entropy.token())
 
 
 def verify(
@@ -105,12 +112,12 @@ def verify(
     ring = database.ring
     with _room.place(limits):
         if stored is None:
-            _SCHEMES.verify(_peppered(ring, password), _nobodys_hash())
+            _schemes().verify(_peppered(ring, password), _nobodys_hash())
             return False, None
-        if _SCHEMES.identify(stored) == "bcrypt":  # brought from elsewhere, without our pepper
+        if _schemes().identify(stored) == "bcrypt":  # brought from elsewhere, without our pepper
             clear = normalised(password)
-            good = len(clear.encode()) <= 72 and "\x00" not in clear and _SCHEMES.verify(clear, stored)
-            return good, Hashed(_SCHEMES.hash(_peppered(ring, password))) if good else None
+            good = len(clear.encode()) <= 72 and "\x00" not in clear and _schemes().verify(clear, stored)
+            return good, Hashed(_schemes().hash(_peppered(ring, password))) if good else None
         keyed = _peppered(ring, password)
-        good, better = _SCHEMES.verify_and_update(keyed, stored)
+        good, better = _schemes().verify_and_update(keyed, stored)
         return good, Hashed(better) if better else None

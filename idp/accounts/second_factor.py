@@ -25,13 +25,15 @@ from idp.signals import epochs
 
 STEP = 30
 RECOVERY_CODES = 10
-_STAFF_OR_MANAGER = text(
-    "SELECT 1 FROM appointment WHERE account_id = :a AND ended_at IS NULL AND starts_at <= :now "
-    "AND (ends_at IS NULL OR ends_at > :now) "
-    "UNION ALL SELECT 1 FROM affiliation f JOIN provider p ON p.id = f.provider_id WHERE f.account_id = :a "
-    "AND p.kind = 'insurer' AND f.ended_at IS NULL AND f.starts_at <= :now "
-    "AND (f.ends_at IS NULL OR f.ends_at > :now)"
+STAFF_OR_MANAGER = (
+    "SELECT 1 FROM appointment WHERE account_id = {account} AND ended_at IS NULL AND starts_at <= {now} "
+    "AND (ends_at IS NULL OR ends_at > {now}) "
+    "UNION ALL SELECT 1 FROM affiliation f JOIN provider p ON p.id = f.provider_id WHERE f.account_id = {account} "
+    "AND p.kind = 'insurer' AND f.ended_at IS NULL AND f.starts_at <= {now} "
+    "AND (f.ends_at IS NULL OR f.ends_at > {now})"
 )
+"""Whether somebody is an access manager or works for us; the authorize endpoint asks it within its one statement."""
+_STAFF_OR_MANAGER = text(STAFF_OR_MANAGER.format(account=":a", now=":now"))
 WRONG = "That code did not work. Codes change every 30 seconds and work once. Wait for the next one."
 
 

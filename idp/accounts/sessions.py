@@ -7,6 +7,7 @@ The cookie holds a 256-bit secret of which only the hash is stored; the id is th
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Protocol
 
 from sqlalchemy import CursorResult, update
 from sqlmodel import Session as Db
@@ -17,6 +18,7 @@ from idp.accounts.assurance import meets
 from idp.accounts.tables import Session
 from idp.audit import log
 from idp.audit.events import Event
+from idp.database.lane import Sql, Work
 from idp.partners import standing
 from idp.signals import revocations
 
@@ -94,7 +96,23 @@ def strengthen(db: Db, session: Session, *, acr: str, amr: list[str], signed_in_
     return secret
 
 
-def alive(session: Session, clocks: configuration.Clocks, at: datetime) -> bool:
+class InForce(Protocol):
+    """What of a session says whether it is in force."""
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it was ended."""
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it ends by itself."""
+
+    @property
+    def last_seen_at(self) -> datetime:
+        """When the person was last there."""
+
+
+def alive(session: InForce, clocks: configuration.Clocks, at: datetime) -> bool:
     """Say whether a session is in force at a moment: not ended, not idle too long, not past its limit."""
     return session.ended_at is None and at < session.expires_at and at < session.last_seen_at + clocks.session_idle
 
@@ -109,10 +127,23 @@ def find(db: Db, secret: str) -> Session | None:
     return session
 
 
+_SAW = Sql("UPDATE session SET last_seen_at = $2 WHERE id = $1 AND ended_at IS NULL")
+
+
+def is_due(last_seen_at: datetime, now: datetime) -> bool:
+    """Say whether `last_seen_at` has to be written again."""
+    return now - last_seen_at >= _SEEN_EVERY
+
+
+def saw_in_lane(session_id: str, now: datetime) -> Work:
+    """Note that the person is still there, as `saw` does, in a group of the lane."""
+    yield _SAW, (session_id, clock.micros(now))
+
+
 def saw(db: Db, session: Session) -> None:
     """Note that the person is still there; the one idle clock of pages, authorize and refresh."""
     now = clock.now()
-    if now - session.last_seen_at >= _SEEN_EVERY:
+    if is_due(session.last_seen_at, now):
         db.execute(
             update(Session)
             .where(col(Session.id) == session.id, col(Session.ended_at).is_(None))

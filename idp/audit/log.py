@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -14,7 +15,7 @@ from idp.audit import leaf, origin
 from idp.audit.events import Event
 from idp.audit.tables import SubjectKey
 from idp.database import Database, of
-from idp.database.lane import Records
+from idp.database.lane import Append, Records, Sql, Work
 
 _INSERT_NAMED = text(
     f"INSERT INTO audit_record ({','.join(leaf.COLUMNS)}) "  # noqa: S608 - our own names
@@ -23,6 +24,8 @@ _INSERT_NAMED = text(
 _EVENT, _OUTCOME = leaf.COLUMNS.index("event"), leaf.COLUMNS.index("outcome")
 _ACCOUNT = re.compile(r"acc_[\w-]{1,60}", re.ASCII)
 """Whose a record is must be an account's id, not what a stranger typed in its place."""
+_NEW_KEY = Sql("INSERT INTO subject_key (account_id, key, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+_KEY = Sql("SELECT key FROM subject_key WHERE account_id = $1")
 NOBODY = "nobody"
 """Owner of person fields where no account is known, such as a user name nobody has."""
 
@@ -30,7 +33,7 @@ NOBODY = "nobody"
 def record(session: Session, event: Event) -> None:
     """Add the event to the transaction that makes the change: both exist or neither does."""
     where = origin.current()
-    owner = next((who for who in (event.account, where.actor_id) if who and _ACCOUNT.fullmatch(who)), None)
+    owner = _owner(event, where)
     subject = None
     if owner or event.personal:
         owner = owner or NOBODY
@@ -38,6 +41,51 @@ def record(session: Session, event: Event) -> None:
     values = leaf.row(event, where, clock.now(), of(session).ring, subject)
     session.execute(_INSERT_NAMED, dict(zip(leaf.COLUMNS, values, strict=True)))
     metrics.EVENTS.labels(event.name, event.outcome).inc()
+
+
+def _owner(event: Event, where: origin.Origin) -> str | None:
+    return next((who for who in (event.account, where.actor_id) if who and _ACCOUNT.fullmatch(who)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A person's key as its row has it; None inside once it was destroyed."""
+
+    sealed: bytes | None = field(repr=False)
+
+
+def person_record(database: Database, event: Event, at: datetime, stored: StoredKey | None) -> Work:
+    """Append a person's event to a group of the lane: the same row that `record` writes.
+
+    `stored` is the key of the event's account as the request's statement read it; None makes one. The row is
+    made here and now, where the request's origin is known, unless the key has yet to be made.
+    """
+    where = origin.current()
+    owner = event.account
+    if owner is None or _owner(event, where) != owner:
+        raise ValueError(f"{event.name}: not an event of an account")
+    if stored is not None:
+        return _appended(leaf.row(event, where, at, database.ring, _subject(database, owner, stored.sealed)))
+    return _with_new_key(database, event, at, where, owner)
+
+
+def _with_new_key(database: Database, event: Event, at: datetime, where: origin.Origin, owner: str) -> Work:
+    fresh = database.ring.seal("subjects", _place(owner), entropy.raw(32))
+    yield _NEW_KEY, (owner, fresh, clock.micros(at))
+    [(sealed,)] = yield _KEY, (owner,)
+    yield Append(leaf.row(event, where, at, database.ring, _subject(database, owner, sealed)))
+
+
+def _appended(row: tuple[object, ...]) -> Work:
+    yield Append(row)
+
+
+def _subject(database: Database, owner: str, sealed: bytes | None) -> leaf.Subject:
+    return leaf.Subject(owner, None if sealed is None else database.ring.open("subjects", _place(owner), bytes(sealed)))
+
+
+def _place(owner: str) -> str:
+    return f"subject_key.key:{owner}"
 
 
 def machine_row(database: Database, event: Event, at: datetime) -> tuple[object, ...]:
@@ -71,7 +119,7 @@ append = Records(
 def subject_key(session: Session, account_id: str) -> bytes | None:
     """Return the person's own key, made at first use; None once it was destroyed."""
     database = of(session)
-    place = f"subject_key.key:{account_id}"
+    place = _place(account_id)
     row = session.get(SubjectKey, account_id)
     if row is None:
         fresh = entropy.raw(32)

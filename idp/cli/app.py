@@ -65,7 +65,7 @@ def serve(
 @app.command()
 def health() -> None:
     """Ask a running service on this machine whether it is well (for a container's health check)."""
-    from idp.cli.serving import healthy
+    from idp.cli.health import healthy
     from idp.settings import load
 
     if not healthy(load()):

@@ -10,18 +10,18 @@ import signal
 import socket
 import sys
 import threading
-import urllib.request
 from types import FrameType
 from typing import Any
 
-from idp import logs  # isort: skip  # first: it says how structlog is imported
+from idp.cli import collector  # isort: skip  # first: it rests while all this is imported
+from idp import logs  # isort: skip  # then: it says how structlog is imported
 import uvicorn
 from fastapi import FastAPI
 
 from idp.app import create_app
 from idp.database import Database
 from idp.errors import Refused
-from idp.settings import Settings, load
+from idp.settings import load
 from idp.web import built
 
 FINISH_WITHIN = 20
@@ -34,6 +34,7 @@ def application() -> FastAPI:
     settings = load()
     logs.configure(settings.log_level)
     app = create_app(settings)
+    collector.settle(built=True)
     drain = float(os.environ.get(_DRAIN, "0"))
     if drain > 0 and threading.current_thread() is threading.main_thread():
         _drain_first(app, drain)
@@ -99,6 +100,7 @@ def serve(*, host: str | None, port: int | None, workers: int | None, drain: flo
     else:
         from uvicorn.supervisors import Multiprocess
 
+        collector.settle(built=False)  # this process only watches its workers
         Multiprocess(config, sockets=[listening]).run()
 
 
@@ -116,14 +118,3 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from None
     made.set_inheritable(True)
     return made
-
-
-def healthy(settings: Settings) -> bool:
-    """Ask /healthz of the service on this machine."""
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compared, not bound
-    request = urllib.request.Request(f"http://{host}:{settings.port}/healthz", headers={"Host": settings.origin_host})
-    try:
-        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310 - our own address
-            return bool(answer.status == 200)
-    except OSError:
-        return False

@@ -78,4 +78,7 @@ def id_column(prefix: str) -> Any:
 class Row(SQLModel):
     """What every table has."""
 
+    # Rows are made by us and never validated: pydantic's validators for sixty tables would only lengthen every start.
+    model_config = {"defer_build": True}
+
     created_at: datetime = moment(default_now=True)

@@ -13,9 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import casbin
 import structlog
-from casbin.persist.adapter_filtered import FilteredAdapter
 
 from idp import clock
 
@@ -68,8 +66,8 @@ class _Row(list[str]):
     line: Line
 
 
-class _Handed(FilteredAdapter):  # type: ignore[misc]
-    """Hands over the lines of one question; there is nothing else to load."""
+class _Handed:
+    """Hands over the lines of one question, as a filtered adapter of Casbin; there is nothing else to load."""
 
     def is_filtered(self) -> bool:
         return True
@@ -102,7 +100,14 @@ def _text(moment: int) -> str:
 
 @cache
 def _enforcer() -> Any:
-    made = casbin.Enforcer(str(MODEL), _Handed())
+    # Imported with the first question: Casbin and what it brings are a twentieth of a worker's start.
+    import casbin
+    from casbin.persist.adapter_filtered import FilteredAdapter
+
+    class Adapter(_Handed, FilteredAdapter):  # type: ignore[misc]
+        """What Casbin's constructor insists on."""
+
+    made = casbin.Enforcer(str(MODEL), Adapter())
     made.enable_auto_save(False)
     # It logs refused requests with every value: ids of people do not belong in the process log.
     logging.getLogger("casbin.enforcer").setLevel(logging.CRITICAL)

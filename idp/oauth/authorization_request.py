@@ -15,6 +15,7 @@ import orjson
 from authlib.oauth2 import OAuth2Error
 
 from idp.accounts.assurance import ORDER, rank
+from idp.accounts.flows import FlowLost
 from idp.audit.events import Event
 from idp.errors import OAuthRefused
 from idp.oauth.audiences import audience_for
@@ -26,6 +27,7 @@ from idp.oauth.memory import Picture
 from idp.oauth.server import server
 from idp.signatures import BadToken, verify
 
+PATH = "/oauth/authorize"
 LONGEST = 4096
 """Characters one parameter may have; a browser's address has to carry them all."""
 
@@ -76,6 +78,14 @@ def pairs_of(query: bytes) -> list[tuple[str, str]]:
         return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError:
         raise OAuthRefused("invalid_request", "The request could not be decoded.") from None
+
+
+def pairs_of_target(target: str) -> list[tuple[str, str]]:
+    """Decode the request a journey goes on with; raise FlowLost where it goes elsewhere."""
+    parts = urlsplit(target)
+    if parts.path != PATH:
+        raise FlowLost
+    return parse_qsl(parts.query, keep_blank_values=True)
 
 
 def understand(picture: Picture, issuer: str, now: datetime, pairs: Sequence[tuple[str, str]]) -> AuthorizationRequest:
@@ -167,7 +177,7 @@ def _prove_address(picture: Picture, pairs: Sequence[tuple[str, str]]) -> tuple[
 def _framework_checks(picture: Picture, issuer: str, now: datetime, values: dict[str, str]) -> str:
     """Let Authlib check response type, scope and PKCE; return the scope that can be given."""
     desk = Desk(picture, issuer, now, no_row)
-    asked = Asked(desk, "GET", "/oauth/authorize", values)
+    asked = Asked(desk, "GET", PATH, values)
     before = at_hand.set(desk)
     try:
         server().get_consent_grant(asked)  # type: ignore[no-untyped-call]

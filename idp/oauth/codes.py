@@ -1,62 +1,43 @@
 """Issue the authorization code once every step is met, and say where the browser goes with it."""
 
-from datetime import datetime
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from sqlmodel import Session as Db
+import orjson
 
-from idp import configuration
-from idp.accounts.tables import Session
-from idp.audit import log
+from idp import clock
 from idp.audit.events import Event
-from idp.oauth.authorization_request import AuthorizationRequest, no_row
+from idp.database.lane import Sql, Work
+from idp.oauth.arrival import Practice, SessionSeen
+from idp.oauth.authorization_request import PATH, no_row
 from idp.oauth.desk import Asked, Desk, at_hand
 from idp.oauth.grants.authorization_code import hash_of
-from idp.oauth.memory import Picture
-from idp.oauth.practices import Practice
 from idp.oauth.server import Answer, server
-from idp.oauth.tables import AuthorizationCode
+from idp.oauth.steps import Journey
+
+_INSERT = Sql(
+    "INSERT INTO authorization_code (code_hash, client_id, redirect_uri, redirect_uri_given, challenge, scope, nonce, "
+    "resource, claims, account_id, session_id, provider_id, line, acr, auth_time, expires_at, created_at) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+)
 
 
-def issue(
-    db: Db,
-    picture: Picture,
-    *,
-    issuer: str,
-    request: AuthorizationRequest,
-    session: Session,
-    practice: Practice | None,
-    now: datetime,
-) -> str:
-    """Store a code bound to client, address, challenge, person, session and practice; return the redirect.
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """Where the browser goes with its code, and what must be committed before it does."""
 
-    The answer names us (`iss`, RFC 9207).
-    """
+    location: str
+    code: str = field(repr=False)
+    event: Event
 
-    def store(code: str) -> None:
-        db.add(
-            AuthorizationCode(
-                code_hash=hash_of(code),
-                client_id=request.client.client_id,
-                redirect_uri=request.redirect_uri,
-                redirect_uri_given=request.redirect_uri_given,
-                challenge=request.challenge,
-                scope=request.scope,
-                nonce=request.nonce,
-                resource=request.audience,
-                claims=request.claims,
-                account_id=session.account_id,
-                session_id=session.id,
-                provider_id=practice.provider_id if practice else None,
-                line=request.client.default_line if practice else None,
-                acr=session.acr,
-                auth_time=session.auth_time,
-                expires_at=now + configuration.current(db).clocks.authorization_code,
-            )
-        )
 
-    desk = Desk(picture, issuer, now, no_row, loaded=store)
-    asked = Asked(desk, "GET", "/oauth/authorize", request.values)
+def issue(journey: Journey, issuer: str, practice: Practice | None) -> Issued:
+    """Make the code of a request whose every step is met; the answer names us (`iss`, RFC 9207)."""
+    request, session = journey.request, journey.arrival.session
+    assert session is not None
+    made: list[str] = []
+    desk = Desk(journey.picture, issuer, journey.now, no_row, loaded=made.append)
+    asked = Asked(desk, "GET", PATH, request.values)
     before = at_hand.set(desk)
     try:
         grant = server().get_authorization_grant(asked)
@@ -66,16 +47,43 @@ def issue(
     assert isinstance(answer, Answer)
     location = dict(answer.headers).get("Location")
     assert location is not None, "the same request was understood a moment ago"
-    log.record(
-        db,
-        Event(
-            "oauth.code.issued",
-            account=session.account_id,
-            provider=practice.provider_id if practice else None,
-            client=request.client.client_id,
-            channel=request.client.channel,
-            session=session.id,
-            details={"scope": request.scope, "audience": request.audience},
+    event = Event(
+        "oauth.code.issued",
+        account=session.account_id,
+        provider=practice.provider_id if practice else None,
+        client=request.client.client_id,
+        channel=request.client.channel,
+        session=session.id,
+        details={"scope": request.scope, "audience": request.audience},
+    )
+    [code] = made
+    where = location + ("&" if "?" in location else "?") + urlencode({"iss": issuer})
+    return Issued(where, code, event)
+
+
+def store(issued: Issued, journey: Journey, session: SessionSeen, practice: Practice | None) -> Work:
+    """Store a code bound to client, address, challenge, person, session and practice."""
+    request, now = journey.request, clock.micros(journey.now)
+    lifetime = journey.picture.configuration.clocks.authorization_code
+    yield (
+        _INSERT,
+        (
+            hash_of(issued.code),
+            request.client.client_id,
+            request.redirect_uri,
+            request.redirect_uri_given,
+            request.challenge,
+            request.scope,
+            request.nonce,
+            request.audience,
+            None if request.claims is None else orjson.dumps(request.claims, option=orjson.OPT_SORT_KEYS).decode(),
+            session.account_id,
+            session.id,
+            practice.provider_id if practice else None,
+            request.client.default_line if practice else None,
+            session.acr,
+            clock.micros(session.auth_time),
+            clock.micros(journey.now + lifetime),
+            now,
         ),
     )
-    return location + ("&" if "?" in location else "?") + urlencode({"iss": issuer})

@@ -12,12 +12,6 @@ from idp.oauth.tables import Consent
 from idp.signals import revocations
 
 
-def covers(db: Db, account_id: str, client_id: str, scope: str) -> bool:
-    """Say whether a consent in force covers every scope."""
-    known = db.get(Consent, (account_id, client_id))
-    return known is not None and known.ended_at is None and set(scope.split()) <= set(known.scopes)
-
-
 def give(db: Db, account_id: str, client_id: str, scope: str) -> Consent:
     """Record that a person allowed an app these scopes, beside those allowed before."""
     known = db.get(Consent, (account_id, client_id))
@@ -47,7 +41,7 @@ def end(db: Db, account_id: str, client_id: str) -> bool:
     assert isinstance(result, CursorResult)
     if result.rowcount != 1:
         return False
-    db.execute(
+    families = db.execute(
         update(TokenFamily)
         .where(
             col(TokenFamily.account_id) == account_id,
@@ -55,7 +49,16 @@ def end(db: Db, account_id: str, client_id: str) -> bool:
             col(TokenFamily.ended_at).is_(None),
         )
         .values(ended_at=clock.now(), end_reason="consent_ended")
-    )
+        .returning(col(TokenFamily.id), col(TokenFamily.session_id))
+    ).all()
     log.record(db, Event("oauth.consent.ended", account=account_id, client=client_id))
-    revocations.announce(db, "family_ended", reason="consent_ended", account_id=account_id)
+    for family_id, session_id in families:
+        revocations.announce(
+            db,
+            "family_ended",
+            reason="consent_ended",
+            account_id=account_id,
+            session_id=session_id,
+            family_id=family_id,
+        )
     return True

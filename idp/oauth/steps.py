@@ -1,42 +1,36 @@
 """The steps of an authorization request, in order: each is a class, none knows the others.
 
 A step says whether it is still unmet and where it is done. Adding one is a class and a place in the
-tuple. What was completed stands in the server-side flow (security.md 11).
+tuple. What was completed stands in the server-side flow (security.md 11), all else was read on arrival.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlmodel import Session as Db
-
-from idp.accounts import attestations, second_factor, terms
+from idp import clock
 from idp.accounts.assurance import AAL2, meets
-from idp.accounts.tables import Account, Flow, Session
-from idp.oauth import consents, practices
+from idp.accounts.flows import Kept
+from idp.oauth import practices
+from idp.oauth.arrival import Arrival, SessionSeen
 from idp.oauth.authorization_request import AuthorizationRequest
+from idp.oauth.memory import Picture
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Journey:
     """One request on its way: who is there, what was done in its flow."""
 
-    db: Db
     request: AuthorizationRequest
-    account: Account | None
-    session: Session | None
-    flow: Flow | None
+    arrival: Arrival
+    flow: Kept | None
+    """The journey of this browser; the arrival's own until it is proven to be."""
+    picture: Picture
     now: datetime
 
     def did(self, step: str) -> dict[str, str] | None:
         """Return what a completed step recorded in this flow."""
         return self.flow.facts.get(step) if self.flow is not None else None
-
-    @property
-    def person(self) -> str:
-        """Return who is signed in; only asked after SignIn is met."""
-        assert self.account is not None
-        return self.account.id
 
 
 class Step(Protocol):
@@ -57,11 +51,11 @@ class SignIn:
     path, error = "/sign-in", "login_required"
 
     def unmet(self, journey: Journey) -> bool:
-        request, session, account = journey.request, journey.session, journey.account
-        if session is None or account is None or account.status != "active":
+        request, session = journey.request, journey.arrival.session
+        if session is None or journey.arrival.account_status != "active":
             return True
         done = journey.did("sign_in") is not None and journey.flow is not None and _same(journey.flow, session)
-        if request.subject is not None and request.subject != account.id:
+        if request.subject is not None and request.subject != session.account_id:
             if done:
                 request.refuse("login_required", "Another person signed in than the app asked for.")
             return True
@@ -78,13 +72,14 @@ class SecondFactor:
     path, error = "/sign-in/confirm", "interaction_required"
 
     def unmet(self, journey: Journey) -> bool:
-        request, session = journey.request, journey.session
+        request, session = journey.request, journey.arrival.session
         assert session is not None
         if request.acr is not None and not meets(session.acr, request.acr):
             if journey.did("second_factor") is not None:
                 request.refuse("unmet_authentication_requirements", "This person cannot sign in that strongly.")
             return True
-        return not meets(session.acr, AAL2) and second_factor.needs_factor(journey.db, journey.person)
+        always = journey.arrival.staff_or_manager or journey.picture.configuration.second_factor_for_everyone
+        return not meets(session.acr, AAL2) and always
 
 
 class AcceptTerms:
@@ -93,7 +88,7 @@ class AcceptTerms:
     path, error = "/terms", "interaction_required"
 
     def unmet(self, journey: Journey) -> bool:
-        return bool(terms.unaccepted(journey.db, journey.person, journey.now))
+        return journey.arrival.terms_accepted < len(journey.picture.terms_at(journey.now))
 
 
 class Attest:
@@ -104,7 +99,8 @@ class Attest:
     def unmet(self, journey: Journey) -> bool:
         if not journey.request.client.acts_for_provider:
             return False
-        return not attestations.in_date(journey.db, journey.person, journey.now)
+        until = journey.arrival.attested_until
+        return until is None or clock.micros(journey.now) >= until
 
 
 class ChooseProvider:
@@ -131,7 +127,7 @@ class Consent:
             return True
         if request.client.first_party:
             return False
-        return not consents.covers(journey.db, journey.person, request.client.client_id, request.scope)
+        return not journey.arrival.consented.issuperset(request.scope.split())
 
 
 STEPS: tuple[Step, ...] = (SignIn(), SecondFactor(), AcceptTerms(), Attest(), ChooseProvider(), Consent())
@@ -142,5 +138,5 @@ def next_step(journey: Journey) -> Step | None:
     return next((step for step in STEPS if step.unmet(journey)), None)
 
 
-def _same(flow: Flow, session: Session) -> bool:
+def _same(flow: Kept, session: SessionSeen) -> bool:
     return flow.session_id == session.id

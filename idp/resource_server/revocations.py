@@ -32,7 +32,7 @@ class Standing(enum.Enum):
 
 
 class Feed:
-    """Remembers ended sessions and raised authorization epochs; start it with the app, stop it with the app.
+    """Remembers ended sessions and families, and raised epochs; start it with the app, stop it with the app.
 
     `every` and `lease` are in seconds. Memory is bounded: an entry is kept for `remember` seconds, which must be
     longer than an access token lives, and at most `most` accounts and sessions are kept; when there are more, the
@@ -58,6 +58,7 @@ class Feed:
         self._caught_up = -lease
         """When the last request that left nothing unread was *sent*."""
         self._sessions: dict[str, float] = {}
+        self._families: dict[str, float] = {}
         self._epochs: dict[str, tuple[int, float]] = {}
         self._accounts: dict[str, tuple[float, float]] = {}
         """Accounts that ended without an epoch: (tokens issued until then are refused, remembered until)."""
@@ -78,6 +79,8 @@ class Feed:
         """Say what is known of a token: a refusal needs no fresh feed, a pass does."""
         if token.session_id is not None and token.session_id in self._sessions:
             return Standing.REVOKED
+        if token.family_id is not None and token.family_id in self._families:
+            return Standing.REVOKED
         known = self._epochs.get(token.subject)
         if known is not None and token.authz_epoch is not None and token.authz_epoch < known[0]:
             return Standing.REVOKED
@@ -89,18 +92,21 @@ class Feed:
     def hear(self, revocation: Mapping[str, Any]) -> None:
         """Take in one revocation."""
         until = self._now() + self._remember
-        session, account, epoch = (revocation.get(name) for name in ("session_id", "account_id", "authz_epoch"))
-        if isinstance(session, str) and revocation.get("kind") != "family_ended":
+        names = ("session_id", "family_id", "account_id", "authz_epoch")
+        session, family, account, epoch = (revocation.get(name) for name in names)
+        if isinstance(family, str):
+            self._families[family] = until
+        elif isinstance(session, str) and revocation.get("kind") != "family_ended":
             self._sessions[session] = until
         if isinstance(account, str):
             if type(epoch) is int:
                 self._epochs[account] = (max(epoch, self._epochs.get(account, (0, 0.0))[0]), until)
-            elif not isinstance(session, str):
+            elif not isinstance(session, str) and not isinstance(family, str):
                 self._accounts[account] = (time.time(), until)
         self._full = self._kept() > self._most
 
     def _kept(self) -> int:
-        return len(self._sessions) + len(self._epochs) + len(self._accounts)
+        return len(self._sessions) + len(self._families) + len(self._epochs) + len(self._accounts)
 
     async def poll(self) -> None:
         """Read everything after the last number heard; raise IssuerUnavailable when that fails.
@@ -143,8 +149,9 @@ class Feed:
         if now - self._swept < 10.0 and not self._full:
             return
         self._swept = now
-        for session in [key for key, until in self._sessions.items() if until <= now]:
-            del self._sessions[session]
+        for ended in (self._sessions, self._families):
+            for name in [key for key, until in ended.items() if until <= now]:
+                del ended[name]
         for account in [key for key, (_, until) in self._epochs.items() if until <= now]:
             del self._epochs[account]
         for account in [key for key, (_, until) in self._accounts.items() if until <= now]:

@@ -75,6 +75,8 @@ class AccessToken:
     client_id: str
     scopes: frozenset[str]
     jti: str
+    family_id: str | None
+    """What came from one sign-in of one app and ends as one: the part of `jti` before its dot; None for a service."""
     issued_at: int
     expires_at: int
     """Seconds since 1970."""
@@ -125,6 +127,7 @@ class Verifier:
             client_id=text["client_id"],
             scopes=frozenset(scope.split()),
             jti=text["jti"],
+            family_id=_family(text["jti"]),
             issued_at=claims["iat"],
             expires_at=claims["exp"],
             session_id=_optional(claims, "sid", str),
@@ -231,6 +234,11 @@ def _json(part: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise TokenRefused("this is not a JSON object")
     return found
+
+
+def _family(jti: str) -> str | None:
+    head, dot, _ = jti.partition(".")
+    return head if dot and head else None
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:

@@ -17,13 +17,20 @@ def announce(
     reason: str,
     account_id: str | None = None,
     session_id: str | None = None,
+    family_id: str | None = None,
     provider_id: str | None = None,
 ) -> None:
     """Write one revocation with this transaction; it gets its number last, just before the commit."""
     pending: list[Revocation] = session.info.setdefault(_PENDING, [])
     pending.append(
         Revocation(
-            seq=0, kind=kind, account_id=account_id, session_id=session_id, provider_id=provider_id, reason=reason
+            seq=0,
+            kind=kind,
+            account_id=account_id,
+            session_id=session_id,
+            family_id=family_id,
+            provider_id=provider_id,
+            reason=reason,
         )
     )
     before_commit(session, 3, "revocations", _number)

@@ -41,6 +41,8 @@ class Revocation(Row, table=True):
     """`grant_ended`, `affiliation_ended`, `session_ended`, `family_ended`, `account_ended`, `partner_suspended`, ..."""
     account_id: str | None = Field(default=None, index=True)
     session_id: str | None = None
+    family_id: str | None = None
+    """The family that ended; the `jti` of its access tokens begins with it."""
     provider_id: str | None = None
     authz_epoch: int | None = Field(default=None, sa_type=BigInteger)
     reason: str = ""

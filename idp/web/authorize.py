@@ -1,239 +1,179 @@
-"""The authorize endpoint and the pages that belong to it: practice, consent, sign-out."""
+"""The authorize endpoint: one read, one group commit, and the browser goes on (RFC 6749 3.1)."""
 
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from functools import partial
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
-from sqlmodel import Session as Db
+from starlette.concurrency import run_in_threadpool
+from starlette.routing import BaseRoute, Route
 
-from idp import clock
-from idp.accounts import flows
-from idp.accounts.tables import Flow
+from idp import clock, entropy
+from idp.accounts import flows, sessions
+from idp.accounts.flows import Kept
 from idp.audit import log, origin
-from idp.audit.events import Event
-from idp.errors import OAuthRefused
-from idp.oauth import codes, consents, practices
-from idp.oauth.authorization_request import AuthorizationRequest, pairs_of, understand
-from idp.oauth.memory import Picture
+from idp.database.lane import Work
+from idp.errors import Unavailable
+from idp.oauth import arrival, codes, practices
+from idp.oauth.arrival import Arrival
+from idp.oauth.authorization_request import PATH, pairs_of, pairs_of_target, understand
+from idp.oauth.memory import Picture, read
 from idp.oauth.steps import Journey, SignIn, next_step
-from idp.web import cookies, logout, pages
+from idp.web import allowing, cookies, logout, pages
 from idp.web.bearer import memory_of
-from idp.web.boundary import TheService, Transaction, service_of
-from idp.web.forms import TheForm
-from idp.web.guards import MaybeVisitor, SignedIn, Visitor, open_to_anyone
+from idp.web.boundary import Service, service_of
+from idp.web.guards import open_to_anyone
+from idp.web.machines.conduct import TRIES
 from idp.web.machines.reading import form_of
 
 router = APIRouter()
 router.include_router(logout.router)
-PATH = "/oauth/authorize"
+router.include_router(allowing.router)
+Pairs = list[tuple[str, str]]
 
 
-@router.get(PATH)
 @open_to_anyone("apps send people here who are not signed in yet; nothing happens before client and address are proven")
-def authorize(request: Request, db: Transaction, service: TheService, found: MaybeVisitor) -> Response:
-    """Lead the person to the first unmet step, or back to the app with a code."""
-    picture = memory_of(service).in_transaction(db)
+async def endpoint(request: Request) -> Response:
+    """Lead the person to the first unmet step, or back to the app with a code.
+
+    A posted request (Core 3.1.2.1) goes on as a GET, which carries our cookies.
+    """
+    if request.method == "POST":
+        return pages.go(request, f"{PATH}?{urlencode(await form_of(request))}")
+    service = service_of(request)
+    pairs = pairs_of(request.scope["query_string"])
+    picture, found = await _arrived(request, service, pairs)
+    flow, pairs = _flow_of(request, found, pairs)
     now = clock.now()
-    issuer = service.settings.issuer
-    flow, pairs = _flow_of(request, db)
-    asked = understand(picture, issuer, now, pairs)
+    asked = understand(picture, service.settings.issuer, now, pairs)
+    session = found.session
+    if session is not None:
+        origin.narrow(
+            actor_id=session.account_id,
+            session_id=session.id,
+            device_id=session.device_id,
+            channel=session.channel,
+            acr=session.acr,
+            amr=tuple(session.amr),
+        )
     origin.narrow(client_id=asked.client.client_id)
-    journey = Journey(db, asked, found.account if found else None, found.session if found else None, flow, now)
+    journey = Journey(asked, found, flow, picture, now)
     step = next_step(journey)
     if step is not None:
         if asked.silent:
             asked.refuse(step.error, "A page would have to be shown.")
-        if flow is None:
-            flow = _begin(request, db, journey)
-        elif step.path == SignIn.path:
-            flow.session_id = None
+        flow = await _keep(request, service, journey, anew=step.path == SignIn.path)
         return pages.go(request, f"{step.path}?{urlencode({'flow': flow.id})}")
-    assert found is not None
-    practice = practices.chosen(journey) if asked.client.acts_for_provider else None
-    location = codes.issue(db, picture, issuer=issuer, request=asked, session=found.session, practice=practice, now=now)
-    if flow is not None:
-        flows.end(db, flow)
-        if asked.client.continue_page:
-            return pages.page(request, "oauth/continue.html", app_name=asked.client.name, location=location)
+    location = await _issue(service, journey)
+    if flow is not None and asked.client.continue_page:
+        shown = partial(pages.page, app_name=asked.client.name, location=location)
+        return await run_in_threadpool(shown, request, "oauth/continue.html")
     return pages.go(request, location)
 
 
-@router.post(PATH)
-@open_to_anyone(
-    "OpenID Connect Core 3.1.2.1: the request may be posted; it goes on as a GET, which carries our cookies"
-)
-async def authorize_posted(request: Request) -> Response:
-    """Accept a posted request."""
-    fields = await form_of(request)
-    return pages.go(request, f"{PATH}?{urlencode(fields)}")
+async def _arrived(request: Request, service: Service, pairs: Pairs) -> tuple[Picture, Arrival]:
+    """Read who arrives, with the picture of the very epoch the statement saw."""
+    memory = memory_of(service)
+    picture = await memory.picture(service.lane)
+    named = dict(pairs)
+    if "\x00" in named.get("flow", ""):
+        raise flows.FlowLost
+    for _ in range(TRIES):
+        found: Arrival = await read(
+            service.lane,
+            arrival.read(
+                picture,
+                clock.now(),
+                secret=cookies.read(request, service.settings, cookies.SESSION),
+                flow_id=named.get("flow"),
+                client_id=named.get("client_id", "").replace("\x00", "") or None,
+            ),
+        )
+        if found.epoch == picture.epoch:
+            return picture, found
+        picture = await memory.renew(service.lane, picture.epoch)
+    raise Unavailable("The configuration is changing. Try again in a moment.")
 
 
-@router.get("/practice")
-def practice_page(request: Request, db: Transaction, who: SignedIn, flow: str = "") -> Response:
-    """Ask which practice the person is working for."""
-    journey, asked, _ = _resumed(request, db, who, flow)
-    return _practice(request, asked, journey, practices.usable(db, who.account.id, clock.now()))
-
-
-@router.post("/practice")
-def practice_chosen(request: Request, db: Transaction, who: SignedIn, form: TheForm, flow: str = "") -> Response:
-    """Record the choice, or take "no" back to the app."""
-    journey, asked, _ = _resumed(request, db, who, flow)
-    if "cancel" in form:
-        return _cancelled(db, journey, asked)
-    available = practices.usable(db, who.account.id, clock.now())
-    picked = next((p for p in available if p.provider_id == form.get("practice")), None)
-    if picked is None:
-        sentence = {"practice": "Choose the practice you are working for."}
-        return _practice(request, asked, journey, available, sentence)
-    flows.complete(db, journey, "practice", provider_id=picked.provider_id)
-    log.record(
-        db,
-        Event(
-            "oauth.provider.chosen",
-            account=who.account.id,
-            provider=picked.provider_id,
-            client=asked.client.client_id,
-            session=who.session.id,
-        ),
-    )
-    return pages.go(request, flows.resume(journey))
-
-
-@router.get("/consent")
-def consent_page(request: Request, db: Transaction, who: SignedIn, flow: str = "") -> Response:
-    """Name the app, the practice and what the app gets."""
-    journey, asked, _ = _resumed(request, db, who, flow)
-    practice = _practice_of(db, journey, asked, who)
-    return pages.page(
-        request,
-        "oauth/consent.html",
-        form_action=asked.redirect_origin,
-        app_name=asked.client.name,
-        practice=practice,
-        given=[SCOPES.get(name, f"Use “{name}” for you") for name in asked.scope.split() if name not in QUIET],
-        action=f"/consent?{urlencode({'flow': journey.id})}",
-    )
-
-
-@router.post("/consent")
-def consent_answered(request: Request, db: Transaction, who: SignedIn, form: TheForm, flow: str = "") -> Response:
-    """Record the consent, or take "no" back to the app."""
-    journey, asked, _ = _resumed(request, db, who, flow)
-    if "cancel" in form:
-        return _cancelled(db, journey, asked)
-    consents.give(db, who.account.id, asked.client.client_id, asked.scope)
-    flows.complete(db, journey, "consent")
-    return pages.go(request, flows.resume(journey))
-
-
-@router.get("/oauth/authorize/cancel")
-@open_to_anyone("somebody who does not want to sign in goes back to the app")
-def cancel(request: Request, db: Transaction, flow: str = "") -> None:
-    """Take "no" back to the app from any page of the journey."""
-    journey = flows.find(db, flow, cookies.read(request, service_of(request).settings, cookies.FLOW))
-    asked, _ = _understood(request, db, journey)
-    asked.refuse("access_denied", "The person said no.")
-
-
-SCOPES = {
-    "openid": "Know who you are here",
-    "profile": "See your name and language",
-    "email": "See your e-mail address",
-}
-"""Scopes in the words of people; an API's own are shown by name."""
-QUIET = frozenset({"offline_access"})
-
-
-def _flow_of(request: Request, db: Db) -> tuple[Flow | None, list[tuple[str, str]]]:
+def _flow_of(request: Request, found: Arrival, pairs: Pairs) -> tuple[Kept | None, Pairs]:
     """Return the flow a browser comes back to and its request, or the request in the address."""
-    pairs = pairs_of(request.scope["query_string"])
     names = {name for name, _ in pairs}
     if "flow" not in names or "client_id" in names:
         return None, pairs
-    settings = service_of(request).settings
-    if "\x00" in dict(pairs)["flow"]:
-        raise flows.FlowLost
-    flow = flows.find(db, dict(pairs)["flow"], cookies.read(request, settings, cookies.FLOW))
-    return flow, _pairs_of_target(flow)
+    browser = cookies.read(request, service_of(request).settings, cookies.FLOW)
+    flow = flows.check(found.flow, browser, clock.now())
+    return flow, pairs_of_target(flow.target)
 
 
-def _pairs_of_target(flow: Flow) -> list[tuple[str, str]]:
-    parts = urlsplit(flow.target)
-    if parts.path != PATH:
-        raise flows.FlowLost
-    return parse_qsl(parts.query, keep_blank_values=True)
-
-
-def _begin(request: Request, db: Db, journey: Journey) -> Flow:
+async def _keep(request: Request, service: Service, journey: Journey, *, anew: bool) -> Kept:
     """Keep the request on the server; its pages find there what the app asked them for."""
+    flow, work = journey.flow, []
+    if flow is None:
+        flow = _begun(request, journey)
+        work.append(flows.insert(flow, journey.now))
+    elif anew and flow.session_id is not None:
+        flow = flows.changed(flow, session_id=None)
+        work.append(flows.keep(flow))
+    await _write(service, journey, *work)
+    return flow
+
+
+def _begun(request: Request, journey: Journey) -> Kept:
     asked = journey.request
-    target = f"{PATH}?{request.scope['query_string'].decode('ascii')}"
-    flow = flows.begin(db, browser=pages.browser_of(request), target=target, client_id=asked.client.client_id)
+    flow_id = entropy.new_id("flw")
     again = bool(asked.prompts & {"login", "select_account"}) or asked.max_age is not None or asked.subject is not None
     wants = {
         "app_name": asked.client.name,
         "form_action": asked.redirect_origin,
-        "cancel": f"/oauth/authorize/cancel?{urlencode({'flow': flow.id})}",
+        "cancel": f"/oauth/authorize/cancel?{urlencode({'flow': flow_id})}",
         "login_hint": (asked.login_hint or "")[:200],
         "idp": asked.idp,
         "acr": asked.acr,
         "again": again,
     }
-    flows.note(db, flow, "wants", {name: value for name, value in wants.items() if value})
-    if journey.session is not None and not SignIn().unmet(journey):
-        flow.session_id = journey.session.id
-    return flow
-
-
-def _understood(request: Request, db: Db, flow: Flow) -> tuple[AuthorizationRequest, Picture]:
-    service = service_of(request)
-    picture = memory_of(service).in_transaction(db)
-    return understand(picture, service.settings.issuer, clock.now(), _pairs_of_target(flow)), picture
-
-
-def _resumed(request: Request, db: Db, who: Visitor, flow_id: str) -> tuple[Flow, AuthorizationRequest, Picture]:
-    """Return the journey a page belongs to; only of this browser, and of the person who signed in within it."""
-    journey = flows.find(db, flow_id, cookies.read(request, service_of(request).settings, cookies.FLOW))
-    if journey.session_id is not None and journey.session_id != who.session.id:
-        raise flows.FlowLost
-    asked, picture = _understood(request, db, journey)
-    origin.narrow(client_id=asked.client.client_id)
-    return journey, asked, picture
-
-
-def _practice(
-    request: Request,
-    asked: AuthorizationRequest,
-    journey: Flow,
-    available: list[practices.Practice],
-    fields: dict[str, str] | None = None,
-) -> Response:
-    return pages.page(
-        request,
-        "oauth/practice.html",
-        status=422 if fields else 200,
-        form_action=asked.redirect_origin,
-        app_name=asked.client.name,
-        practices=available,
-        fields=fields or {},
-        action=f"/practice?{urlencode({'flow': journey.id})}",
+    session = journey.arrival.session
+    return flows.new(
+        flow_id=flow_id,
+        browser=pages.browser_of(request),
+        target=f"{PATH}?{request.scope['query_string'].decode('ascii')}",
+        client_id=asked.client.client_id,
+        session_id=session.id if session is not None and not SignIn().unmet(journey) else None,
+        facts={"wants": {name: value for name, value in wants.items() if value}},
+        ends=journey.now + journey.picture.configuration.clocks.flow,
     )
 
 
-def _practice_of(db: Db, flow: Flow, asked: AuthorizationRequest, who: Visitor) -> practices.Practice | None:
-    if not asked.client.acts_for_provider:
-        return None
-    return practices.chosen(Journey(db, asked, who.account, who.session, flow, clock.now()))
+async def _issue(service: Service, journey: Journey) -> str:
+    """Store a code and its record, and end the journey; return where the browser takes the code."""
+    session = journey.arrival.session
+    assert session is not None
+    practice = practices.chosen(journey) if journey.request.client.acts_for_provider else None
+    issued = codes.issue(journey, service.settings.issuer, practice)
+    work = [
+        codes.store(issued, journey, session, practice),
+        log.person_record(service.database, issued.event, journey.now, journey.arrival.subject_key),
+    ]
+    if journey.flow is not None:
+        work.append(flows.finish(journey.flow, journey.now))
+    await _write(service, journey, *work)
+    return issued.location
 
 
-def _cancelled(db: Db, flow: Flow, asked: AuthorizationRequest) -> Response:
-    """End the journey and tell the app (RFC 6749 4.1.2.1)."""
+async def _write(service: Service, journey: Journey, *work: Work) -> None:
+    """Commit together with the note that the person is still there; nothing when there is nothing to write."""
+    session = journey.arrival.session
+    due = session is not None and sessions.is_due(session.last_seen_at, journey.now)
+    if not work and not due:
+        return
 
-    def ended(session: Db) -> None:
-        row = session.get(Flow, flow.id)
-        if row is not None:
-            flows.end(session, row)
+    def all_of_it() -> Work:
+        if session is not None and due:
+            yield from sessions.saw_in_lane(session.id, journey.now)
+        for one in work:
+            yield from one
 
-    raise OAuthRefused(
-        "access_denied", "The person said no.", redirect_uri=asked.redirect_uri, state=asked.state, then=(ended,)
-    )
+    await service.lane.write(all_of_it)
+
+
+def routes(service: Service) -> list[BaseRoute]:
+    """Return the endpoint as a route of the lane."""
+    return [Route(PATH, endpoint, methods=["GET", "POST"])]

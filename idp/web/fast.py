@@ -4,12 +4,26 @@ The layers a page needs (telemetry, exit stacks, pattern matching) cost a machin
 answer; none of them is used by the lane (docs/decisions/0008).
 """
 
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from idp.web.errors import answer
+from idp.web.errors import answer, wants_page
+
+
+async def _refused(request: Request, problem: Exception) -> Response:
+    """Answer what was raised; a page for people reads the database, so it is made beside the loop."""
+    if not wants_page(request):
+        return answer(request, problem)
+    try:
+        return await run_in_threadpool(answer, request, problem)
+    except (OperationalError, PoolTimeout) as away:
+        return answer(request, away)
 
 
 class FastLane:
@@ -35,5 +49,5 @@ class FastLane:
         except ClientDisconnect:
             raise
         except Exception as problem:
-            response = answer(request, problem)
+            response = await _refused(request, problem)
         await response(scope, receive, send)

@@ -3,12 +3,11 @@
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from idp import configuration, entropy
@@ -18,12 +17,17 @@ from idp.web.boundary import service_of
 from idp.web.built import asset
 from idp.web.middleware import POLICY
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _HERE = Path(__file__).parent
 
 
 @lru_cache(maxsize=1)
-def environment() -> Environment:
+def environment() -> "Environment":
     """Return the template environment; undefined names are errors, values are escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # with the first page
+
     made = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),

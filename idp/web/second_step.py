@@ -3,7 +3,6 @@
 from io import BytesIO
 from typing import Annotated
 
-import segno
 from fastapi import APIRouter, Query, Request, Response
 
 from idp.accounts import flows, linking, login, second_factor
@@ -114,6 +113,8 @@ def picture(db: Transaction, by: SignedIn) -> Response:
     if begun is None:
         raise NotFound
     drawn = BytesIO()
+    import segno  # for the few who enrol; it costs a start 30 ms
+
     segno.make(begun.uri, error="m").save(drawn, kind="svg", scale=5, border=4, dark="#000", light="#fff")
     return Response(drawn.getvalue(), media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
 

@@ -8,7 +8,7 @@ import httpcore2
 import pytest
 
 from idp import outbound
-from idp.outbound import Outbound, OutboundFailed
+from idp.outbound import Outbound, OutboundFailed, exchange
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ class _Drip(httpcore2.NetworkStream):
 
 
 def test_security_38_an_answer_that_drips_is_cut_off_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbound, "SECONDS", 0.5)
+    monkeypatch.setattr(exchange, "SECONDS", 0.5)
     monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", lambda *_, **__: _Drip())
     started = time.monotonic()
     with pytest.raises(OutboundFailed, match="too_slow"):

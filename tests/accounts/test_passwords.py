@@ -121,7 +121,7 @@ def test_security_6_a_storm_of_sign_ins_is_turned_away_quickly(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = threading.Event()
-    monkeypatch.setattr(passwords, "_nobodys_hash", lambda: release.wait(10) and passwords._SCHEMES.hash("x"))
+    monkeypatch.setattr(passwords, "_nobodys_hash", lambda: release.wait(10) and passwords._schemes().hash("x"))
     limits = configuration.Passwords(concurrent_hashes=2, waiting_hashes=3)
     answers: list[object] = []
 

@@ -42,11 +42,14 @@ def test_security_92_an_ended_session_refuses_its_tokens_and_an_ended_family_doe
 ) -> None:
     fake.revocations = [
         {"seq": 1, "kind": "session_ended", "account_id": "acc_ana", "session_id": "ses_1", "authz_epoch": 3},
-        {"seq": 2, "kind": "family_ended", "account_id": "acc_ana", "session_id": "ses_2", "authz_epoch": 3},
+        {"seq": 2, "kind": "family_ended", "account_id": "acc_ana", "session_id": "ses_2", "authz_epoch": 3}
+        | {"family_id": "fam_1"},
     ]
     asyncio.run(feed.poll())
     assert feed.standing(token(fake, verifier)) is Standing.REVOKED
     assert feed.standing(token(fake, verifier, sid="ses_2")) is Standing.LIVE
+    assert feed.standing(token(fake, verifier, sid="ses_2", jti="fam_1.a")) is Standing.REVOKED
+    assert feed.standing(token(fake, verifier, sid="ses_2", jti="fam_11.a")) is Standing.LIVE
 
 
 def test_security_92_a_feed_older_than_its_lease_knows_nothing_but_still_refuses_what_it_heard(

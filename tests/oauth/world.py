@@ -130,7 +130,8 @@ class World:
                 factor_time=clock.now() if factor else None,
             )
             secret, session_id = opened.secret, opened.session.id
-        self.http.cookies.set("idp_8000_session", secret, domain="localhost.local", path="/")
+        name = f"{self.service.settings.cookie_prefix}session"
+        self.http.cookies.set(name, secret, domain="localhost.local", path="/")
         return session_id
 
     def sign_out(self) -> None:

@@ -11,7 +11,7 @@ import httpx2
 
 from idp.demo import filling, processes
 from idp.demo.places import HOME, DemoRefused, Places, free, remembered
-from idp.demo.story import scenes
+from idp.demo.story import other_app, scenes
 from idp.demo.story.stage import Stage
 from idp.demo.story.telling import StoryBroke, Teller
 
@@ -19,6 +19,7 @@ SCENES = (
     scenes.ana_arrives,
     scenes.the_app_is_refused,
     scenes.wes_grants,
+    other_app.hsconnect_looks,
     scenes.wes_revokes,
     scenes.sam_looks,
 )

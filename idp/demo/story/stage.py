@@ -105,6 +105,7 @@ class Stage:
     ana: Browser = field(init=False)
     wes: Browser = field(init=False)
     sam: Browser = field(init=False)
+    ben: Browser = field(init=False)
     app: App = field(init=False)
     tokens: Tokens = field(init=False)
     """What the app holds for Ana."""
@@ -112,14 +113,15 @@ class Stage:
     """When the story began (RFC 3339)."""
 
     def __enter__(self) -> Self:
-        self.ana, self.wes, self.sam = (Browser(name, self.teller) for name in ("Ana", "Wes", "Sam"))
+        people = ("Ana", "Wes", "Sam", "Ben")
+        self.ana, self.wes, self.sam, self.ben = (Browser(name, self.teller) for name in people)
         self.app = App(self.places)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for browser in (self.ana, self.wes, self.sam):
+        for browser in (self.ana, self.wes, self.sam, self.ben):
             browser.close()
         self.app.close()
 

@@ -21,6 +21,8 @@ class Teller:
     def __init__(self, say: Callable[[str], object]) -> None:
         self._say = say
         self.checked = 0
+        self.asked: list[str] = []
+        """Method and path of every request told, in order."""
 
     def scene(self, title: str) -> None:
         """Begin a step."""
@@ -32,6 +34,7 @@ class Teller:
 
     def sent(self, method: str, url: str, fields: Mapping[str, object] | None, status: int, to: str | None) -> None:
         """Tell a request and its answer."""
+        self.asked.append(f"{method} {urlsplit(url).path}")
         said = f" {shown_fields(fields)}" if fields else ""
         led = f" -> {shown(to)}" if to else ""
         self._say(f"      {method} {shown(url)}{said}")

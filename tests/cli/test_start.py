@@ -1,0 +1,65 @@
+"""What a worker imports before its first answer: every package here lengthens every start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.engines import MASTER_KEYS, SqliteEngine
+
+LOADED = {
+    # the server and what people's pages are made of
+    *("uvicorn", "uvloop", "httptools", "h11", "click", "starlette", "anyio", "idna", "sniffio", "fastapi"),
+    *("annotated_doc", "opentelemetry", "python_multipart", "multipart", "email_validator", "markupsafe"),
+    # what tables and settings are made of
+    *("pydantic", "pydantic_core", "pydantic_settings", "dotenv", "annotated_types", "typing_extensions"),
+    *("typing_inspection", "typing_inspect", "sqlmodel", "sqlalchemy", "greenlet", "orjson"),
+    # what signs, counts and tells
+    *("cryptography", "_cffi_backend", "bcrypt", "joserfc", "authlib", "pyotp", "structlog", "prometheus_client"),
+    # the drivers of both databases, and uvicorn's extras
+    *("asyncpg", "psycopg", "psycopg_binary", "websockets", "watchfiles", "yaml", "dns"),
+}
+"""The packages a worker may have loaded by its first answer."""
+PROGRAM = """
+import asyncio, os, sys
+from idp.cli import serving  # what a worker's process calls
+async def first_answer():
+    app, said = serving.application(), []
+    async def receive(): return {"type": "http.request", "body": b"", "more_body": False}
+    async def send(message): said.append(message)
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+             "path": "/healthz", "raw_path": b"/healthz", "query_string": b"", "root_path": "",
+             "headers": [(b"host", b"localhost:8000")], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8000)}
+    async with app.router.lifespan_context(app):
+        await app(scope, receive, send)
+        assert said[0]["status"] == 200, said
+        print(*sorted({name.split(".")[0] for name, module in sys.modules.items()
+                       if "site-packages" in (getattr(module, "__file__", None) or "")}))
+asyncio.run(first_answer())
+"""
+
+
+def test_performance_a_worker_answers_first_and_imports_what_is_rare_later(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    engine: SqliteEngine = request.getfixturevalue("_sqlite")
+    with engine.fresh(tmp_path) as url:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("IDP_")},
+            "IDP_ISSUER": "http://localhost:8000",
+            "IDP_DEVELOPMENT": "1",
+            "IDP_DATABASE_URL": url,
+            "IDP_MASTER_KEYS": MASTER_KEYS,
+            "IDP_AUDIT_KEY_FILE": str(tmp_path / "audit.pem"),
+            "IDP_JOBS": "0",
+        }
+        done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert {"fastapi", "uvicorn"} <= set(done.stdout.split())
+    surplus = set(done.stdout.split()) - LOADED
+    assert not surplus, (
+        f"imported before the first answer: {sorted(surplus)}. Import what is rare inside the function that needs it, "
+        "in the one module that owns the package (docs/performance.md, cold start)."
+    )
