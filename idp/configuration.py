@@ -45,6 +45,15 @@ class Clocks(_Section):
     upstream_metadata: timedelta = timedelta(hours=1)
     leeway: timedelta = timedelta(seconds=60)
     attestation_years: int = 1
+    attestation_reminders: tuple[timedelta, ...] = (timedelta(days=30), timedelta(days=7))
+    """How long before its end a person is reminded of an attestation; the first also opens its renewal."""
+    registration: timedelta = timedelta(hours=24)
+    """A registration that was begun; also how long its e-mailed code is good (domain.md 7)."""
+    application_reminders: tuple[timedelta, ...] = (timedelta(days=3), timedelta(days=7))
+    application_escalates: timedelta = timedelta(days=14)
+    application_expires: timedelta = timedelta(days=30)
+    claim_locked: timedelta = timedelta(hours=24)
+    """How long a person waits after five wrong proofs before claiming again (W-1)."""
     seal: timedelta = timedelta(milliseconds=250)
     checkpoint: timedelta = timedelta(seconds=60)
 
@@ -75,6 +84,17 @@ class Passwords(_Section):
     """False only in development, for measurements that sign one person in without end."""
 
 
+class Registration(_Section):
+    """How people may register by themselves (T-20 to T-24)."""
+
+    routes: frozenset[str] = frozenset({"new", "existing", "affiliate", "third_party"})
+    """Open everywhere: a new login here, one that exists here, an affiliate's, a third party's."""
+    closed: dict[str, frozenset[str]] = {}
+    """Id of an app, practice, partner or login provider -> routes that are closed there."""
+    most_practices: int = 50
+    """TINs in one registration."""
+
+
 class Configuration(_Section):
     """Everything the applied file's `settings` section may say."""
 
@@ -83,6 +103,7 @@ class Configuration(_Section):
     passwords: Passwords = Passwords()
     channels: frozenset[str] = frozenset({"site", "mobile", "third_party_site"})
     second_factor_for_everyone: bool = False
+    registration: Registration = Registration()
 
 
 _IN_FORCE = "configuration"

@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+import idp.accounts.proof_tables
 import idp.accounts.tables
 import idp.apply.tables
 import idp.audit.tables

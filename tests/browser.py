@@ -32,6 +32,7 @@ class _Page(HTMLParser):
         self._form: FoundForm | None = None
         self._collect: list[str] | None = None
         self._href = ""
+        self._area = ""
         self._button: tuple[str, str] | None = None
         self.feed(text)
 
@@ -45,6 +46,9 @@ class _Page(HTMLParser):
             kind = found.get("type", "text")
             if kind not in ("checkbox", "radio", "submit") or "checked" in found:
                 self._form.fields.append((found["name"], found.get("value", "")))
+        elif tag == "textarea" and self._form is not None:
+            self._form.names.add(found["name"])
+            self._collect, self._area = [], found["name"]
         elif tag == "button" and self._form is not None:
             self._collect = []
             self._button = (found["name"], found.get("value", "")) if "name" in found else None
@@ -59,7 +63,10 @@ class _Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         text = " ".join("".join(self._collect or []).split())
-        if tag == "form":
+        if tag == "textarea" and self._form is not None:
+            self._form.fields.append((self._area, "".join(self._collect or [])))
+            self._collect = None
+        elif tag == "form":
             self._form = None
         elif tag == "button" and self._form is not None:
             self._form.buttons[text] = self._button

@@ -13,6 +13,13 @@ from tests import engines
 ENGINES = ("sqlite", "postgres")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what tests write in memory where there is room, unless somebody says where it goes."""
+    folder = engines.scratch()
+    if folder is not None and config.getoption("basetemp", None) is None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
+
+
 @pytest.fixture(scope="session")
 def _sqlite(tmp_path_factory: pytest.TempPathFactory) -> engines.SqliteEngine:
     return engines.SqliteEngine(tmp_path_factory.mktemp("sqlite"))
@@ -29,12 +36,35 @@ def _postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Post
     engine.close()
 
 
+@pytest.fixture
+def filling() -> engines.Filling | None:
+    """The world a test's database begins with; a folder's conftest may name one for the tests that ask for it."""
+    return None
+
+
 @pytest.fixture(params=ENGINES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a freshly migrated database; the test runs once on each engine."""
-    engine = request.getfixturevalue(f"_{request.param}")
-    with engine.fresh(tmp_path) as url:
+def engine(request: pytest.FixtureRequest) -> engines.SqliteEngine | engines.PostgresEngine:
+    """Each database engine in turn: the test runs once on each."""
+    found: engines.SqliteEngine | engines.PostgresEngine = request.getfixturevalue(f"_{request.param}")
+    return found
+
+
+@pytest.fixture
+def database_url(
+    engine: engines.SqliteEngine | engines.PostgresEngine, filling: engines.Filling | None, tmp_path: Path
+) -> Iterator[str]:
+    """The URL of a fresh database: migrated, and filled where the test's folder says so."""
+    with engine.fresh(tmp_path, filling) as url:
         yield url
+
+
+@pytest.fixture
+def facts(
+    engine: engines.SqliteEngine | engines.PostgresEngine, filling: engines.Filling | None, database_url: str
+) -> object:
+    """What the filling said of its world, such as ids."""
+    assert filling is not None, f"{database_url} was not filled"
+    return engine.facts(filling)
 
 
 @pytest.fixture

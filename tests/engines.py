@@ -5,19 +5,35 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
-from idp import migrate
-from idp.database import Database
+from idp import clock, migrate
+from idp.database import Database, transaction
+from idp.oauth import keys
+from idp.oauth.tables import SigningKey
 from idp.settings import Settings, load
+from idp.signatures.keys import generate
 
 MASTER_KEYS = "test:c7l3xGfVb1zwb9xJmR4Cq1Yy8Q2c3m5n7p9r1t3v5x8="
 ISSUER = "http://localhost:8000"
 MISSING = "PostgreSQL's server was not found: install Debian's package postgresql, or set IDP_TEST_POSTGRES_URL"
+
+
+def scratch() -> Path | None:
+    """Return a folder in memory for what a test makes and forgets, or None where there is no room for one.
+
+    A database is made for each test: on a busy disk that is most of a test's time.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - every folder below is made by mkdtemp
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30:
+        return memory
+    return None
 
 
 def settings_for(database_url: str, home: Path, **more: object) -> Settings:
@@ -33,15 +49,52 @@ def settings_for(database_url: str, home: Path, **more: object) -> Settings:
     return load(**{**values, **more})
 
 
+def _prepare(database: Database) -> None:
+    """Make the tables, and the signing keys that a first start would make: a test need not wait for them.
+
+    The keys are stored without a record, so that a test's log begins with what the test does.
+    """
+    migrate.migrate(database)
+    with transaction(database) as db:
+        for alg in keys.ALGORITHMS:
+            for state in ("active", "next"):
+                key = generate(alg)
+                sealed = database.ring.seal("signing", keys.place(str(key.kid)), key.private_json())
+                since = clock.now() if state == "active" else None
+                db.add(
+                    SigningKey(
+                        kid=str(key.kid),
+                        alg=alg,
+                        private=sealed,
+                        public=key.public_jwk(),
+                        state=state,
+                        activated_at=since,
+                    )
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """A world that many tests begin with: filled once on each engine, then copied."""
+
+    name: str
+    fill: Callable[[Database], object]
+    """Fill a migrated database through domain functions; what it returns is copied for each test."""
+
+
 class SqliteEngine:
     """A migrated file, copied for each test."""
 
     name = "sqlite"
 
     def __init__(self, home: Path) -> None:
-        self._template = home / "template.db"
-        database = Database(settings_for(f"sqlite:///{self._template}", home))
-        migrate.migrate(database)
+        self._home = home
+        self._facts: dict[str, object] = {}
+        self._make("template", _prepare)
+
+    def _make(self, name: str, fill: Callable[[Database], object]) -> None:
+        database = Database(settings_for(f"sqlite:///{self._home / name}.db", self._home))
+        self._facts[name] = fill(database)
         with database.engine.connect() as connection:
             connection.exec_driver_sql("ROLLBACK")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -49,11 +102,19 @@ class SqliteEngine:
         database.dispose()
 
     @contextmanager
-    def fresh(self, home: Path) -> Iterator[str]:
+    def fresh(self, home: Path, filling: Filling | None = None) -> Iterator[str]:
         """Yield the URL of a fresh database."""
+        name = filling.name if filling else "template"
+        if filling and name not in self._facts:
+            shutil.copyfile(self._home / "template.db", self._home / f"{name}.db")
+            self._make(name, filling.fill)
         path = home / "idp.db"
-        shutil.copyfile(self._template, path)
+        shutil.copyfile(self._home / f"{name}.db", path)
         yield f"sqlite:///{path}"
+
+    def facts(self, filling: Filling) -> object:
+        """Return a copy of what the filling said of its world."""
+        return deepcopy(self._facts[filling.name])
 
 
 class PostgresEngine:
@@ -66,17 +127,22 @@ class PostgresEngine:
         self._stop = lambda: None
         url = None if fsync else os.environ.get("IDP_TEST_POSTGRES_URL")
         self._admin = url or self._start()
+        self._home = home
         self._template = f"tpl_{uuid.uuid4().hex[:8]}"
+        self._facts: dict[str, object] = {}
         self._run(f"CREATE DATABASE {self._template}")
-        database = Database(settings_for(self._url(self._template), home))
-        migrate.migrate(database)
+        self._make(self._template, _prepare)
+
+    def _make(self, name: str, fill: Callable[[Database], object]) -> None:
+        database = Database(settings_for(self._url(name), self._home))
+        self._facts[name] = fill(database)
         database.dispose()
 
     def _start(self) -> str:
         binaries = find_postgres()
         if binaries is None:
             raise RuntimeError(MISSING)
-        folder = Path(tempfile.mkdtemp(prefix="idp-pg-"))
+        folder = Path(tempfile.mkdtemp(prefix="idp-pg-", dir=None if self._fsync == "on" else scratch()))
         run: dict[str, object] = {"check": True, "cwd": "/", "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
         if os.geteuid() == 0:  # the server refuses to run as root
             shutil.chown(folder, "postgres")
@@ -105,14 +171,22 @@ class PostgresEngine:
             connection.execute(statement)  # type: ignore[call-overload]
 
     @contextmanager
-    def fresh(self, home: Path) -> Iterator[str]:
+    def fresh(self, home: Path, filling: Filling | None = None) -> Iterator[str]:
         """Yield the URL of a fresh database, dropped afterwards."""
+        template = f"{self._template}_{filling.name}" if filling else self._template
+        if filling and template not in self._facts:
+            self._run(f"CREATE DATABASE {template} TEMPLATE {self._template}")
+            self._make(template, filling.fill)
         name = f"t_{uuid.uuid4().hex[:12]}"
-        self._run(f"CREATE DATABASE {name} TEMPLATE {self._template}")
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield self._url(name)
         finally:
             self._run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def facts(self, filling: Filling) -> object:
+        """Return a copy of what the filling said of its world."""
+        return deepcopy(self._facts[f"{self._template}_{filling.name}"])
 
     def close(self) -> None:
         """Stop the private server."""

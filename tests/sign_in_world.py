@@ -23,9 +23,11 @@ from idp.providers import affiliations
 from idp.providers.tables import Provider
 from idp.settings import Settings
 from tests.browser import Browser
+from tests.engines import Filling
 from tests.fakes.upstreams.oidc import OidcProvider, Wire
 
 PASSWORD = "seven quiet lamps in a row"
+LAKESIDE = ("https://id.lakeside.example", "Lakeside Health System")
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
@@ -94,21 +96,27 @@ def sign_in(browser: Browser, name: str = "ana.ruiz", password: str = PASSWORD, 
 
 
 @pytest.fixture
+def filling(request: pytest.FixtureRequest) -> Filling | None:
+    """The world's data, for the tests that ask for the world."""
+    return FILLING if "world" in request.fixturenames else None
+
+
+@pytest.fixture
 def world(settings: Settings) -> Iterator[World]:
     """Ana (password, no second step), Wes (manager of Lakeside, second step), Evergreen and Lakeside logins."""
     evergreen = OidcProvider()
-    lakeside = OidcProvider("https://id.lakeside.example", "Lakeside Health System")
+    lakeside = OidcProvider(*LAKESIDE)
     app = create_app(settings)
     service = app.state.service
     service.parts["outbound"] = Outbound(development=True, transport=Wire(evergreen, lakeside))
     with TestClient(app, base_url=settings.issuer) as client:
-        fill(service.database, evergreen, lakeside)
         sites = {settings.issuer: client, evergreen.issuer: evergreen.client, lakeside.issuer: lakeside.client}
         yield World(app, service.database, sites, evergreen, lakeside, settings)
 
 
-def fill(database: Database, evergreen: OidcProvider, lakeside: OidcProvider) -> None:
+def fill(database: Database) -> None:
     """Fill a fresh database through domain functions."""
+    evergreen, lakeside = OidcProvider(), OidcProvider(*LAKESIDE)
     hashed = passwords.hashed(database.ring, PASSWORD)
     with transaction(database) as db:
         catalog.load_default(db)
@@ -148,6 +156,9 @@ def fill(database: Database, evergreen: OidcProvider, lakeside: OidcProvider) ->
             terms.accept(db, wes.id, [document.id])
         for account in (ana, wes):
             attestations.attest(db, account.id, capacity="authorised_agent", principal="Lakeside Clinic")
+
+
+FILLING = Filling("sign_in", fill)
 
 
 def link_ana(world: World, subject: str = "ev-1") -> str:

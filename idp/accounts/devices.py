@@ -1,10 +1,10 @@
 """Browsers we gave a device cookie to, and whose accounts they are known to."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
@@ -62,11 +62,48 @@ def seen(db: Db, secret: str | None, user_agent: str | None) -> Given:
     return Given(device, fresh)
 
 
-def remember(db: Db, account_id: str, device_id: str | None) -> None:
-    """Note that this account has fully signed in on this device; throttling then spares it."""
-    if device_id is not None and db.get(KnownDevice, (device_id, account_id)) is None:
-        db.add(KnownDevice(device_id=device_id, account_id=account_id))
+def remember(
+    db: Db, account_id: str, device_id: str | None, *, until: datetime | None = None, used: datetime | None = None
+) -> None:
+    """Note that this account has fully signed in on this device; throttling then spares it.
+
+    `until`: the limit of a session whose second step was just used here (`used`); until then a first login is enough to
+    come back after the idle sign-out (domain.md 9).
+    """
+    if device_id is None:
+        return
+    known = db.get(KnownDevice, (device_id, account_id))
+    if known is None:
+        known = KnownDevice(device_id=device_id, account_id=account_id)
+        db.add(known)
         db.flush()
+    if until is not None:
+        known.remembered_until, known.factor_at = until, used or clock.now()
+        db.add(known)
+        db.flush()
+
+
+def remembered(db: Db, account_id: str, device_id: str) -> KnownDevice | None:
+    """Return what is remembered of a second step used here, while the session limit it was used under runs."""
+    known = db.get(KnownDevice, (device_id, account_id))
+    if known is None or known.remembered_until is None or clock.now() >= known.remembered_until:
+        return None
+    return known
+
+
+def ask_again(db: Db, account_id: str, device_id: str | None = None) -> None:
+    """Forget that a second step was used on an account's devices, or on one: the next sign-in asks for it."""
+    query = update(KnownDevice).where(
+        col(KnownDevice.account_id) == account_id, col(KnownDevice.remembered_until).is_not(None)
+    )
+    if device_id is not None:
+        query = query.where(col(KnownDevice.device_id) == device_id)
+    db.execute(query.values(remembered_until=None))
+
+
+def forget_all(db: Db, account_id: str) -> None:
+    """Take every device off an account's known ones."""
+    db.exec(delete(KnownDevice).where(col(KnownDevice.account_id) == account_id))
 
 
 def known_to(db: Db, account_id: str) -> list[Device]:

@@ -7,7 +7,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock
-from idp.accounts import sessions
+from idp.accounts import sessions, teams
 from idp.accounts.passwords import Hashed
 from idp.accounts.tables import Login, Password
 from idp.audit import log
@@ -16,12 +16,6 @@ from idp.database import of
 from idp.errors import Conflict, Invalid, NotFound
 from idp.notices import outbox
 from idp.signals import epochs
-
-_TEAMS = frozenset(
-    {"admin", "administrator", "all", "billing", "clinic", "desk", "everyone", "frontdesk", "generic", "guest"}
-    | {"info", "mail", "nurse", "nurses", "office", "portal", "reception", "root", "scheduling", "shared", "staff"}
-    | {"support", "team", "temp", "test", "user", "users", "wam"}
-)
 
 
 def normalised_name(typed: str) -> str:
@@ -35,7 +29,8 @@ def check_name(typed: str) -> str:
     plain = all(c.isalnum() or c in "._-@+" for c in name)
     if not (3 <= len(name) <= 128 and plain):
         raise Invalid(fields={"user_name": "Use 3 to 128 letters, digits, periods, hyphens or @."})
-    if name.partition("@")[0].translate({ord(c): None for c in "._-+0123456789"}) in _TEAMS:
+    own = name.partition("@")[0]
+    if teams.names_a_team(own) or teams.names_a_team(own.translate({ord(c): None for c in "._-+0123456789"})):
         raise Invalid(fields={"user_name": "A user name belongs to one person. Choose one with your own name."})
     return name
 

@@ -5,7 +5,9 @@ transaction (25 ms during which nobody else could write), then record what came 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
+from typing import Any
 
 from sqlalchemy import update
 from sqlmodel import Session as Db
@@ -14,7 +16,7 @@ from sqlmodel import col, select
 from idp import clock, configuration
 from idp.accounts import attempts, devices, local_logins, passwords, second_factor, sessions
 from idp.accounts.assertion import Assertion
-from idp.accounts.assurance import AAL1, AAL2, meets
+from idp.accounts.assurance import AAL1, AAL2, PHR, meets
 from idp.accounts.passwords import Hashed
 from idp.accounts.tables import Account, Login, Password, Session
 from idp.audit import log
@@ -47,12 +49,34 @@ class WrongCode(Refused):
         super().__init__(second_factor.WRONG, then=(partial(log.record, event=event),))
 
 
+PROVEN_BY = {
+    "otp": (AAL2, ["otp", "mfa"]),
+    "recovery": (AAL2, ["mfa"]),
+    "passkey": (PHR, ["mfa", "pop", "user"]),
+    "touch": (AAL2, ["mfa", "pop"]),
+}
+"""What each second step proves: acr and amr (RFC 8176). `touch` is a security key that did not verify its user."""
+
+
 class OnHold(Refused):
     """The proof was right; the account is on hold or closed."""
 
     status = 403
     code = "account_inactive"
     title = "Your account is on hold"
+
+
+class PasskeyAlone(Refused):
+    """The passkey was right; this person signs in through an organization first."""
+
+    status = 422
+    code = "passkey_alone"
+    title = "Sign in with your organization first"
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(
+            "This passkey is your second step. Sign in with your organization's login first, then use it.", **more
+        )
 
 
 class Ceased(Refused):
@@ -177,7 +201,14 @@ def by_new_login(db: Db, login: Login, *, browser: Browser) -> SignedIn:
 
 
 def by_code(
-    database: Database, *, account_id: str, session_id: str, code: str, browser: Browser, again: bool = False
+    database: Database,
+    *,
+    account_id: str,
+    session_id: str,
+    code: str,
+    browser: Browser,
+    again: bool = False,
+    remember: bool = False,
 ) -> SignedIn:
     """Confirm a live session with a second step; its secret changes, its id stays.
 
@@ -193,17 +224,47 @@ def by_code(
         if kind is None or session is None or session.account_id != account_id or session.ended_at is not None:
             raise WrongCode(Event("accounts.factor.refused", account=account_id, outcome="refused", session=session_id))
         attempts.forget(db, key)
-        return stepped_up(db, session, kind=kind, browser=browser, again=again)
+        return stepped_up(db, session, kind=kind, browser=browser, again=again, remember=remember)
 
 
-def stepped_up(db: Db, session: Session, *, kind: str, browser: Browser, again: bool = False) -> SignedIn:
-    """Give a session the strength of a second step that was just proved."""
-    amr = ["otp", "mfa"] if kind == "otp" else ["mfa"]
-    secret = sessions.strengthen(db, session, acr=AAL2, amr=amr, signed_in_again=again)
+def by_passkey(db: Db, account_id: str, *, browser: Browser, replaces: Session | None = None) -> SignedIn:
+    """Sign in the person whose passkey has just been proved, with its user verified, in this very transaction.
+
+    Only beside a user name of ours: who comes through an organization's login comes through it each time, so that
+    the organization's standing is asked (security.md 35). Raises PasskeyAlone, OnHold, Ceased.
+    """
+    found = local_logins.of_account(db, account_id)
+    if found is None:
+        event = Event("accounts.login.refused", account=account_id, outcome="refused", reason="passkey_alone")
+        raise PasskeyAlone(then=(partial(log.record, event=event),))
+    acr, amr = PROVEN_BY["passkey"]
+    return _open(db, found[0], acr=acr, amr=amr, browser=browser, replaces=replaces, factor_time=clock.now())
+
+
+def may_remember(db: Db, account_id: str) -> bool:
+    """Say whether this person may have a device remembered: managers and staff use their second step each time."""
+    return not second_factor.needs_factor(db, account_id)
+
+
+def still_live(db: Db, session_id: str) -> Session:
+    """Return a session that was live a moment ago, in another transaction; raise NotSignedIn when it ended since."""
+    session = db.get(Session, session_id)
+    if session is None or not sessions.alive(session, configuration.current(db).clocks, clock.now()):
+        raise NotSignedIn
+    return session
+
+
+def stepped_up(
+    db: Db, session: Session, *, kind: str, browser: Browser, again: bool = False, remember: bool = False
+) -> SignedIn:
+    """Give a session the strength of a second step that was just proved; `remember` this device until its limit."""
+    acr, amr = PROVEN_BY[kind]
+    secret = sessions.strengthen(db, session, acr=acr, amr=amr, signed_in_again=again)
     account = db.get(Account, session.account_id)
     assert account is not None
     given = devices.seen(db, browser.device_secret, browser.user_agent)
-    devices.remember(db, account.id, given.device.id)
+    until = session.expires_at if remember and may_remember(db, account.id) else None
+    devices.remember(db, account.id, given.device.id, until=until, used=session.factor_time)
     session.device_id = given.device.id
     db.add(session)
     details = {"kind": kind}
@@ -225,6 +286,7 @@ def _open(
     browser: Browser,
     replaces: Session | None,
     assertion: Assertion | None = None,
+    factor_time: datetime | None = None,
 ) -> SignedIn:
     account = db.get(Account, login.account_id)
     assert account is not None
@@ -246,6 +308,13 @@ def _open(
     login.last_used_at = now
     db.add(login)
     given = devices.seen(db, browser.device_secret, browser.user_agent)
+    until = None
+    if assertion is not None and meets(acr, AAL2):
+        factor_time = assertion.auth_time
+    elif not meets(acr, AAL2):
+        remembered = devices.remembered(db, account.id, given.device.id)
+        if remembered is not None and may_remember(db, account.id):
+            acr, amr, factor_time, until = AAL2, [*amr, "mfa"], remembered.factor_at, remembered.remembered_until
     if meets(acr, AAL2) or not second_factor.has(db, account.id):
         # A right password alone does not make a device known where a second step is to follow.
         devices.remember(db, account.id, given.device.id)
@@ -256,7 +325,8 @@ def _open(
         acr=acr,
         amr=amr,
         auth_time=assertion.auth_time if assertion else now,
-        factor_time=assertion.auth_time if assertion and meets(acr, AAL2) else None,
+        factor_time=factor_time,
+        until=until,
         partner_id=assertion.partner_id if assertion else None,
         device_id=given.device.id,
         channel=browser.channel,

@@ -5,7 +5,7 @@ The cookie holds a 256-bit secret of which only the hash is stored; the id is th
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration, entropy
+from idp.accounts import devices
 from idp.accounts.assurance import meets
 from idp.accounts.tables import Session
 from idp.audit import log
@@ -22,6 +23,8 @@ from idp.database.lane import Sql, Work
 from idp.partners import standing
 from idp.signals import revocations
 
+FOREVER = datetime.max.replace(tzinfo=UTC)
+_OWN_WISH = frozenset({"signed_out", "signed_out_by_owner"})
 _SEEN_EVERY = timedelta(seconds=15)
 """A look at a page writes `last_seen_at` at most this often: a tenth of a second of writing saved per click."""
 
@@ -52,8 +55,12 @@ def open_session(
     device_id: str | None = None,
     channel: str = "site",
     replaces: Session | None = None,
+    until: datetime | None = None,
 ) -> Opened:
-    """Open a session for a person who has just proved a login; a session it replaces dies (security.md 18)."""
+    """Open a session for a person who has just proved a login; a session it replaces dies (security.md 18).
+
+    `until`: a limit it may not outlive, because its strength was proved in an earlier session.
+    """
     clocks = configuration.current(db).clocks
     now = clock.now()
     if replaces is not None:
@@ -71,7 +78,7 @@ def open_session(
         device_id=device_id,
         channel=channel,
         last_seen_at=now,
-        expires_at=now + clocks.session_absolute,
+        expires_at=min(now + clocks.session_absolute, until or FOREVER),
     )
     db.add(opened)
     db.flush()
@@ -162,6 +169,8 @@ def end(db: Db, session: Session, *, because: str, by: str | None = None) -> boo
     assert isinstance(result, CursorResult)
     if result.rowcount != 1:
         return False
+    if because in _OWN_WISH and session.device_id is not None:
+        devices.ask_again(db, session.account_id, session.device_id)
     log.record(
         db,
         Event(
@@ -173,7 +182,8 @@ def end(db: Db, session: Session, *, because: str, by: str | None = None) -> boo
 
 
 def end_all(db: Db, account_id: str, *, because: str, by: str | None = None, keep: str | None = None) -> int:
-    """End every live session of an account (but `keep`); return how many ended."""
+    """End every live session of an account (but `keep`); return how many ended. No device stays remembered."""
+    devices.ask_again(db, account_id)
     live = db.exec(select(Session).where(col(Session.account_id) == account_id, col(Session.ended_at).is_(None))).all()
     return sum(end(db, session, because=because, by=by) for session in live if session.id != keep)
 

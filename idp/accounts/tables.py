@@ -94,6 +94,9 @@ class KnownDevice(Row, table=True):
     device_id: str = Field(primary_key=True)
     account_id: str = Field(primary_key=True)
     remembered_until: datetime | None = moment(nullable=True)
+    """Until when a first login alone is enough on it again: the limit of the session that used a second step."""
+    factor_at: datetime | None = moment(nullable=True)
+    """When that second step was used; functions that ask for a fresh one still ask."""
 
 
 class Session(Row, table=True):
@@ -176,6 +179,8 @@ class TermsDocument(Row, table=True):
     title: str
     body: str
     digest: str
+    changes: str = ""
+    """What differs from the version before, one plain sentence a line."""
     effective_at: datetime = moment()
 
 
@@ -203,6 +208,8 @@ class Attestation(Row, table=True):
     """The named provider on whose behalf the person acts."""
     attested_at: datetime = moment(default_now=True)
     expires_at: datetime = moment()
+    reminded: int = 0
+    """How many reminders of its end were sent."""
 
 
 class PendingLink(Row, table=True):

@@ -17,6 +17,9 @@ EXPIRING = (
     "used_assertion",
     "flow",
     "pending_login",
+    "registration",
+    "spent_challenge",
+    "recovery",
 )
 """Tables whose rows mean nothing after `expires_at`."""
 

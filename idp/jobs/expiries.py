@@ -9,17 +9,20 @@ from idp.accounts.tables import Session
 from idp.database import Database, transaction
 from idp.entitlements import grants
 from idp.entitlements.tables import Grant
+from idp.registration import waiting
 
 BATCH = 200
 
 
 def run(database: Database) -> bool:
-    """End expired grants and sessions; return whether more of them wait."""
+    """End expired grants and sessions, tend what waits for a decision; return whether more of them wait."""
     with transaction(database) as db:
         ended = end_grants(db)
     with transaction(database) as db:
         closed = end_sessions(db)
-    return BATCH in (ended, closed)
+    with transaction(database) as db:
+        waited = waiting.tend(db)
+    return BATCH in (ended, closed) or waited >= waiting.BATCH
 
 
 def end_grants(db: Db) -> int:

@@ -32,6 +32,11 @@ TEMPLATES: dict[str, Template] = {
     "factor_removed": Template(
         "A second step was removed from your account", "{factor} was removed as a second step." + _IF_NOT
     ),
+    "passkey_copied": Template(
+        "A passkey may have been copied",
+        "{factor} answered with a number it had used before, as a copy of it would. We refused it. "
+        "Remove it and add a new one: {link}/account/second-step" + _IF_NOT,
+    ),
     "recovery_codes_made": Template(
         "New recovery codes for your account", "New recovery codes were made. Older ones no longer work." + _IF_NOT
     ),
@@ -52,6 +57,62 @@ TEMPLATES: dict[str, Template] = {
         "{inviter} invited you to work for {provider} with {insurer}.\n\n"
         "Open this link within {hours} hours. It works once:\n{url}\n\n"
         "If you did not expect this, there is nothing to do.",
+    ),
+    "registration_code": Template(
+        "Your code to register with {insurer}",
+        "{code}\n\nType this code in the browser you started in, within {hours} hours: {url}\n\n"
+        "If you did not start to register, there is nothing to do. Give this code to nobody.",
+    ),
+    "registration_known": Template(
+        "You have an account with {insurer}",
+        "Somebody, perhaps you, started to register with this address. You have an account already, and one is enough: "
+        "sign in at {link}/sign-in, then add your other practices at {link}/register.\n\n"
+        "If that was not you, there is nothing to do.",
+    ),
+    "application_sent": Template(
+        "Your registration waits for your access manager",
+        "You applied to {practices}. The access managers have been told. See how it stands: {link}/register/waiting",
+    ),
+    "application_waiting": Template(
+        "Somebody asks to work for {provider}",
+        "{name} registered and asks to work for {provider}. Approve, change or deny it here:\n{inbox}\n\n"
+        "If you don't know this person, deny it.",
+    ),
+    "application_reminder": Template(
+        "Still waiting: somebody asks to work for {provider}",
+        "{name} has been waiting for your answer. Approve, change or deny it here:\n{inbox}",
+    ),
+    "application_escalated": Template(
+        "An application for {provider} waits for an answer",
+        "An application for {provider} (TIN ending {tin}) has waited {days} days for its access managers.\n\n"
+        "Application {application}. Call the practice.",
+    ),
+    "application_approved": Template(
+        "You can work for {provider}", "An access manager of {provider} approved you. Sign in: {link}/sign-in"
+    ),
+    "application_denied": Template(
+        "Your application was denied",
+        "The access manager of the practice with the TIN ending {tin} denied your application.\n\n"
+        "The reason: {reason}\n\nIf that is wrong, ask your practice, or call {phone}.",
+    ),
+    "application_expired": Template(
+        "Your application ended without an answer",
+        "Nobody at the practice with the TIN ending {tin} answered your application, so it ended. "
+        "Ask there who manages access, then apply again: {link}/register",
+    ),
+    "attestation_due": Template(
+        "Confirm again why you may act, by {day}",
+        "Once a year we ask why you may act. Yours ends on {day}; without a new one your access pauses then. "
+        "It takes a minute: {link}/attest",
+    ),
+    "account_closed": Template(
+        "Your account is closed",
+        "Your {insurer} account is closed. Your logins no longer open it.\n\nIf you did not do this, call {phone} now.",
+    ),
+    "person_left": Template(
+        "{name} no longer works for {provider}",
+        "{name} no longer works for {provider}: all access there ended at {when}. There is nothing you have to do.\n\n"
+        "See the people of your practice: {people}",
     ),
     "terms_accepted": Template(
         "The terms you accepted", "You accepted {documents} of {insurer}.\n\nYou can read them at {link}/account."

@@ -2,12 +2,13 @@
 
 from fastapi import APIRouter, Request, Response
 
-from idp.accounts import devices, linking, second_factor, sessions
+from idp.accounts import devices, linking, readiness, second_factor, sessions
 from idp.accounts.tables import Device
 from idp.errors import NotFound
 from idp.oauth import consents
 from idp.oauth.tables import Client
-from idp.web import my_access, my_logins, pages
+from idp.registration import waiting
+from idp.web import my_access, my_logins, my_second_step, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn
@@ -19,9 +20,12 @@ router = APIRouter()
 def home(request: Request, db: Transaction, by: SignedIn) -> Response:
     """Answer in one screen: what, from whom, until when, which logins, which devices."""
     account_id = by.account.id
+    if readiness.awaits_approval(db, account_id):
+        return pages.go(request, "/register/waiting")
     return pages.page(
         request,
         "account/home.html",
+        waiting=[one for one in waiting.of_person(db, account_id) if one.application.status == "submitted"],
         practices=my_access.practices(db, account_id),
         to_do=my_access.to_do(db, account_id),
         logins=len(linking.logins(db, account_id)),
@@ -80,3 +84,4 @@ def forget_device(request: Request, db: Transaction, by: SignedIn, device_id: st
 
 
 router.include_router(my_logins.router)
+router.include_router(my_second_step.router)

@@ -52,7 +52,8 @@ def present(request: Request, refusal: Refused) -> Response:
             return pages.go(request, "/sign-in?" + urlencode({"next": where}))
         if isinstance(refusal, StepUp) and refusal.page is None and _comes_back(request):
             where = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-            return pages.go(request, "/sign-in/confirm?" + urlencode({"next": where}))
+            strong = {"acr": refusal.acr} if refusal.acr == "phr" else {}
+            return pages.go(request, "/sign-in/confirm?" + urlencode({"next": where, **strong}))
         fields = refusal.fields if isinstance(refusal, Invalid) else {}
         response = pages.page(
             request,

@@ -16,7 +16,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Second step", "/account/second-step"),
         ("Devices and activity", "/account/activity"),
     ),
-    "practice": (("People", "/p/{p}/people"), ("Add a person", "/p/{p}/people/new")),
+    "practice": (("Inbox", "/p/{p}/inbox"), ("People", "/p/{p}/people"), ("Add a person", "/p/{p}/people/new")),
     "security": (("Search", "/security/search"), ("Log proof", "/security/log")),
 }
 """Entries by area, in the order every page shows them; `{p}` is the practice."""

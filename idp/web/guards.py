@@ -127,7 +127,8 @@ def _acting(db: Db, person: Visitor, p: str, permission: str, line: str | None) 
     decision = asking.decide_in_session(db, question)
     written = partial(log.record, event=asking.event(question, decision))
     provider = db.get(Provider, p)
-    if provider is None or decision.reason in STRANGER:
+    waits = person.account.status in ("invited", "verified")  # nobody yet: learns of no practice (T-12)
+    if provider is None or waits or decision.reason in STRANGER:
         raise NotFound(then=(written,))
     origin.narrow(provider_id=provider.id)
     if decision.step_up is not None:

@@ -73,14 +73,15 @@ def _with_outside_login(
         facts=pending.facts,
         organization=trusted.display_name,
     )
-    assertion = _assertion(pending, trusted.partner_id, trusted.display_name)
+    assertion = assertion_of(pending, trusted.partner_id, trusted.display_name)
     signed_in = login.by_assertion(db, assertion, browser=browser_facts(request))
     assert signed_in is not None
     flows.note(db, here, "link", None)
     return account, signed_in
 
 
-def _assertion(pending: PendingLink, partner_id: str, organization: str) -> Assertion:
+def assertion_of(pending: PendingLink, partner_id: str, organization: str) -> Assertion:
+    """Return what a held outside login asserted, for the sign-in that follows at once."""
     return Assertion(
         upstream_id=pending.upstream_id,
         issuer=pending.issuer,

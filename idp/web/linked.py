@@ -53,6 +53,8 @@ def choose(request: Request, db: Transaction, found: MaybeVisitor, form: TheForm
         if found is not None:
             return pages.go(request, address("/link/confirm", here))
         return pages.go(request, address("/sign-in", here))
+    if choice == "new":
+        return pages.go(request, address("/register", here))
     problem = "Choose how to go on."
     field = "choice-existing"
     if choice == "invitation":

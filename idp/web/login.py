@@ -15,6 +15,7 @@ from idp.web import cookies, invited, linked, outside, pages, second_step
 from idp.web.boundary import TheService, Transaction, service_of
 from idp.web.forms import TheForm
 from idp.web.guards import MaybeVisitor, Visitor, open_to_anyone
+from idp.web.passkeys import sign_in_form
 from idp.web.signing_in import address, asked, browser_facts, came_in, enter, journey, journey_to, onward, shown, who
 from idp.web.signing_in import signed_in_lately as lately
 
@@ -59,7 +60,8 @@ def _own_factor_will_do(db: Transaction, here: Flow, found: Visitor) -> bool:
 
 def _sign_in_page(request: Request, db: Transaction, here: Flow) -> dict[str, Any]:
     hint = (asked(here, "login_hint") or "")[:254]
-    return {"remembered": _remembered(request, db), "hint": hint, **shown(db, here)}
+    passkey = sign_in_form(request, db, here)
+    return {"remembered": _remembered(request, db), "hint": hint, "passkey": passkey, **shown(db, here)}
 
 
 def _remembered(request: Request, db: Transaction) -> Upstream | None:

@@ -132,6 +132,8 @@ def back(request: Request, service: TheService, upstream: str) -> Response:
         if signed_in is None:
             held = linking.hold(db, finished.assertion, browser=browser or "", flow_id=here.id)
             flows.note(db, here, "link", held.id)
+            if "registration" in here.facts:
+                return pages.go(request, f"/register/login?r={here.facts['registration']}")
             where = "/invitations/confirm" if "invitation" in here.facts else "/link"
             return pages.go(request, address(where, here))
         came_in(db, here, signed_in.session)

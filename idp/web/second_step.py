@@ -1,45 +1,64 @@
-"""Confirm it's you: the code of an authenticator app or a recovery code, and setting the app up."""
+"""Confirm it's you: a passkey, the code of an authenticator app or a recovery code; and setting these up."""
 
 from io import BytesIO
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from idp.accounts import flows, linking, login, second_factor
+from idp.accounts import flows, linking, login, passkeys, second_factor
+from idp.accounts.assurance import PHR
 from idp.accounts.tables import Flow
 from idp.database import transaction
 from idp.errors import Invalid, NotFound, TooMany
 from idp.web import pages
+from idp.web import passkeys as passkey_pages
 from idp.web.boundary import TheService, Transaction
 from idp.web.forms import TheForm
-from idp.web.guards import SignedIn, open_to_anyone
+from idp.web.guards import SignedIn, Visitor, open_to_anyone
+from idp.web.passkeys import confirm_facts, confirmed, enroll_facts, wanted, wants_sign_in
 from idp.web.signing_in import (
     address,
     browser_facts,
-    came_in,
     enter,
     journey,
     journey_to,
     must_be_signed_in,
-    onward,
     shown,
     with_cookies,
 )
 
 router = APIRouter()
+_ONLY_PASSKEY = "This needs a passkey. A code can be passed on to somebody else, a passkey can't."
 
 
 @router.get("/sign-in/confirm")
 def confirm_page(
-    request: Request, db: Transaction, by: SignedIn, flow: str = "", where: Annotated[str, Query(alias="next")] = ""
+    request: Request,
+    db: Transaction,
+    by: SignedIn,
+    flow: str = "",
+    where: Annotated[str, Query(alias="next")] = "",
 ) -> Response:
-    """Ask for a code; a person without a second step sets one up instead."""
+    """Ask for a second step that is strong enough; a person without one sets it up instead.
+
+    A page of ours says with `acr` what it needs (RFC 9470); an app's wish stands in the journey.
+    """
     if not flow:
-        return pages.go(request, address("/sign-in/confirm", journey_to(request, db, where)))
+        begun = journey_to(request, db, where)
+        if request.query_params.get("acr") == PHR:
+            flows.note(db, begun, "wants", {"acr": PHR})
+        return pages.go(request, address("/sign-in/confirm", begun))
     here = journey(request, db, flow)
-    if not second_factor.has(db, by.account.id):
+    if _lacks(db, here, by):
         return pages.go(request, address("/sign-in/enroll", here))
-    return pages.page(request, "login/confirm.html", name=by.account.display_name, **shown(db, here))
+    return pages.page(request, "login/confirm.html", **confirm_facts(request, db, here, by))
+
+
+def _lacks(db: Transaction, here: Flow, by: Visitor) -> bool:
+    """Say whether this person has no second step of the kind the journey needs."""
+    if wanted(here) == PHR:
+        return not passkeys.of_account(db, by.account.id)
+    return not second_factor.has(db, by.account.id)
 
 
 @router.post("/sign-in/confirm")
@@ -49,7 +68,9 @@ def confirm(request: Request, service: TheService, form: TheForm) -> Response:
     by = must_be_signed_in(request)
     with transaction(service.database) as db:
         here = journey(request, db, form.get("flow", ""))
-        again = {"name": by.account.display_name, **shown(db, here)}
+        again = confirm_facts(request, db, here, by)
+    if wanted(here) == PHR:
+        raise Invalid(_ONLY_PASSKEY, page="login/confirm.html", context=again)
     try:
         signed_in = login.by_code(
             service.database,
@@ -57,7 +78,8 @@ def confirm(request: Request, service: TheService, form: TheForm) -> Response:
             session_id=by.session.id,
             code=form.get("code", "")[:64],
             browser=browser_facts(request),
-            again=_wants_sign_in(here),
+            again=wants_sign_in(here),
+            remember="remember" in form,
         )
     except login.WrongCode as refusal:
         fields = {"code": refusal.detail}
@@ -67,33 +89,20 @@ def confirm(request: Request, service: TheService, form: TheForm) -> Response:
         raise
     with transaction(service.database) as db:
         here = journey(request, db, here.id)
-        where = _confirmed(db, here, signed_in)
+        where = confirmed(db, here, signed_in)
     return enter(request, signed_in, where)
-
-
-def _wants_sign_in(here: Flow) -> bool:
-    """Say whether the app asked for signing in anew, which the own second step answers (decisions.md 6)."""
-    return here.client_id is not None and here.session_id is None
-
-
-def _confirmed(db: Transaction, here: Flow, signed_in: login.SignedIn) -> str:
-    if _wants_sign_in(here):
-        came_in(db, here, signed_in.session)
-    flows.complete(db, here, "second_factor", session=signed_in.session.id)
-    return onward(db, here, signed_in.session)
 
 
 @router.get("/sign-in/enroll")
 def enroll_page(
     request: Request, db: Transaction, by: SignedIn, flow: str = "", where: Annotated[str, Query(alias="next")] = ""
 ) -> Response:
-    """Explain the second step, or show the key that was made and ask for its first code."""
+    """Offer the kinds of second step, or show the key that was made and ask for its first code."""
     linking.require_fresh_proof(db, by.session)
     if not flow:
         return pages.go(request, address("/sign-in/enroll", journey_to(request, db, where)))
     here = journey(request, db, flow)
-    begun = second_factor.begun(db, by.account)
-    return pages.page(request, "login/enroll.html", enrolment=begun, **shown(db, here))
+    return pages.page(request, "login/enroll.html", **enroll_facts(request, db, here, by))
 
 
 @router.post("/sign-in/enroll")
@@ -130,12 +139,15 @@ def enrolled(request: Request, db: Transaction, by: SignedIn, form: TheForm) -> 
     try:
         codes = second_factor.confirm(db, by.account.id, begun.factor_id, "".join(form.get("code", "").split()))
     except Invalid as refusal:
-        refusal.page, refusal.context = "login/enroll.html", {"enrolment": begun, **shown(db, here)}
+        refusal.page, refusal.context = "login/enroll.html", enroll_facts(request, db, here, by)
         raise
     signed_in = login.stepped_up(db, by.session, kind="otp", browser=browser_facts(request))
-    where = _confirmed(db, here, signed_in)
+    where = confirmed(db, here, signed_in)
     if not codes:
         return enter(request, signed_in, where)
     page = pages.page(request, "login/recovery_codes.html", codes=codes, onward=where, **shown(db, here))
     with_cookies(request, page, signed_in)
     return page
+
+
+router.include_router(passkey_pages.router)

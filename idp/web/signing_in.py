@@ -133,9 +133,11 @@ def onward(db: Db, flow: Flow, session: Session) -> str:
     if joining and not readiness.activate_when_ready(db, session.account_id):
         flows.note(db, flow, "joining", session.account_id)
     if "joining" in flow.facts:
-        missing = _missing_to_join(db, flow, session)
+        missing = missing_to_join(db, session)
         if missing is not None:
             return address(missing, flow)
+    if readiness.awaits_approval(db, session.account_id) and not flow.target.startswith("/register/"):
+        return "/register/waiting"  # both gates first (T-12): no app and no page of ours before that
     return flows.resume(flow)
 
 
@@ -144,7 +146,8 @@ def _lacks_factor(db: Db, session: Session) -> bool:
     return not meets(session.acr, AAL2) and second_factor.needs_factor(db, session.account_id)
 
 
-def _missing_to_join(db: Db, flow: Flow, session: Session) -> str | None:
+def missing_to_join(db: Db, session: Session) -> str | None:
+    """Return the step that joining still needs: terms, attestation, second step; None when all are done."""
     if terms.unaccepted(db, session.account_id):
         return "/terms"
     if not attestations.in_date(db, session.account_id):

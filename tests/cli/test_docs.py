@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from idp.apply.export import export
 from idp.apply.run import apply_file
 from idp.apply.schema import apps, organisations, people
-from idp.configuration import Clocks, Insurer, Passwords
+from idp.configuration import Clocks, Insurer, Passwords, Registration
 from idp.database import Database
 from tests.cli.conftest import SECRETS
 
@@ -20,7 +20,7 @@ MODELS = [
     for module in (apps, organisations, people)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == module.__name__
-] + [Clocks, Insurer, Passwords]
+] + [Clocks, Insurer, Passwords, Registration]
 
 
 def blocks(page: Path, language: str) -> list[str]:

@@ -7,7 +7,8 @@ from fastapi import FastAPI
 
 from idp.app import create_app
 from idp.settings import Settings
-from tests.oauth.world import World, open_world
+from tests.engines import Filling
+from tests.oauth.world import FILLING, Ids, World, open_world
 
 
 @pytest.fixture
@@ -16,6 +17,11 @@ def app(settings: Settings) -> FastAPI:
 
 
 @pytest.fixture
-def world(app: FastAPI) -> Iterator[World]:
-    with open_world(app) as made:
+def filling(request: pytest.FixtureRequest) -> Filling | None:
+    return FILLING if "world" in request.fixturenames else None
+
+
+@pytest.fixture
+def world(app: FastAPI, facts: Ids) -> Iterator[World]:
+    with open_world(app, facts) as made:
         yield made

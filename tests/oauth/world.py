@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -23,7 +24,7 @@ from idp.oauth.memory import Memory
 from idp.providers import affiliations
 from idp.providers.tables import Provider
 from idp.web.boundary import Service
-from tests.engines import ISSUER
+from tests.engines import ISSUER, Filling
 
 VERIFIER = "v" * 64
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
@@ -44,50 +45,69 @@ def claims_of(token: str) -> dict[str, Any]:
     return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
 
 
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The ids of what the world begins with."""
+
+    ana: str
+    login: str
+    clinic: str
+    imaging: str
+
+
+def fill(database: Database) -> Ids:
+    """Fill a fresh database: one person at one practice, two applications."""
+    with transaction(database) as db, origin.acting_as("operator"):
+        account = Account(display_name="Ana Ruiz", given_name="Ana", family_name="Ruiz", ial=2)
+        db.add(account)
+        db.flush()
+        db.add(Contact(account_id=account.id, email="ana@lakeside.example", verified_at=clock.now()))
+        login = Login(account_id=account.id, issuer=ISSUER, subject="ana")
+        db.add(login)
+        clinic = Provider(name="Lakeside Clinic", tin_last4="6789")
+        imaging = Provider(name="Harbor Imaging", tin_last4="0412")
+        db.add_all([clinic, imaging])
+        db.flush()
+        affiliations.approve(db, account_id=account.id, provider_id=clinic.id, by="operator")
+        ids = Ids(account.id, login.id, clinic.id, imaging.id)
+        attestations.attest(db, account.id, capacity="authorised_agent", principal="Lakeside Clinic")
+        documents = [
+            terms.publish(db, kind="site", version="2.0", title="Site terms", body="Be good."),
+            terms.publish(db, kind="general", version="4.1", title="General terms", body="Be fair."),
+        ]
+        terms.accept(db, account.id, [d.id for d in documents])
+        clients.register(
+            db,
+            client_id="claims",
+            name="Claims",
+            secret=SECRET,
+            redirect_uris=[CALLBACK],
+            post_logout_redirect_uris=[AFTER],
+            grant_types=["authorization_code", "refresh_token"],
+            scopes=["openid", "profile", "email", "offline_access"],
+        )
+        clients.register(
+            db,
+            client_id="service",
+            name="Service",
+            secret=SECRET,
+            grant_types=["client_credentials"],
+            scopes=["access:evaluate", "access:search"],
+        )
+    return ids
+
+
+FILLING = Filling("oauth", fill)
+
+
 class World:
     """The application, its database and one browser."""
 
-    def __init__(self, app: FastAPI, http: TestClient) -> None:
+    def __init__(self, app: FastAPI, http: TestClient, ids: Ids) -> None:
         self.app, self.http = app, http
         self.service: Service = app.state.service
         self.database: Database = self.service.database
-        with transaction(self.database) as db, origin.acting_as("operator"):
-            account = Account(display_name="Ana Ruiz", given_name="Ana", family_name="Ruiz", ial=2)
-            db.add(account)
-            db.flush()
-            db.add(Contact(account_id=account.id, email="ana@lakeside.example", verified_at=clock.now()))
-            login = Login(account_id=account.id, issuer=ISSUER, subject="ana")
-            db.add(login)
-            clinic = Provider(name="Lakeside Clinic", tin_last4="6789")
-            imaging = Provider(name="Harbor Imaging", tin_last4="0412")
-            db.add_all([clinic, imaging])
-            db.flush()
-            affiliations.approve(db, account_id=account.id, provider_id=clinic.id, by="operator")
-            self.ana, self.login, self.clinic, self.imaging = account.id, login.id, clinic.id, imaging.id
-            attestations.attest(db, account.id, capacity="authorised_agent", principal="Lakeside Clinic")
-            documents = [
-                terms.publish(db, kind="site", version="2.0", title="Site terms", body="Be good."),
-                terms.publish(db, kind="general", version="4.1", title="General terms", body="Be fair."),
-            ]
-            terms.accept(db, account.id, [d.id for d in documents])
-            clients.register(
-                db,
-                client_id="claims",
-                name="Claims",
-                secret=SECRET,
-                redirect_uris=[CALLBACK],
-                post_logout_redirect_uris=[AFTER],
-                grant_types=["authorization_code", "refresh_token"],
-                scopes=["openid", "profile", "email", "offline_access"],
-            )
-            clients.register(
-                db,
-                client_id="service",
-                name="Service",
-                secret=SECRET,
-                grant_types=["client_credentials"],
-                scopes=["access:evaluate", "access:search"],
-            )
+        self.ana, self.login, self.clinic, self.imaging = ids.ana, ids.login, ids.clinic, ids.imaging
 
     def client(self, client_id: str, **fields: Any) -> None:
         """Register one more client; it has SECRET unless it uses none."""
@@ -231,10 +251,10 @@ class World:
 
 
 @contextmanager
-def open_world(app: FastAPI) -> Iterator[World]:
-    """Run the application and put the world into it."""
+def open_world(app: FastAPI, ids: Ids | None = None) -> Iterator[World]:
+    """Run the application; without ids its database is filled first."""
     with TestClient(app, base_url=ISSUER, follow_redirects=False) as http:
-        yield World(app, http)
+        yield World(app, http, ids or fill(app.state.service.database))
 
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

@@ -1,6 +1,7 @@
 """A small world for the access manager's tests, made through domain functions only."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlmodel import Session as Db
 
@@ -12,6 +13,7 @@ from idp.database import Database, transaction
 from idp.entitlements import bundles, catalog
 from idp.providers import affiliations, organisations
 from idp.wam import appointments
+from tests.engines import Filling
 
 LINE = "medical"
 
@@ -79,6 +81,14 @@ def build(database: Database) -> World:
                 reason="set up",
             )
     return world
+
+
+def _fill(database: Database) -> dict[str, Any]:
+    made = build(database)
+    return {"lakeside": made.lakeside, "harbor": made.harbor, "people": made.people, "logins": made.logins}
+
+
+FILLING = Filling("wam", _fill)
 
 
 def practice(db: Db, name: str, tin: str, *, participates: bool = True) -> str:

@@ -1,0 +1,86 @@
+"""The end of registering: check and send, then wait for the access manager; and what became of each application."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from sqlmodel import Session as Db
+
+from idp.accounts import flows, people
+from idp.database import of
+from idp.entitlements import bundles
+from idp.errors import Conflict, NotFound
+from idp.registration import applications, journey, practices, profile, waiting
+from idp.registration.tables import Registration
+from idp.web import pages, wam_views
+from idp.web.boundary import Transaction
+from idp.web.forms import TheForm
+from idp.web.guards import SignedIn, Visitor
+from idp.web.registering import PATHS, at, shown
+from idp.web.signing_in import address as step_address
+from idp.web.signing_in import journey_to, missing_to_join
+
+router = APIRouter()
+
+
+@router.get("/register/send")
+def send_page(request: Request, db: Transaction, by: SignedIn, r: str = "") -> Response:
+    """Show everything once more; what is still open (terms, attestation, second step) comes first."""
+    try:
+        here = at(request, db, r, "send", by)
+    except journey.StepMissing as early:
+        return pages.go(request, f"{PATHS[early.step]}?r={r}")
+    open_step = missing_to_join(db, by.session)
+    if open_step is not None:
+        flow = journey_to(request, db, f"/register/send?r={here.id}")
+        flows.note(db, flow, "joining", by.account.id)
+        return pages.go(request, step_address(open_step, flow))
+    return pages.page(request, "register/send.html", **_summary(db, here, by))
+
+
+def _summary(db: Db, here: Registration, by: Visitor) -> dict[str, Any]:
+    numbers = practices.kept(db, here)
+    names = {bundle.key: bundle.name for bundle in bundles.current(db)}
+    return {
+        "tins": [number[-4:] for number in numbers],
+        "unusual": practices.unusual(numbers),
+        "left_out": applications.left_out(db, here, by.account.id),
+        "registration": here,
+        "capacity": profile.CAPACITIES[here.capacity][0],
+        "job": names.get(here.bundle or "", ""),
+        "emails": [contact.email for contact in people.contacts(db, by.account.id)],
+        "line_name": wam_views.LINE_NAMES[here.line],
+        **shown(db, here, "send"),
+    }
+
+
+@router.post("/register/send")
+def send(request: Request, db: Transaction, by: SignedIn, form: TheForm) -> Response:
+    """Send the applications, once."""
+    here = at(request, db, form.get("r", ""), "send", by)
+    if missing_to_join(db, by.session) is not None:
+        raise Conflict("Terms, the reason why you may act, or your second step come first. Open the page again.")
+    try:
+        applications.submit(db, here, by.account)
+    except Conflict as problem:
+        problem.page, problem.context = "register/send.html", _summary(db, here, by) | {"problem": problem.detail}
+        raise
+    return pages.go(request, "/register/waiting")
+
+
+@router.get("/register/waiting")
+def waiting_page(request: Request, db: Transaction, by: SignedIn) -> Response:
+    """Show where each application stands: both gates, and who decides, by initials."""
+    return pages.page(
+        request,
+        "register/waiting.html",
+        entries=waiting.of_person(db, by.account.id),
+        zone_name=of(db).settings.time_zone,
+    )
+
+
+@router.post("/register/waiting/{application_id}/withdraw")
+def withdraw(request: Request, db: Transaction, by: SignedIn, application_id: str, form: TheForm) -> Response:
+    """Take an application back; somebody else's looks like one that is not there."""
+    if not waiting.withdraw(db, application_id, by.account.id):
+        raise NotFound
+    return pages.go(request, "/register/waiting")
