@@ -19,7 +19,9 @@ from idp.web.fast import FastLane
 from idp.web.measured import Measured
 from idp.web.middleware import Edge
 
-ROUTERS: tuple[str, ...] = ("authorize", "login", "register", "terms", "account", "wam", "audit", "health", "mailbox")
+ROUTERS: tuple[str, ...] = (
+    "authorize", "login", "register", "terms", "account", "wam", "audit", "links", "health", "mailbox",
+)  # fmt: skip
 """Modules of idp.web that hold a `router` of people's pages or consoles."""
 LANE: tuple[str, ...] = ("machines", "access", "signals", "authorize")
 """Modules of idp.web that hold `routes(service)` of the lane."""

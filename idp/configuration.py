@@ -34,6 +34,7 @@ class Clocks(_Section):
     refresh_token: timedelta = timedelta(hours=12)
     authorization_code: timedelta = timedelta(seconds=60)
     flow: timedelta = timedelta(minutes=10)
+    pushed_request: timedelta = timedelta(seconds=90)
     link_proof: timedelta = timedelta(minutes=10)
     invitation: timedelta = timedelta(hours=24)
     client_assertion: timedelta = timedelta(minutes=5)

@@ -2,11 +2,13 @@
 
 from sqlmodel import SQLModel
 
+import idp.accounts.link_tables
 import idp.accounts.proof_tables
 import idp.accounts.tables
 import idp.apply.tables
 import idp.audit.tables
 import idp.configuration
+import idp.database.history
 import idp.entitlements.tables
 import idp.federation.tables
 import idp.notices.tables

@@ -20,5 +20,9 @@ class Assertion:
     amr: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     """The few facts kept of what was sent (T-28): name, e-mail."""
+    left_out: tuple[str, ...] = ()
+    """Names of what else was sent and is not kept."""
+    upstream_sid: str | None = None
+    """The session over there, where the provider names it."""
     partner_id: str | None = None
     organization: str = ""

@@ -15,3 +15,8 @@ def rank(acr: str | None) -> int:
 def meets(acr: str | None, wanted: str) -> bool:
     """Say whether one strength is at least another."""
     return rank(acr) >= rank(wanted)
+
+
+def weaker(one: str, other: str) -> str:
+    """Return the lower of two strengths."""
+    return one if rank(one) <= rank(other) else other

@@ -8,13 +8,13 @@ signed in with an existing login in the same browser, or opens an invitation.
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration
-from idp.accounts import people, second_factor, sessions
+from idp.accounts import journal, people, second_factor, sessions
 from idp.accounts.assertion import Assertion
 from idp.accounts.assurance import AAL2
 from idp.accounts.flows import browser_hash
@@ -36,6 +36,18 @@ class LinkLost(Refused):
     def __init__(self) -> None:
         super().__init__(
             "This was started in another browser, was finished already, or took too long. Start again here."
+        )
+
+
+class AlreadySomebodys(Conflict):
+    """The login opens an account already; which one is not told."""
+
+    code = "login_taken"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This login already opens an account. If both accounts are yours, make them one under Logins. "
+            "Otherwise sign in with it, or remove it there first."
         )
 
 
@@ -112,6 +124,9 @@ def confirm(db: Db, pending: PendingLink, session: Session, *, organization: str
         subject=pending.subject,
         facts=pending.facts,
         organization=organization,
+        ceiling=session.acr,
+        by=session.account_id,
+        proof={"session": session.id, "login": session.login_id, "pending": pending.id, "acr": session.acr},
     )
 
 
@@ -140,18 +155,32 @@ def link(
     subject: str,
     facts: Mapping[str, Any] | None = None,
     organization: str = "",
+    ceiling: str | None = None,
+    by: str = "system",
+    proof: dict[str, Any] | None = None,
 ) -> Login:
-    """Add an outside login to an account; one login belongs to at most one account (invariant 1)."""
+    """Add an outside login to an account; one login belongs to at most one account (invariant 1).
+
+    `ceiling`: the strength of the sign-in that added it, which it never exceeds. Otherwise whoever holds only the
+    password could make themselves stronger by adding a strong login of their own.
+    """
     login = Login(
-        account_id=account_id, upstream_id=upstream_id, issuer=issuer, subject=subject, facts=dict(facts or {})
+        account_id=account_id,
+        upstream_id=upstream_id,
+        issuer=issuer,
+        subject=subject,
+        facts=dict(facts or {}),
+        facts_at=clock.now() if facts else None,
+        ceiling=ceiling,
     )
     try:
         with db.begin_nested():
             db.add(login)
             db.flush()
     except IntegrityError:
-        raise Conflict("This login already opens an account. Sign in with it, or remove it there first.") from None
-    details = {"login": login.id, "upstream": upstream_id, "facts": sorted(login.facts or {})}
+        raise AlreadySomebodys from None
+    entry = journal.note(db, "linked", account_id=account_id, login_id=login.id, by=by, proof=proof)
+    details = {"login": login.id, "upstream": upstream_id, "facts": sorted(login.facts or {}), "journal": entry.id}
     log.record(db, Event("accounts.login.linked", account=account_id, details=details, personal={"subject": subject}))
     epochs.changed_account(db, account_id)
     outbox.send(db, account_id, "login_linked", {"login": organization or issuer})
@@ -169,24 +198,47 @@ def logins(db: Db, account_id: str) -> list[Login]:
     )
 
 
+_USABLE = text(
+    "SELECT l.id FROM login l LEFT JOIN upstream u ON u.id = l.upstream_id LEFT JOIN partner p ON p.id = u.partner_id "
+    "WHERE l.account_id = :a AND l.ended_at IS NULL AND l.held_at IS NULL AND (l.upstream_id IS NULL OR "
+    "(u.status = 'active' AND p.status IN ('active', 'review_overdue')))"
+)
+"""Logins that open the account today: not held, their organization trusted."""
+
+
+def usable(db: Db, account_id: str) -> set[str]:
+    """Return the ids of the logins that would open this account now."""
+    return {str(row[0]) for row in db.execute(_USABLE, {"a": account_id})}
+
+
 def unlink(db: Db, account_id: str, login_id: str, *, by: str, because: str = "removed", name: str = "A login") -> None:
-    """Remove a login at once, and the sessions it opened. The last one cannot go (RU-4, security.md 37).
+    """Remove a login at once, and the sessions it opened. The last usable one cannot go (RU-4, security.md 37).
 
     The account is locked first, so two removals at once cannot leave none.
     """
     people.lock(db, account_id)
     live = logins(db, account_id)
-    login = next((one for one in live if one.id == login_id), None)
-    if login is None:
+    if login_id not in {one.id for one in live}:
         raise NotFound
     if len(live) == 1:
         raise Conflict("This is your only login. Add another one first, then remove this one.")
+    if not usable(db, account_id) - {login_id}:
+        raise Conflict("Your other logins are paused, so this one stays. Add another one first, then remove this one.")
+    take_off(db, login_id, by=by, because=because, name=name)
+
+
+def take_off(db: Db, login_id: str, *, by: str, because: str, name: str = "A login") -> None:
+    """End a login and what it opened, whatever else the account has: for access support and the undoing of links."""
+    login = db.get(Login, login_id)
+    assert login is not None
+    account_id = login.account_id
     login.ended_at = clock.now()
     login.end_reason = because
     db.add(login)
     db.flush()
-    event = Event("accounts.login.unlinked", account=account_id, reason=because, details={"login": login.id, "by": by})
-    log.record(db, event)
+    entry = journal.note(db, "unlinked", account_id=account_id, login_id=login_id, by=by, because=because)
+    details = {"login": login.id, "by": by, "journal": entry.id}
+    log.record(db, Event("accounts.login.unlinked", account=account_id, reason=because, details=details))
     sessions.end_all_of_login(db, login_id, because="login_removed", by=by)
     epochs.changed_account(db, account_id)
     outbox.send(db, account_id, "login_unlinked", {"login": name})

@@ -14,9 +14,9 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration
-from idp.accounts import attempts, devices, local_logins, passwords, second_factor, sessions
+from idp.accounts import attempts, devices, local_logins, moved, passwords, second_factor, sessions
 from idp.accounts.assertion import Assertion
-from idp.accounts.assurance import AAL1, AAL2, PHR, meets
+from idp.accounts.assurance import AAL1, AAL2, PHR, meets, weaker
 from idp.accounts.passwords import Hashed
 from idp.accounts.tables import Account, Login, Password, Session
 from idp.audit import log
@@ -177,17 +177,20 @@ def by_assertion(db: Db, assertion: Assertion, *, browser: Browser, replaces: Se
     ).one_or_none()
     if login is None:
         return None
-    login.facts = dict(assertion.facts)
+    if login.held_at is not None or moved.seems_another(login.facts, assertion.facts):
+        raise moved.refuse(db, login, assertion.facts, organization=assertion.organization)
+    login.facts, login.facts_at = dict(assertion.facts), clock.now()
+    received = {"facts": sorted(assertion.facts), "left_out": list(assertion.left_out)}
     event = Event(
         "accounts.facts.received",
         account=login.account_id,
-        details={"upstream": assertion.upstream_id, "facts": sorted(assertion.facts)},
+        details={"upstream": assertion.upstream_id, **received},
     )
     log.record(db, event)
     return _open(
         db,
         login,
-        acr=assertion.acr,
+        acr=assertion.acr if login.ceiling is None else weaker(assertion.acr, login.ceiling),
         amr=list(assertion.amr),
         browser=browser,
         replaces=replaces,
@@ -328,6 +331,7 @@ def _open(
         factor_time=factor_time,
         until=until,
         partner_id=assertion.partner_id if assertion else None,
+        upstream_sid=assertion.upstream_sid if assertion else None,
         device_id=given.device.id,
         channel=browser.channel,
         replaces=replaces,

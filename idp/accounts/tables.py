@@ -6,9 +6,11 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
+from idp.database.history import keep_statuses
 from idp.database.types import Row, id_column, json_column, moment, secret_column
 
 LIVE = text("ended_at IS NULL")
+FROM_OUTSIDE = text("upstream_sid IS NOT NULL")
 
 
 class Account(Row, table=True):
@@ -26,6 +28,11 @@ class Account(Row, table=True):
     locale: str = "en"
     ceased_at: datetime | None = moment(nullable=True)
     ceased_because: str | None = None
+    merged_into: str | None = None
+    """The account that took this one's logins, where one person had two."""
+
+
+keep_statuses(Account)
 
 
 class Contact(Row, table=True):
@@ -50,7 +57,14 @@ class Login(Row, table=True):
     subject: str
     facts: dict[str, Any] | None = json_column(nullable=True, default=None)
     linked_at: datetime = moment(default_now=True)
+    facts_at: datetime | None = moment(nullable=True)
+    """When the facts last came."""
     last_used_at: datetime | None = moment(nullable=True)
+    ceiling: str | None = None
+    """The most this login counts for: the strength of the sign-in that added it; None where nobody limits it."""
+    held_at: datetime | None = moment(nullable=True)
+    """Since when it is refused because it seems to be another person's over there now."""
+    held_facts: dict[str, Any] | None = json_column(nullable=True, default=None)
     ended_at: datetime | None = moment(nullable=True)
     end_reason: str | None = None
 
@@ -102,13 +116,18 @@ class KnownDevice(Row, table=True):
 class Session(Row, table=True):
     """A browser session; its id is the `sid` claim, the cookie holds a separate secret."""
 
-    __table_args__ = (Index("ix_session_live", "expires_at", sqlite_where=LIVE, postgresql_where=LIVE),)
+    __table_args__ = (
+        Index("ix_session_live", "expires_at", sqlite_where=LIVE, postgresql_where=LIVE),
+        Index("ix_session_upstream_sid", "upstream_sid", sqlite_where=FROM_OUTSIDE, postgresql_where=FROM_OUTSIDE),
+    )
     __tablename__ = "session"
     id: str = id_column("ses")
     token_hash: bytes = secret_column(unique=True)
     account_id: str = Field(foreign_key="account.id", index=True)
     login_id: str = Field(foreign_key="login.id")
     partner_id: str | None = Field(default=None, index=True)
+    upstream_sid: str | None = None
+    """The session over there, by which its provider may end this one (OpenID Back-Channel Logout 1.0)."""
     acr: str
     amr: list[Any] = json_column()
     auth_time: datetime = moment()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from idp.cli import links, partner
+
 if TYPE_CHECKING:
     from idp.database import Database
 
@@ -21,6 +23,8 @@ keys = typer.Typer(no_args_is_help=True, help="The keys tokens are signed with."
 audit = typer.Typer(no_args_is_help=True, help="The log and its proof.")
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
+app.add_typer(links.app, name="links")
+app.add_typer(partner.app, name="partner")
 
 
 @contextmanager

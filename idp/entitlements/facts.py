@@ -77,6 +77,8 @@ def gather(question: Question, known: Before, memo: Memo | None) -> Work:
         shared_world = yield from world.load(epoch)
         if memo is not None:
             memo.keep_world(shared_world)
+    if replay:
+        shared_world = yield from world.as_of(shared_world, at)
     provider_id, line = question.provider_id or "", question.asked_line
     place = (provider_id, line)
     organisation: Organisation | None = memo.organisation(place, epoch, at) if memo is not None else None

@@ -146,6 +146,35 @@ def end(db: Session, ended: Grant, *, by: str, reason: str) -> bool:
     return True
 
 
+def carry(db: Session, old: Grant, *, account_id: str, assignment_id: str | None, by: str, reason: str) -> Grant:
+    """End a grant or a pause and begin the same one for another account of the same person (merging).
+
+    Who gave it and until when stay; raise Conflict when it ended meanwhile.
+    """
+    if not _end_row(db, old, by, reason):
+        raise Conflict("This access was changed by somebody else meanwhile.")
+    place = Place(account_id, old.provider_id, old.line_of_business)
+    starts = max(clock.now(), old.not_before)
+    made = _row(
+        place,
+        old.entitlement,
+        old.effect,
+        by=old.granted_by,
+        reason=old.reason,
+        not_before=starts,
+        expires_at=old.expires_at,
+        grant_id=None,
+    )
+    made.assignment_id, made.delegation_id = assignment_id, old.delegation_id
+    db.add(made)
+    db.flush()
+    if old.effect == "allow":
+        _taken_away(db, Place(old.account_id, old.provider_id, old.line_of_business), "grant_ended", reason)
+    epochs.changed_account(db, account_id)
+    _log(db, "entitlements.grant.replaced", made, by, reason, replaces=old.id, carried_from=old.account_id)
+    return made
+
+
 def end_all_at(db: Session, account_id: str, provider_id: str, *, by: str, reason: str) -> int:
     """End everything a person was given at an organisation; return how many grants ended."""
     return sum(end(db, row, by=by, reason=reason) for row in _not_ended(db, account_id, provider_id))
@@ -170,6 +199,11 @@ def live(db: Session, account_id: str, provider_id: str, at: datetime) -> list[G
         .order_by(col(Grant.entitlement), col(Grant.not_before), col(Grant.id))
     )
     return list(found)
+
+
+def count_live(db: Session, account_id: str) -> int:
+    """Return how many grants a person has that nobody ended."""
+    return sum(1 for row in _not_ended(db, account_id, None) if row.effect == "allow")
 
 
 def _not_ended(db: Session, account_id: str, provider_id: str | None) -> Sequence[Grant]:

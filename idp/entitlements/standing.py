@@ -10,7 +10,7 @@ import orjson
 
 from idp.database.lane import Sql, Work
 from idp.entitlements.dates import Dates
-from idp.entitlements.world import World
+from idp.entitlements.world import World, status_at
 
 _ORGANISATION = Sql(
     "SELECT 'provider' AS kind, id, name AS a, status AS b, provider.kind AS c, payment_arrangement AS d, "
@@ -43,6 +43,9 @@ _PERSON = Sql(
     "UNION ALL SELECT 'grant', id, entitlement, effect, delegation_id, not_before, expires_at, ended_at "
     'FROM "grant" WHERE account_id = $1 AND provider_id = $2 AND line_of_business = $3'
 )
+
+
+_STATUSES = Sql("SELECT status, at FROM status_change WHERE subject_id = $1 ORDER BY at, id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +212,10 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
             dates.turns(x)
             dates.turns(y)
             grants.append(GrantRow(row_id, a, b, c, x, y, _revoked(dates, y, z)))
+    if dates.replay and exists:
+        history = yield _STATUSES, (account_id,)
+        gone = status == "ceased" and ceased_at is not None and ceased_at <= dates.at
+        status = "ceased" if gone else status_at(history, dates.at, status)
     ceased = status == "ceased" and (ceased_at is None or dates.begun(ceased_at))
     return Person(
         exists=exists,

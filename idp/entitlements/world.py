@@ -1,6 +1,8 @@
 """What every decision shares: catalogue, channels, clocks, terms, partners. Valid for one policy epoch."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import orjson
 
@@ -14,6 +16,11 @@ _CATALOGUE = Sql(
 _SETTINGS = Sql("SELECT body FROM configuration WHERE id = 1")
 _TERMS = Sql("SELECT kind, id, effective_at, version FROM terms_document")
 _PARTNERS = Sql("SELECT id, status, name, contact_name, contact_phone, contact_url FROM partner")
+
+
+_STATUSES = Sql(
+    "SELECT subject_id, status, at FROM status_change WHERE subject_id IN (SELECT id FROM partner) ORDER BY at, id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +109,24 @@ def load(epoch: int) -> Work:
         service_line=Contact(insurer.name, insurer.service_line),
         affiliate=Contact(insurer.affiliate_name, insurer.affiliate_phone),
     )
+
+
+def as_of(known: World, at: int) -> Work:
+    """Return the world with each partner's status of that moment: for replays alone."""
+    rows = yield _STATUSES, ()
+    histories: dict[str, list[tuple[str, int]]] = {}
+    for partner_id, status, since in rows:
+        histories.setdefault(partner_id, []).append((status, since))
+    then = {
+        partner_id: replace(partner, status=status_at(histories.get(partner_id, ()), at, partner.status))
+        for partner_id, partner in known.partners.items()
+    }
+    return replace(known, partners=then)
+
+
+def status_at(history: Sequence[Any], at: int, now: str) -> str:
+    """Return the status a history gives for a moment; before it begins, the first one known."""
+    found = [status for status, since in history if since <= at]
+    if found:
+        return str(found[-1])
+    return str(history[0][0]) if history else now

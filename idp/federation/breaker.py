@@ -21,6 +21,8 @@ class _State:
     calls: int = 0
     failures: int = 0
     closed_until: float = 0.0
+    trying: bool = False
+    """One call is out to see whether the upstream is back."""
     since: datetime | None = None
 
 
@@ -38,8 +40,12 @@ class Breaker:
             state = self._states.setdefault(upstream_id, _State())
             if time.monotonic() < state.closed_until:
                 raise OutboundFailed("down")
+            probe = state.failures >= FAILURES
+            if probe and state.trying:
+                raise OutboundFailed("down")
             if state.calls >= AT_ONCE:
                 raise OutboundFailed("crowded")
+            state.trying = probe
             state.calls += 1
         try:
             yield
@@ -56,6 +62,7 @@ class Breaker:
         finally:
             with self._lock:
                 state.calls -= 1
+                state.trying = state.trying and not probe
 
     def down_since(self, upstream_id: str) -> datetime | None:
         """Return since when the upstream has not answered, or None."""

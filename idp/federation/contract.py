@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from idp.accounts.assertion import Assertion
+from idp.signatures import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,31 @@ class TrustedUpstream:
     scopes: tuple[str, ...]
     algorithms: tuple[str, ...]
     acr_map: Mapping[str, str]
+    client_key: Key | None = field(default=None, repr=False)
+    """Our key towards it, where it knows us by private_key_jwt."""
+    certificates: tuple[str, ...] = ()
+    """Our certificate chain (base64 DER, leaf first) in the trust community it belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something an upstream tells by itself, outside of any try."""
+
+    upstream: TrustedUpstream
+    now: datetime
+    leeway: timedelta
+    keep: timedelta
+    """How long metadata and keys may be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """A proved logout token: whose session over there ended. At least one of `subject` and `sid` is there."""
+
+    jti: str
+    subject: str | None
+    sid: str | None
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +73,8 @@ class Try:
     max_age: int | None = None
     """Seconds; 0 asks the upstream to authenticate the person anew."""
     login_hint: str | None = None
+    another: bool = False
+    """Whether a second login of the same organization is wanted, so that it asks which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +120,12 @@ class Connector(Protocol):
 
     def answered_by(self, answer: BrowserAnswer) -> Any:
         """Return who the answer says it is from (RFC 9207), or None where the protocol does not say."""
+        ...
+
+    def signed_out(self, told: Told, token: str) -> SignedOut:
+        """Verify what the upstream says of an ended session; AnswerRefused where the protocol has no such message."""
+        ...
+
+    def end_session(self, told: Told) -> str | None:
+        """Return where a person signs out there too, where that is known without asking; None otherwise."""
         ...

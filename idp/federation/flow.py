@@ -97,6 +97,8 @@ def begin(
     account_id: str | None = None,
     session_id: str | None = None,
     max_age: int | None = None,
+    login_hint: str | None = None,
+    another: bool = False,
 ) -> SendBrowser:
     """Begin a try; return where the browser goes. Raises LoginPaused, UpstreamRefused, NotFound."""
     try:
@@ -118,6 +120,8 @@ def begin(
         leeway=clocks.leeway,
         keep=clocks.upstream_metadata,
         max_age=max_age,
+        login_hint=login_hint,
+        another=another,
     )
     try:
         with federation.breaker.call(upstream_id):

@@ -28,6 +28,10 @@ class Upstream(Row, table=True):
     """What the partner's acr values prove here: their value -> ours."""
     domains: list[Any] = json_column()
     status: str = "active"
+    client_keys: bytes | None = secret_column(nullable=True, default=None)
+    """Our own keys towards it for private_key_jwt, newest first; sealed."""
+    community_id: str | None = None
+    """The trust community it was found in; None for one recorded by hand."""
 
 
 class PendingLogin(Row, table=True):
@@ -49,3 +53,30 @@ class PendingLogin(Row, table=True):
     """What a cross-site form post brought, sealed, until the browser comes by itself and brings its cookie."""
     expires_at: datetime = moment(index=True)
     spent_at: datetime | None = moment(nullable=True)
+
+
+class SeenLogout(Row, table=True):
+    """A logout token's id, once over all workers (OpenID Back-Channel Logout 1.0, 2.6)."""
+
+    __tablename__ = "seen_logout"
+    upstream_id: str = Field(primary_key=True)
+    jti: str = Field(primary_key=True)
+    expires_at: datetime = moment(index=True)
+
+
+class TrustCommunity(Row, table=True):
+    """Organizations that vouch for each other by certificates; run by a partner, whose standing is asked."""
+
+    __table_args__ = (CheckConstraint("status IN ('active','disabled')", name="status"),)
+    __tablename__ = "trust_community"
+    id: str = id_column("tcm")
+    partner_id: str = Field(foreign_key="partner.id", index=True)
+    name: str
+    anchors: str
+    """PEM certificates of its roots; a provider's chain must end in one of them."""
+    certificates: str
+    """Our own certificate chain in it, leaf first, PEM; public."""
+    private_key: bytes = secret_column()
+    """The key of our leaf certificate, sealed."""
+    acr_map: dict[str, Any] = json_column()
+    status: str = "active"

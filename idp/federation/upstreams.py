@@ -15,6 +15,7 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
 from idp.errors import Conflict, Invalid, NotFound, Refused
+from idp.federation import client_keys
 from idp.federation.contract import TrustedUpstream
 from idp.federation.tables import Upstream
 from idp.outbound import Outbound
@@ -23,7 +24,7 @@ from idp.partners.tables import Partner
 from idp.signals import epochs
 
 ALGORITHMS = ("ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "Ed25519")
-AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
 
 
 class LoginPaused(Refused):
@@ -77,6 +78,7 @@ def register(
     details = {"upstream": upstream.id, "partner": partner_id, "issuer": issuer, "algorithms": values["algorithms"]}
     log.record(db, Event("federation.upstream.registered", details=details))
     epochs.changed_policy(db)
+    _ensure_key(db, upstream)
     return upstream
 
 
@@ -95,16 +97,22 @@ def change(db: Db, upstream_id: str, *, client_secret: str | None = None, **valu
     if not changed and same_secret:
         return False
     if "issuer" in changed:
-        upstream.client_secret = None
+        upstream.client_secret = upstream.client_keys = None
     _put(db, upstream, changed, client_secret)
     db.add(upstream)
     db.flush()
     if changed.get("status") == "disabled":
         _end_sessions(db, upstream.id)
+    _ensure_key(db, upstream)
     details = {"upstream": upstream.id, "changed": sorted(changed), "secret": not same_secret}
     log.record(db, Event("federation.upstream.changed", details=details))
     epochs.changed_policy(db)
     return True
+
+
+def _ensure_key(db: Db, upstream: Upstream) -> None:
+    if upstream.auth_method == "private_key_jwt" and upstream.client_keys is None and upstream.community_id is None:
+        client_keys.rotate(db, upstream)
 
 
 def _end_sessions(db: Db, upstream_id: str) -> None:
@@ -142,7 +150,7 @@ def _check(db: Db, upstream: Upstream, *, has_secret: bool) -> None:
         fields["acr_map"] = f"Map the upstream's values to {', '.join(ORDER)}."
     if upstream.auth_method not in AUTH_METHODS:
         fields["auth_method"] = f"Choose from {', '.join(AUTH_METHODS)}."
-    elif upstream.auth_method != "none" and not has_secret:
+    elif upstream.auth_method.startswith("client_secret") and not has_secret:
         fields["client_secret"] = "Give the secret the upstream gave us."
     if "openid" not in upstream.scopes:
         fields["scopes"] = "The scopes must hold openid."
@@ -205,6 +213,7 @@ def trusted(db: Db, upstream_id: str) -> TrustedUpstream:
         scopes=tuple(upstream.scopes),
         algorithms=tuple(upstream.algorithms),
         acr_map=upstream.acr_map,
+        client_key=client_keys.signing(db, upstream) if upstream.auth_method == "private_key_jwt" else None,
     )
 
 
@@ -217,7 +226,10 @@ def offered(db: Db, words: str = "") -> list[Upstream]:
 
 
 def of_domain(db: Db, typed: str) -> Upstream | None:
-    """Return the upstream of an e-mail's domain, if a partner registered it."""
+    """Return the upstream of an e-mail's domain, if a partner registered it.
+
+    Asks nothing about people: whether anybody has an account with that address changes nothing (security.md 9).
+    """
     domain = typed.strip().rpartition("@")[2].casefold()
     return next((u for u in offered(db) if domain and domain in u.domains), None)
 

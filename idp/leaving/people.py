@@ -67,6 +67,35 @@ def reinstate(db: Session, account_id: str, *, because: str, by: str) -> bool:
     return True
 
 
+def close(db: Session, account_id: str, *, because: str, by: str, into: str | None = None) -> None:
+    """Close an account whose logins another one takes over; its sessions, tokens and journeys end."""
+    account = _find(db, account_id)
+    account.status, account.merged_into = "closed", into
+    db.add(account)
+    _end_presence(db, account_id, because=because, by=by)
+    db.flush()
+    revocations.announce(db, "account_ended", reason=because, account_id=account_id)
+    details = {"status": "closed", "into": into, "by": by}
+    log.record(db, Event("accounts.account.changed", account=account_id, reason=because, details=details))
+
+
+def reopen(db: Session, account_id: str, *, because: str, by: str) -> None:
+    """Open an account again that a merge closed."""
+    account = _find(db, account_id)
+    account.status, account.merged_into = "active", None
+    db.add(account)
+    db.flush()
+    epochs.changed_account(db, account_id)
+    details = {"status": "active", "by": by}
+    log.record(db, Event("accounts.account.changed", account=account_id, reason=because, details=details))
+
+
+def sign_out(db: Session, account_id: str, *, because: str, by: str) -> None:
+    """End a person's sessions, token families and journeys; the account goes on."""
+    _end_presence(db, account_id, because=because, by=by)
+    revocations.announce(db, "signed_out", reason=because, account_id=account_id)
+
+
 def leave(db: Session, account_id: str, provider_id: str, *, reason: str, by: str) -> bool:
     """End everything of a person at one organisation; return False when nothing was there.
 

@@ -26,6 +26,21 @@ TEMPLATES: dict[str, Template] = {
         "A login was removed from your account",
         "{login} can no longer be used to sign in to your {insurer} account." + _IF_NOT,
     ),
+    "login_held": Template(
+        "A login of your account is paused",
+        "{login} now tells us another name and another e-mail for one of your logins, so it does not open your "
+        "{insurer} account any more. If it is still yours, sign in another way and confirm it: "
+        "{link}/account/logins\n\nIf you don't know why, call {phone}.",
+    ),
+    "accounts_merged": Template(
+        "Two accounts became one",
+        "Two {insurer} accounts of yours became one. All your logins now open it." + _IF_NOT,
+    ),
+    "account_split": Template(
+        "Logins were taken off your account",
+        "{insurer} access support found that logins of somebody else opened your account, and took them off. "
+        "Sign in again with your own login.\n\nIf that is wrong, call {phone}.",
+    ),
     "factor_added": Template(
         "A second step was added to your account", "{factor} was added as a second step." + _IF_NOT
     ),

@@ -51,6 +51,7 @@ class AuthorizationRequest:
     subject: str | None = None
     """Who must be signed in: from id_token_hint or a claims request."""
     login_hint: str | None = None
+    response_mode: str = "query"
     idp: str | None = None
     acting_for: str | None = None
     claims: dict[str, Any] | None = None
@@ -58,7 +59,9 @@ class AuthorizationRequest:
 
     def refuse(self, error: str, detail: str) -> NoReturn:
         """Send an error to the app."""
-        raise OAuthRefused(error, detail, redirect_uri=self.redirect_uri, state=self.state)
+        raise OAuthRefused(
+            error, detail, redirect_uri=self.redirect_uri, state=self.state, response_mode=self.response_mode
+        )
 
     @property
     def silent(self) -> bool:
@@ -88,14 +91,21 @@ def pairs_of_target(target: str) -> list[tuple[str, str]]:
     return parse_qsl(parts.query, keep_blank_values=True)
 
 
-def understand(picture: Picture, issuer: str, now: datetime, pairs: Sequence[tuple[str, str]]) -> AuthorizationRequest:
-    """Check a request; raise OAuthRefused, with a redirect address only once that is proven."""
+def understand(
+    picture: Picture, issuer: str, now: datetime, pairs: Sequence[tuple[str, str]], *, pushed: bool = False
+) -> AuthorizationRequest:
+    """Check a request; raise OAuthRefused, with a redirect address only once that is proven.
+
+    `pushed`: the app sent it ahead, or it was begun before; a client registered so may bring it no other way.
+    """
     client, redirect_uri, given = _prove_address(picture, pairs)
     values = {name: value for name, value in pairs if value}
     state = values.get("state")
+    mode = values.get("response_mode", "query")
 
     def refuse(error: str, detail: str) -> NoReturn:
-        raise OAuthRefused(error, detail, redirect_uri=redirect_uri, state=state)
+        wanted = mode if mode in RESPONSE_MODES else "query"
+        raise OAuthRefused(error, detail, redirect_uri=redirect_uri, state=state, response_mode=wanted)
 
     if len({name for name, _ in pairs}) != len(pairs):
         twice_state = sum(name == "state" for name, _ in pairs) > 1
@@ -105,6 +115,8 @@ def understand(picture: Picture, issuer: str, now: datetime, pairs: Sequence[tup
             redirect_uri=redirect_uri,
             state=None if twice_state else state,
         )
+    if client.require_par and not pushed:
+        refuse("invalid_request", "This app has to push its requests first (RFC 9126).")
     if any(len(value) > LONGEST or "\x00" in value for value in values.values()):
         refuse("invalid_request", "A parameter is too long or holds a character that cannot be used.")
     for name, error in _NOT_HERE.items():
@@ -114,7 +126,7 @@ def understand(picture: Picture, issuer: str, now: datetime, pairs: Sequence[tup
         refuse("invalid_request", "response_type is missing.")
     if values["response_type"] != "code":
         refuse("unsupported_response_type", "Only the code flow exists here.")
-    if values.get("response_mode", "query") not in RESPONSE_MODES:
+    if mode not in RESPONSE_MODES:
         refuse("invalid_request", "This response_mode is not supported.")
     claims = _claims(values, refuse)
     try:
@@ -136,6 +148,7 @@ def understand(picture: Picture, issuer: str, now: datetime, pairs: Sequence[tup
         acr=_strength(values, claims),
         subject=_subject(partial(read_hint, picture, issuer, now), values, claims, refuse),
         login_hint=values.get("login_hint"),
+        response_mode=mode,
         idp=values.get("idp"),
         acting_for=values.get("acting_for"),
         claims=claims,

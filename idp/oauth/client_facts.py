@@ -50,6 +50,8 @@ class ClientFacts:
     continue_page: bool
     id_token_alg: str
     pkce: str
+    require_par: bool
+    """Whether its authorization requests have to be pushed (RFC 9126)."""
     help_url: str | None
 
     @property
@@ -159,6 +161,7 @@ def facts_of(row: Mapping[str, Any], partner_status: str | None) -> ClientFacts:
         continue_page=bool(row["continue_page"]),
         id_token_alg=row["id_token_alg"],
         pkce=row["pkce"],
+        require_par=bool(row["require_par"]),
         help_url=row["help_url"],
     )
 

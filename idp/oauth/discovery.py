@@ -15,7 +15,7 @@ SCOPES = (
     "signals:read", "wam", "audit:read", "audit:export", "scim",
 )  # fmt: skip
 PROMPTS = ("none", "login", "consent", "select_account")
-RESPONSE_MODES = ("query",)
+RESPONSE_MODES = ("query", "form_post")
 
 
 def document(issuer: str) -> bytes:
@@ -30,6 +30,8 @@ def document(issuer: str) -> bytes:
         "jwks_uri": f"{issuer}/oauth/jwks",
         "introspection_endpoint": f"{issuer}/oauth/introspect",
         "revocation_endpoint": f"{issuer}/oauth/revoke",
+        "pushed_authorization_request_endpoint": f"{issuer}/oauth/par",
+        "require_pushed_authorization_requests": False,
         "end_session_endpoint": f"{issuer}/oauth/logout",
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],

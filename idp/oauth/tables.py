@@ -48,6 +48,8 @@ class Client(Row, table=True):
     continue_page: bool = False
     id_token_alg: str = "ES256"
     pkce: str = "required"
+    require_par: bool = False
+    """Whether its authorization requests must be pushed first (RFC 9126)."""
     help_url: str | None = None
 
 
@@ -84,6 +86,18 @@ class AuthorizationCode(Row, table=True):
     expires_at: datetime = moment(index=True)
     spent_at: datetime | None = moment(nullable=True)
     family_id: str | None = None
+
+
+class PushedRequest(Row, table=True):
+    """An authorization request sent ahead by the app itself (RFC 9126); good once."""
+
+    __tablename__ = "pushed_request"
+    request_hash: bytes = secret_column(primary_key=True)
+    client_id: str
+    body: str
+    """The parameters as a query string, without the client's proof of itself."""
+    expires_at: datetime = moment(index=True)
+    spent_at: datetime | None = moment(nullable=True)
 
 
 class RefreshToken(Row, table=True):

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, Index
 from sqlmodel import Field
 
+from idp.database.history import keep_statuses
 from idp.database.types import Row, id_column, moment
 
 
@@ -25,6 +26,9 @@ class Partner(Row, table=True):
     contact_name: str = ""
     contact_phone: str = ""
     contact_url: str = ""
+
+
+keep_statuses(Partner)
 
 
 class SharedAccount(Row, table=True):

@@ -27,11 +27,17 @@ _FORBIDDEN_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip"
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
-def sign(claims: Mapping[str, Any], key: Key, typ: str = "JWT") -> str:
-    """Return a compact JWS with kid and typ, signed with the algorithm the key is bound to."""
+def sign(claims: Mapping[str, Any], key: Key, typ: str = "JWT", more: Mapping[str, Any] | None = None) -> str:
+    """Return a compact JWS with kid and typ, signed with the algorithm the key is bound to.
+
+    `more`: further header members, such as the certificates a trust community asks for.
+    """
     if key.alg is None:
         raise ValueError("a key that signs is bound to an algorithm")
-    signed = _header(key.alg, key.kid, typ) + "." + _encode(orjson.dumps(claims))
+    head = _header(key.alg, key.kid, typ)
+    if more:
+        head = _encode(orjson.dumps({"alg": key.alg, "typ": typ, **more}))
+    signed = head + "." + _encode(orjson.dumps(claims))
     return signed + "." + _encode(JWSRegistry.algorithms[key.alg].sign(signed.encode(), key.inner))
 
 

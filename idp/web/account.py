@@ -8,7 +8,7 @@ from idp.errors import NotFound
 from idp.oauth import consents
 from idp.oauth.tables import Client
 from idp.registration import waiting
-from idp.web import my_access, my_logins, my_second_step, pages
+from idp.web import merging, my_access, my_logins, my_second_step, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn
@@ -84,4 +84,5 @@ def forget_device(request: Request, db: Transaction, by: SignedIn, device_id: st
 
 
 router.include_router(my_logins.router)
+router.include_router(merging.router)
 router.include_router(my_second_step.router)

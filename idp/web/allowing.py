@@ -106,7 +106,7 @@ QUIET = frozenset({"offline_access"})
 def _understood(request: Request, db: Db, flow: Flow) -> AuthorizationRequest:
     service = service_of(request)
     picture = memory_of(service).in_transaction(db)
-    return understand(picture, service.settings.issuer, clock.now(), pairs_of_target(flow.target))
+    return understand(picture, service.settings.issuer, clock.now(), pairs_of_target(flow.target), pushed=True)
 
 
 def _resumed(request: Request, db: Db, who: Visitor, flow_id: str) -> tuple[Flow, AuthorizationRequest]:

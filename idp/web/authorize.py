@@ -12,8 +12,9 @@ from idp.accounts import flows, sessions
 from idp.accounts.flows import Kept
 from idp.audit import log, origin
 from idp.database.lane import Work
-from idp.errors import Unavailable
+from idp.errors import OAuthRefused, Unavailable
 from idp.oauth import arrival, codes, practices
+from idp.oauth import pushed as pushing
 from idp.oauth.arrival import Arrival
 from idp.oauth.authorization_request import PATH, pairs_of, pairs_of_target, understand
 from idp.oauth.memory import Picture, read
@@ -44,7 +45,10 @@ async def endpoint(request: Request) -> Response:
     picture, found = await _arrived(request, service, pairs)
     flow, pairs = _flow_of(request, found, pairs)
     now = clock.now()
-    asked = understand(picture, service.settings.issuer, now, pairs)
+    pushed = pushing.named_in(dict(pairs)) if flow is None else None
+    if pushed is not None:
+        pairs = await _pushed(service, *pushed)
+    asked = understand(picture, service.settings.issuer, now, pairs, pushed=pushed is not None or flow is not None)
     session = found.session
     if session is not None:
         origin.narrow(
@@ -61,13 +65,27 @@ async def endpoint(request: Request) -> Response:
     if step is not None:
         if asked.silent:
             asked.refuse(step.error, "A page would have to be shown.")
-        flow = await _keep(request, service, journey, anew=step.path == SignIn.path)
+        query = urlencode(pairs) if pushed is not None else request.scope["query_string"].decode("ascii")
+        flow = await _keep(request, service, journey, query, anew=step.path == SignIn.path)
         return pages.go(request, f"{step.path}?{urlencode({'flow': flow.id})}")
     location = await _issue(service, journey)
     if flow is not None and asked.client.continue_page:
         shown = partial(pages.page, app_name=asked.client.name, location=location)
         return await run_in_threadpool(shown, request, "oauth/continue.html")
+    if asked.response_mode == "form_post":
+        return await run_in_threadpool(pages.form_post, request, asked.redirect_uri, location)
     return pages.go(request, location)
+
+
+async def _pushed(service: Service, name: str, client_id: str) -> Pairs:
+    """Return the parameters of a pushed request, which is used up by this."""
+    found: Pairs | None = await service.lane.write(partial(pushing.spend, name, client_id, clock.micros(clock.now())))
+    if found is None:
+        raise OAuthRefused(
+            "invalid_request_uri",
+            "This request was used before, took too long, or is another app's. Start again there.",
+        )
+    return found
 
 
 async def _arrived(request: Request, service: Service, pairs: Pairs) -> tuple[Picture, Arrival]:
@@ -104,11 +122,11 @@ def _flow_of(request: Request, found: Arrival, pairs: Pairs) -> tuple[Kept | Non
     return flow, pairs_of_target(flow.target)
 
 
-async def _keep(request: Request, service: Service, journey: Journey, *, anew: bool) -> Kept:
+async def _keep(request: Request, service: Service, journey: Journey, query: str, *, anew: bool) -> Kept:
     """Keep the request on the server; its pages find there what the app asked them for."""
     flow, work = journey.flow, []
     if flow is None:
-        flow = _begun(request, journey)
+        flow = _begun(request, journey, query)
         work.append(flows.insert(flow, journey.now))
     elif anew and flow.session_id is not None:
         flow = flows.changed(flow, session_id=None)
@@ -117,7 +135,7 @@ async def _keep(request: Request, service: Service, journey: Journey, *, anew: b
     return flow
 
 
-def _begun(request: Request, journey: Journey) -> Kept:
+def _begun(request: Request, journey: Journey, query: str) -> Kept:
     asked = journey.request
     flow_id = entropy.new_id("flw")
     again = bool(asked.prompts & {"login", "select_account"}) or asked.max_age is not None or asked.subject is not None
@@ -134,7 +152,7 @@ def _begun(request: Request, journey: Journey) -> Kept:
     return flows.new(
         flow_id=flow_id,
         browser=pages.browser_of(request),
-        target=f"{PATH}?{request.scope['query_string'].decode('ascii')}",
+        target=f"{PATH}?{query}",
         client_id=asked.client.client_id,
         session_id=session.id if session is not None and not SignIn().unmet(journey) else None,
         facts={"wants": {name: value for name, value in wants.items() if value}},

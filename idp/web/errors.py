@@ -92,7 +92,10 @@ def _back_to_app(request: Request, refusal: OAuthRefused) -> Response:
         answer["state"] = refusal.state
     answer["iss"] = service_of(request).settings.issuer
     query = "&".join(part for part in (parts.query, urlencode(answer)) if part)
-    return pages.go(request, urlunsplit(parts._replace(query=query)))
+    location = urlunsplit(parts._replace(query=query))
+    if refusal.response_mode == "form_post":
+        return pages.form_post(request, refusal.redirect_uri, location)
+    return pages.go(request, location)
 
 
 def _json(status: int, body: object, media_type: str, headers: dict[str, str]) -> Response:

@@ -17,7 +17,11 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Devices and activity", "/account/activity"),
     ),
     "practice": (("Inbox", "/p/{p}/inbox"), ("People", "/p/{p}/people"), ("Add a person", "/p/{p}/people/new")),
-    "security": (("Search", "/security/search"), ("Log proof", "/security/log")),
+    "security": (
+        ("Search", "/security/search"),
+        ("Log proof", "/security/log"),
+        ("Logins of a person", "/security/links"),
+    ),
 }
 """Entries by area, in the order every page shows them; `{p}` is the practice."""
 

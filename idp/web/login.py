@@ -11,7 +11,7 @@ from idp.database import transaction
 from idp.errors import Invalid, TooMany
 from idp.federation import upstreams
 from idp.federation.tables import Upstream
-from idp.web import cookies, invited, linked, outside, pages, second_step
+from idp.web import cookies, invited, linked, outside, pages, second_step, upstream_logout
 from idp.web.boundary import TheService, Transaction, service_of
 from idp.web.forms import TheForm
 from idp.web.guards import MaybeVisitor, Visitor, open_to_anyone
@@ -153,22 +153,29 @@ def sign_out_page(request: Request, found: MaybeVisitor) -> Response:
 @open_to_anyone("ends the session it is sent with, if there is one")
 def sign_out(request: Request, db: Transaction, found: MaybeVisitor, form: TheForm) -> Response:
     """End the session on the server, and with it every token born from it (security.md 20)."""
+    where = "/signed-out"
     if found is not None:
+        where += upstream_logout.came_from(db, found.session)
         sessions.end(db, found.session, because="signed_out", by=found.account.id)
-    response = pages.go(request, "/signed-out")
+    response = pages.go(request, where)
     cookies.drop(response, service_of(request).settings, cookies.SESSION)
     return response
 
 
 @router.get("/signed-out")
 @open_to_anyone("says that nobody is signed in any more")
-def signed_out(request: Request, why: str = "", where: Annotated[str, Query(alias="next")] = "") -> Response:
-    """Say that the session ended, and why."""
+def signed_out(
+    request: Request, service: TheService, why: str = "", at: str = "", where: Annotated[str, Query(alias="next")] = ""
+) -> Response:
+    """Say that the session ended, and why; offer to sign out at the organization too, where it was used."""
     back = "/sign-in?" + urlencode({"next": where}) if flows.is_own_path(where) else "/sign-in"
-    return pages.page(request, "login/signed_out.html", idle=why == "idle", back=back)
+    return pages.page(
+        request, "login/signed_out.html", idle=why == "idle", back=back, there=upstream_logout.offer(service, at)
+    )
 
 
 router.include_router(second_step.router)
 router.include_router(outside.router)
+router.include_router(upstream_logout.router)
 router.include_router(linked.router)
 router.include_router(invited.router)

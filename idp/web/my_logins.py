@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from idp import configuration
-from idp.accounts import linking, local_logins, login, password_rules, passwords, second_factor
+from idp.accounts import linking, local_logins, login, moved, password_rules, passwords, second_factor
 from idp.accounts.tables import Login
 from idp.database import transaction
 from idp.errors import Conflict, Invalid, NotFound, TooMany
@@ -22,17 +22,44 @@ _LOCAL = "Your user name and password"
 
 @router.get("/account/logins")
 def logins(request: Request, db: Transaction, by: SignedIn) -> Response:
-    """List the logins of this account and what each sends us (T-28)."""
+    """List the logins of this account, what each sends us and when it last did (T-28)."""
     names = upstreams.names(db)
     found = linking.logins(db, by.account.id)
-    mine = {one.upstream_id for one in found}
+    works = linking.usable(db, by.account.id)
     return pages.page(
         request,
         "account/logins.html",
-        logins=[(one, _name(names, one), sorted(one.facts or {})) for one in found],
-        addable=[one for one in upstreams.offered(db) if one.id not in mine],
+        logins=[(one, _name(names, one), _facts(one), one.id in works) for one in found],
+        mine=by.session.login_id,
+        addable=upstreams.offered(db),
+        have={one.upstream_id for one in found},
         has_password=local_logins.of_account(db, by.account.id) is not None,
     )
+
+
+def _facts(one: Login) -> list[tuple[str, str]]:
+    """Return each fact kept of a login, in words; an address is shown in part."""
+    kept = one.facts or {}
+    shown = []
+    for name in sorted(kept):
+        value = kept[name]
+        if name == "email":
+            value = linking.masked(value)
+        elif isinstance(value, bool):
+            value = "yes" if value else "no"
+        shown.append((name.replace("_", " "), str(value)))
+    return shown
+
+
+@router.post("/account/logins/{login_id}/still-mine")
+def still_mine(request: Request, db: Transaction, by: SignedIn, login_id: str, form: TheForm) -> Response:
+    """Let a held login in again: its owner, signed in freshly with another one, says it is still theirs."""
+    linking.require_fresh_proof(db, by.session)
+    one = next((each for each in linking.logins(db, by.account.id) if each.id == login_id), None)
+    if one is None:
+        raise NotFound
+    moved.release(db, one, by=by.account.id, because="owner")
+    return pages.go(request, "/account/logins")
 
 
 def _name(names: dict[str, str], one: Login) -> str:

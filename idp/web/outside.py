@@ -1,13 +1,16 @@
 """Signing in with another organization's login: out to it, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
+from sqlmodel import Session as Db
 
 from idp.accounts import flows, linking, login
+from idp.accounts.tables import Flow
 from idp.database import transaction
-from idp.errors import Refused
+from idp.errors import Refused, UpstreamRefused
 from idp.federation import flow as federation_flow
 from idp.federation import upstreams
 from idp.federation.contract import SendBrowser
@@ -38,14 +41,46 @@ def leave(request: Request, service: TheService, upstream: str, flow: str = "") 
     """Send the browser to the organization's own sign-in; no transaction is open while it is asked."""
     with transaction(service.database) as db:
         here = journey(request, db, flow) if flow else journey_to(request, db, "/account")
-    send = federation_flow.begin(
-        federation_of(service),
-        upstream,
-        browser=pages.browser_of(request),
-        flow_id=here.id,
-        max_age=_max_age(asked(here, "prompt"), asked(here, "max_age")),
-    )
+        hint = _hint(db, here, upstream)
+    with _other_ways(request, service, upstream):
+        send = federation_flow.begin(
+            federation_of(service),
+            upstream,
+            browser=pages.browser_of(request),
+            flow_id=here.id,
+            login_hint=hint,
+            max_age=_max_age(asked(here, "prompt"), asked(here, "max_age")),
+        )
     return _send(request, send)
+
+
+def _hint(db: Db, here: Flow, upstream_id: str) -> str | None:
+    """Return the address typed, for the organization whose domain it is; nobody else is told it."""
+    typed = str(here.facts.get("identifier", ""))
+    found = upstreams.of_domain(db, typed) if "@" in typed else None
+    return typed if found is not None and found.id == upstream_id else None
+
+
+@contextmanager
+def _other_ways(request: Request, service: TheService, upstream_id: str) -> Iterator[None]:
+    """Name the person's other logins on a page that says theirs does not work: only where they are signed in.
+
+    To a stranger the page says the same for every address, account or not (security.md 9).
+    """
+    try:
+        yield
+    except (UpstreamRefused, upstreams.LoginPaused) as refusal:
+        known = who(request)
+        if known is not None:
+            with transaction(service.database) as db:
+                works, names = linking.usable(db, known.account.id), upstreams.names(db)
+                others = [o for o in linking.logins(db, known.account.id) if o.id in works]
+                refusal.context["others"] = [
+                    names.get(o.upstream_id or "", "your user name and password")
+                    for o in others
+                    if o.upstream_id != upstream_id
+                ]
+        raise
 
 
 def _max_age(prompt: str | None, age: str | None) -> int | None:
@@ -63,15 +98,18 @@ def add(request: Request, service: TheService, upstream: str) -> Response:
     with transaction(service.database) as db:
         linking.require_fresh_proof(db, by.session)
         here = journey_to(request, db, "/account/logins")
-    send = federation_flow.begin(
-        federation_of(service),
-        upstream,
-        browser=pages.browser_of(request),
-        flow_id=here.id,
-        purpose="link",
-        account_id=by.account.id,
-        session_id=by.session.id,
-    )
+        mine = {one.upstream_id for one in linking.logins(db, by.account.id)}
+    with _other_ways(request, service, upstream):
+        send = federation_flow.begin(
+            federation_of(service),
+            upstream,
+            browser=pages.browser_of(request),
+            flow_id=here.id,
+            purpose="link",
+            account_id=by.account.id,
+            session_id=by.session.id,
+            another=upstream in mine,
+        )
     return _send(request, send)
 
 
@@ -116,7 +154,8 @@ def back(request: Request, service: TheService, upstream: str) -> Response:
     """Finish the sign-in: the one account with this login, or the page that asks how to go on."""
     fields = _once(list(request.query_params.multi_items()))
     browser = cookies.read(request, service.settings, cookies.FLOW)
-    finished = federation_flow.finish(federation_of(service), upstream, fields, browser=browser)
+    with _other_ways(request, service, upstream):
+        finished = federation_flow.finish(federation_of(service), upstream, fields, browser=browser)
     if finished.purpose == "link":
         return _held_for(request, service, finished)
     present = who(request)

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
@@ -127,3 +128,15 @@ def go(request: Request, where: str) -> RedirectResponse:
     if made is not None:
         cookies.put(response, service_of(request).settings, cookies.FLOW, made)
     return response
+
+
+def form_post(request: Request, redirect_uri: str, location: str) -> HTMLResponse:
+    """Carry an answer to the app as a form (OAuth 2.0 Form Post Response Mode); a click sends it, or our script."""
+    answer = parse_qsl(location.removeprefix(redirect_uri).lstrip("?&"), keep_blank_values=True)
+    parts = urlsplit(redirect_uri)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    shown = page(request, "oauth/form_post.html", form_action=origin, action=redirect_uri, answer=answer)
+    made = getattr(request.state, "browser", None)
+    if made is not None:
+        cookies.put(shown, service_of(request).settings, cookies.FLOW, made)
+    return shown

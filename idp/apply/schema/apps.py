@@ -90,6 +90,7 @@ class Client(Entry):
     continue_page: bool = False
     id_token_alg: Literal["ES256", "RS256"] = "ES256"
     pkce: Literal["required", "optional"] = "required"
+    require_par: bool = False
     help_url: Address | None = None
 
     @model_validator(mode="after")

@@ -49,7 +49,7 @@ class Upstream(Entry):
     issuer: Address
     client_id: Text
     client_secret: SecretText | None = None
-    auth_method: Literal["client_secret_basic", "client_secret_post", "none"] = "client_secret_basic"
+    auth_method: Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"] = "client_secret_basic"
     scopes: list[str] = ["openid", "profile", "email"]
     algorithms: Annotated[list[Algorithm], Field(min_length=1)] = ["ES256", "RS256"]
     acr_map: dict[str, Literal["aal1", "aal2", "phr"]] = {}

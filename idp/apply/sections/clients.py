@@ -36,6 +36,7 @@ FIELDS = {
     "continue_page": "continue_page",
     "id_token_alg": "id_token_alg",
     "pkce": "pkce",
+    "require_par": "require_par",
     "help_url": "help_url",
 }
 """Field of the file -> column; `partner` and secrets are handled by themselves."""

@@ -54,6 +54,8 @@ def _one(work: Work, entry: Wanted) -> None:
         changed["status"] = (row.status, entry.status)
         if is_good(row.status) and not is_good(entry.status):
             leaving.suspend(db, row.id, because="applied", status=entry.status)
+        elif is_good(entry.status) and not is_good(row.status):
+            leaving.reinstate(db, row.id, because="applied", status=entry.status)
         else:
             register.change_status(db, row, entry.status, because="applied")
     if changed:

@@ -4,7 +4,7 @@ import base64
 import hmac
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from idp import signatures
 from idp.accounts.assertion import Assertion
 from idp.accounts.assurance import AAL1
-from idp.federation.contract import AnswerRefused, BrowserAnswer, SendBrowser, Try
+from idp.federation.contract import AnswerRefused, BrowserAnswer, SendBrowser, SignedOut, Told, Try
+from idp.federation.proof import proof_of_us
 from idp.outbound import Outbound
 from idp.signatures import BadToken, Keys, SignedClaims
 
@@ -26,7 +27,20 @@ _METHODS = frozenset(
 )
 """Authentication methods of RFC 8176; anything else an upstream sends is left out."""
 _FACTS = ("name", "email", "email_verified")
+_PERSONAL = frozenset(
+    {"address", "birthdate", "family_name", "gender", "given_name", "groups", "locale", "middle_name", "nickname"}
+    | {"npi", "phone_number", "phone_number_verified", "picture", "preferred_username", "profile", "roles"}
+    | {"updated_at", "website", "zoneinfo"}
+)
+"""Claims about the person that are not kept; that they came is told, by name alone (T-28)."""
+_LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
+_LOGOUT_TYP = "logout+jwt"
+_LOGOUT_AGE = timedelta(minutes=10)
+"""How old a logout token may be; one from before the person signed in again would end the wrong session."""
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+
+
+Check = Callable[[Try | Told, Keys, str], SignedClaims]
 
 
 @dataclass(slots=True)
@@ -68,6 +82,8 @@ class Oidc:
             asked["max_age"] = str(attempt.max_age)
             if attempt.max_age == 0:
                 asked["prompt"] = "login"
+        if attempt.another:
+            asked["prompt"] = "select_account"
         if attempt.upstream.acr_map:
             asked["acr_values"] = " ".join(attempt.upstream.acr_map)
         if attempt.login_hint:
@@ -91,10 +107,39 @@ class Oidc:
         if known.metadata.get("authorization_response_iss_parameter_supported") is True and answer.get("iss") is None:
             raise AnswerRefused("iss_missing")  # RFC 9207 2.4: one that says it sends it must send it
         token = self._exchange(attempt, known.metadata["token_endpoint"], code)
-        claims = self._verified(attempt, known, token)
+        claims = self._verified(attempt, known, token, _id_token)
         return self._assertion(attempt, claims)
 
-    def _of(self, attempt: Try) -> _Known:
+    def signed_out(self, told: Told, token: str) -> SignedOut:
+        """Verify a logout token (Back-Channel Logout 1.0, 2.6): never an ID token, whatever else it looks like."""
+        claims = self._verified(told, self._of(told), token, _logout_token)
+        if claims["aud"] not in (told.upstream.client_id, [told.upstream.client_id]):
+            raise AnswerRefused("logout_audience")
+        events = claims.get("events")
+        if not isinstance(events, dict) or not isinstance(events.get(_LOGOUT), dict):
+            raise AnswerRefused("logout_events")
+        if "nonce" in claims:
+            raise AnswerRefused("logout_nonce")
+        jti, subject, sid = claims["jti"], claims.get("sub"), claims.get("sid")
+        if not isinstance(jti, str) or len(jti) > 255 or not jti.isprintable():
+            raise AnswerRefused("logout_jti")
+        for value in (subject, sid):
+            if value is not None and (not isinstance(value, str) or _session_id(value) is None):
+                raise AnswerRefused("logout_subject")
+        if subject is None and sid is None:
+            raise AnswerRefused("logout_subject")
+        if _moment(claims["iat"]) < told.now - _LOGOUT_AGE - told.leeway:
+            raise AnswerRefused("logout_iat")
+        return SignedOut(jti, subject, sid, _moment(claims["exp"]))
+
+    def end_session(self, told: Told) -> str | None:
+        """Return the issuer's end_session_endpoint, from metadata known already (RP-Initiated Logout 1.0, 2.1)."""
+        with self._lock:
+            known = self._known.get(told.upstream.issuer)
+        endpoint = known.metadata.get("end_session_endpoint") if known is not None else None
+        return str(endpoint) if self._outbound.allowed(endpoint) else None
+
+    def _of(self, attempt: Try | Told) -> _Known:
         """Return the issuer's metadata, which must name exactly the configured issuer (security.md 34)."""
         issuer = attempt.upstream.issuer
         with self._lock:
@@ -131,6 +176,8 @@ class Oidc:
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
         elif upstream.auth_method == "client_secret_post":
             fields |= {"client_id": upstream.client_id, "client_secret": secret}
+        elif upstream.auth_method == "private_key_jwt":
+            fields |= proof_of_us(attempt, endpoint)
         else:
             fields["client_id"] = upstream.client_id
         answer = self._outbound.post(endpoint, fields, headers)
@@ -141,20 +188,20 @@ class Oidc:
             raise AnswerRefused("no_id_token")
         return token
 
-    def _verified(self, attempt: Try, known: _Known, token: str) -> SignedClaims:
+    def _verified(self, attempt: Try | Told, known: _Known, token: str, check: Check) -> SignedClaims:
         keys, fresh = self._keys(attempt, known, again=False)
         try:
-            return self._check(attempt, keys, token)
+            return check(attempt, keys, token)
         except BadToken as problem:
             if problem.reason != "unknown_key" or fresh:
                 raise AnswerRefused(f"id_token_{problem.reason}") from problem
         keys, _ = self._keys(attempt, known, again=True)
         try:
-            return self._check(attempt, keys, token)
+            return check(attempt, keys, token)
         except BadToken as problem:
             raise AnswerRefused(f"id_token_{problem.reason}") from problem
 
-    def _keys(self, attempt: Try, known: _Known, *, again: bool) -> tuple[Keys, bool]:
+    def _keys(self, attempt: Try | Told, known: _Known, *, again: bool) -> tuple[Keys, bool]:
         """Return the issuer's keys and whether they were just fetched.
 
         Kept an hour; fetched again for an unknown key at most once a minute, so tokens with invented key ids
@@ -180,19 +227,6 @@ class Oidc:
         with self._lock:
             known.keys, known.keys_at = keys, attempt.now
         return keys, True
-
-    @staticmethod
-    def _check(attempt: Try, keys: Keys, token: str) -> SignedClaims:
-        return signatures.verify(
-            token,
-            keys,
-            algorithms=attempt.upstream.algorithms,
-            issuer=attempt.upstream.issuer,
-            audience=attempt.upstream.client_id,
-            now=attempt.now,
-            leeway=attempt.leeway,
-            required=("iss", "sub", "aud", "exp", "iat"),
-        )
 
     @staticmethod
     def _assertion(attempt: Try, claims: SignedClaims) -> Assertion:
@@ -223,9 +257,42 @@ class Oidc:
             acr=upstream.acr_map.get(acr, AAL1) if isinstance(acr, str) else AAL1,
             amr=tuple(m for m in amr if isinstance(m, str) and m in _METHODS) if isinstance(amr, list) else (),
             facts={name: value[:254] if isinstance(value, str) else value for name, value in facts.items()},
+            left_out=tuple(sorted(_PERSONAL & claims.keys())),
+            upstream_sid=_session_id(claims.get("sid")),
             partner_id=upstream.partner_id,
             organization=upstream.display_name,
         )
+
+
+def _id_token(attempt: Try | Told, keys: Keys, token: str) -> SignedClaims:
+    return _check(attempt, keys, token, None, ("iss", "sub", "aud", "exp", "iat"))
+
+
+def _logout_token(attempt: Try | Told, keys: Keys, token: str) -> SignedClaims:
+    """Check signature, issuer and times; the type `logout+jwt` is what the standard recommends, plain JWT is taken."""
+    typ = str(signatures.unverified_header(token).get("typ", "jwt")).lower().removeprefix("application/")
+    return _check(
+        attempt, keys, token, _LOGOUT_TYP if typ == _LOGOUT_TYP else None, ("iss", "aud", "exp", "iat", "jti")
+    )
+
+
+def _check(attempt: Try | Told, keys: Keys, token: str, typ: str | None, required: tuple[str, ...]) -> SignedClaims:
+    return signatures.verify(
+        token,
+        keys,
+        algorithms=attempt.upstream.algorithms,
+        typ=typ,
+        issuer=attempt.upstream.issuer,
+        audience=attempt.upstream.client_id,
+        now=attempt.now,
+        leeway=attempt.leeway,
+        required=required,
+    )
+
+
+def _session_id(value: Any) -> str | None:
+    """Return the provider's name of its session, where it is one we can keep."""
+    return value if isinstance(value, str) and 1 <= len(value) <= 255 and value.isprintable() else None
 
 
 def _moment(seconds: Any) -> datetime:

@@ -1,0 +1,99 @@
+"""A login that seems to be another person's at its organization now: refused until somebody resolves it.
+
+An organization may give an old subject to a new employee. A new e-mail address or a new name alone says nothing
+(invariant 3: people marry, and move between mail systems). Both replaced at once, with not one word of the old name
+left, is what a handed-on login looks like; then the login is held, whatever it opened ends, and the owner (signed
+in with another login) or access support says whose it is.
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from sqlmodel import Session as Db
+
+from idp import clock, configuration
+from idp.accounts import sessions
+from idp.accounts.tables import Login
+from idp.audit import log
+from idp.audit.events import Event
+from idp.errors import Conflict, Refused
+from idp.notices import outbox
+from idp.signals import epochs
+
+
+class LoginHeld(Refused):
+    """The login is held: it seems to belong to somebody else there now."""
+
+    status = 403
+    code = "login_held"
+    title = "We can't tell whose login this is"
+
+
+def seems_another(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
+    """Say whether the facts of a login went over to somebody else: name and e-mail both, with nothing kept."""
+    if not before:
+        return False
+    names = [_words(facts.get("name")) for facts in (before, now)]
+    mails = [str(facts.get("email") or "").strip().casefold() for facts in (before, now)]
+    if not all(names) or not all(mails):
+        return False
+    return not names[0] & names[1] and mails[0] != mails[1]
+
+
+def _words(name: object) -> frozenset[str]:
+    text = unicodedata.normalize("NFKD", str(name or "")).casefold()
+    letters = "".join(c if c.isalpha() else " " for c in text if not unicodedata.combining(c))
+    return frozenset(word for word in letters.split() if len(word) > 1)
+
+
+def refuse(db: Db, login: Login, facts: Mapping[str, Any], *, organization: str) -> LoginHeld:
+    """Return the refusal of a login that is held, or is to be held from now on (which the refusal does)."""
+    event = Event(
+        "accounts.login.refused",
+        account=login.account_id,
+        outcome="refused",
+        reason="login_held",
+        details={"login": login.id, "upstream": login.upstream_id},
+    )
+    then = [partial(log.record, event=event)]
+    if login.held_at is None:
+        then.append(partial(hold, login_id=login.id, facts=dict(facts), organization=organization))
+    help_at = configuration.current(db).insurer.help_phone
+    return LoginHeld(
+        f"{organization} tells us another name and another e-mail for this login than before, so we did not sign "
+        f"you in. If it is still yours, sign in with another login of yours and confirm it under Logins, or call "
+        f"{help_at}.",
+        then=tuple(then),
+        page="login/held.html",
+        context={"organization": organization},
+    )
+
+
+def hold(db: Db, login_id: str, facts: Mapping[str, Any], organization: str) -> None:
+    """Hold a login: it opens nothing, and what it opened ends. The account and its other logins go on."""
+    login = db.get(Login, login_id, with_for_update=True, populate_existing=True)
+    if login is None or login.held_at is not None or login.ended_at is not None:
+        return
+    login.held_at, login.held_facts = clock.now(), dict(facts)
+    db.add(login)
+    db.flush()
+    event = Event("accounts.login.held", account=login.account_id, details={"login": login_id})
+    log.record(db, event)
+    sessions.end_all_of_login(db, login_id, because="login_held", by="system")
+    epochs.changed_account(db, login.account_id)
+    outbox.send(db, login.account_id, "login_held", {"login": organization})
+
+
+def release(db: Db, login: Login, *, by: str, because: str) -> None:
+    """Let a held login in again: its owner, or access support, said that it is the same person's. Raises Conflict."""
+    if login.held_at is None or login.ended_at is not None:
+        raise Conflict("This login is not held.")
+    login.facts, login.facts_at = dict(login.held_facts or {}), login.held_at
+    login.held_at, login.held_facts = None, None
+    db.add(login)
+    db.flush()
+    event = Event("accounts.login.released", account=login.account_id, reason=because, details={"login": login.id})
+    log.record(db, event)
+    epochs.changed_account(db, login.account_id)

@@ -1,0 +1,117 @@
+"""What a person holds, carried from one account to another: ended there, begun here, never edited.
+
+Who gave it, why and until when stay as they were; the new rows name the old ones in the log.
+"""
+
+from typing import Any
+
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from idp import clock, entropy
+from idp.entitlements import grants, rules
+from idp.entitlements.tables import Appointment, Assignment, Grant
+from idp.errors import Conflict
+from idp.providers import affiliations
+from idp.providers.tables import Affiliation
+
+
+def refuse_conflicts(db: Db, *, kept: str, closed: str) -> None:
+    """Raise Conflict where the two accounts together hold what one person must not (domain.md 6)."""
+    together: dict[tuple[str, str], set[str]] = {}
+    for row in (*_live(db, kept), *_live(db, closed)):
+        if row.effect == "allow":
+            together.setdefault((row.provider_id, row.line_of_business), set()).add(row.entitlement)
+    managed = select(Appointment.provider_id, Appointment.line).where(
+        col(Appointment.account_id).in_((kept, closed)), col(Appointment.ended_at).is_(None)
+    )
+    for place in db.exec(managed).all():
+        together.setdefault(place, set()).add("access.manage")
+    for held in together.values():
+        if any({one, other} <= held for one, other in rules.CONFLICTS):
+            raise Conflict(
+                "Together the two accounts hold functions that one person may not have. "
+                "Ask an access manager to take one of them away first."
+            )
+
+
+def move(db: Db, *, source: str, target: str, by: str, reason: str) -> dict[str, Any]:
+    """Carry affiliations, jobs, grants and pauses over; return old id -> new id of each kind."""
+    moved: dict[str, Any] = {"affiliations": {}, "assignments": {}, "grants": {}}
+    for job in db.exec(
+        select(Assignment).where(col(Assignment.account_id) == source, col(Assignment.ended_at).is_(None))
+    ).all():
+        made = Assignment(**job.model_dump(exclude={"id", "account_id", "created_at"}), account_id=target)
+        made.id = entropy.new_id("asg")
+        job.ended_at = clock.now()
+        db.add_all([job, made])
+        moved["assignments"][job.id] = made.id
+    for row in db.exec(
+        select(Affiliation).where(col(Affiliation.account_id) == source, col(Affiliation.ended_at).is_(None))
+    ).all():
+        moved["affiliations"][row.id] = _affiliate(db, row, target)
+        affiliations.end(db, row, by=by, reason=reason)
+    for grant in _live(db, source):
+        carried = grants.carry(
+            db,
+            grant,
+            account_id=target,
+            assignment_id=moved["assignments"].get(grant.assignment_id),
+            by=by,
+            reason=reason,
+        )
+        moved["grants"][grant.id] = carried.id
+    return moved
+
+
+def _affiliate(db: Db, row: Affiliation, target: str) -> str | None:
+    """Approve the target for the same organisation on the same word; None where it acts for it already."""
+    if affiliations.live(db, target, row.provider_id) is not None:
+        return None
+    made = affiliations.approve(
+        db,
+        account_id=target,
+        provider_id=row.provider_id,
+        capacity=row.capacity,
+        by=row.approved_by,
+        partner_id=row.partner_id,
+        starts_at=max(row.starts_at, clock.now()),
+        ends_at=row.ends_at,
+    )
+    return made.id
+
+
+def _live(db: Db, account_id: str) -> list[Grant]:
+    now = clock.now()
+    found = db.exec(
+        select(Grant)
+        .where(col(Grant.account_id) == account_id, col(Grant.ended_at).is_(None))
+        .order_by(col(Grant.not_before), col(Grant.id))
+    ).all()
+    return [row for row in found if row.expires_at is None or row.expires_at > now]
+
+
+def move_back(db: Db, moved: dict[str, Any], *, source: str, target: str, by: str, reason: str) -> None:
+    """Carry back what a merge carried over and is still in force; what was changed since stays where it is."""
+    jobs: dict[str, str] = {}
+    for new_id in moved.get("assignments", {}).values():
+        job = db.get(Assignment, new_id)
+        if job is None or job.ended_at is not None:
+            continue
+        again = Assignment(**job.model_dump(exclude={"id", "account_id", "created_at"}), account_id=target)
+        again.id = entropy.new_id("asg")
+        job.ended_at = clock.now()
+        db.add_all([job, again])
+        jobs[job.id] = again.id
+    for old_id, new_id in moved.get("affiliations", {}).items():
+        before = db.get(Affiliation, old_id)
+        if before is not None and affiliations.live(db, target, before.provider_id) is None:
+            _affiliate(db, before, target)
+        now = db.get(Affiliation, new_id) if new_id else None
+        if now is not None and now.ended_at is None:
+            affiliations.end(db, now, by=by, reason=reason)
+    for new_id in moved.get("grants", {}).values():
+        row = db.get(Grant, new_id)
+        if row is not None and row.ended_at is None and row.account_id == source:
+            job_id = jobs.get(row.assignment_id or "")
+            grants.carry(db, row, account_id=target, assignment_id=job_id, by=by, reason=reason)
