@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from idp.database.lane import Sql, Work, state_of
 
 _BEFORE = Sql(
-    "SELECT (SELECT epoch FROM policy_epoch), "
+    "SELECT (SELECT epoch FROM policy_epoch WHERE id = 1), "
     "COALESCE((SELECT version FROM account_version WHERE account_id = $1), 0), "
     "s.account_id, s.acr, s.auth_time, s.factor_time, s.last_seen_at, s.expires_at, s.ended_at, s.partner_id "
     "FROM (SELECT 1 AS one) AS always LEFT JOIN session AS s ON s.id = $2"

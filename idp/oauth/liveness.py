@@ -64,7 +64,7 @@ def statement(*, account: str, session: str, family: str, provider: str, start: 
         f"LEFT JOIN account a ON a.id = {account} "
         f"LEFT JOIN session s ON s.id = {session} "
         f"LEFT JOIN token_family f ON f.id = {family} "
-        f"LEFT JOIN provider pr ON pr.id = {provider} {_JOINS}"
+        f"LEFT JOIN provider pr ON pr.id = {provider} {_JOINS} WHERE e.id = 1"
     )
 
 
@@ -80,7 +80,7 @@ _CLAIMED = {"account": "$4", "session": "$5", "family": "$6", "provider": "$7"}
 TOKEN = statement(**_CLAIMED, more=_REVOKED + _NEXT)
 """$4 account, $5 session, $6 family, $7 provider, $8 jti; adds whether it was revoked and until when this holds."""
 TOKEN_AND_PERSON = statement(**_CLAIMED, more=_REVOKED + _NEXT + PERSON)
-SERVICE = Sql("SELECT e.epoch, (SELECT 1 FROM revoked_token rt WHERE rt.jti = $1) FROM policy_epoch e")
+SERVICE = Sql("SELECT e.epoch, (SELECT 1 FROM revoked_token rt WHERE rt.jti = $1) FROM policy_epoch e WHERE e.id = 1")
 """For a token without a person: $1 jti."""
 
 

@@ -30,7 +30,7 @@ _COLUMNS = (
     "entitlements", "lines", "default_line", "acts_for_provider", "first_party", "continue_page", "id_token_alg",
     "pkce", "require_par", "help_url",
 )  # fmt: skip
-_EPOCH = Sql("SELECT epoch FROM policy_epoch")
+_EPOCH = Sql("SELECT epoch FROM policy_epoch WHERE id = 1")
 _CONFIGURATION = Sql("SELECT body FROM configuration")
 _CLIENTS = Sql(
     f"SELECT p.status, {', '.join('c.' + name for name in _COLUMNS)} FROM client c "  # noqa: S608 - our own names

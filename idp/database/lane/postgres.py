@@ -20,8 +20,6 @@ from idp.database.lane.statements import Many, Merged, Sql
 from idp.errors import Unavailable
 
 _GONE = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
-_WRITER = {**BY_KEY, "enable_seqscan": "off"}
-"""A plan made while a table was empty must not scan it when it has grown."""
 
 
 class PostgresLane(Lane):
@@ -100,7 +98,7 @@ class PostgresLane(Lane):
 
     async def _connected(self) -> asyncpg.Connection:
         if self._writer is None or self._writer.is_closed():
-            self._writer = await asyncpg.connect(self._dsn, timeout=2, command_timeout=4, server_settings=_WRITER)
+            self._writer = await asyncpg.connect(self._dsn, timeout=2, command_timeout=4, server_settings=BY_KEY)
         return self._writer
 
     async def _append(self, items: list[Item]) -> None:
