@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
@@ -12,6 +11,7 @@ from idp import clock, envelope
 from idp.accounts.tables import TermsAcceptance, TermsDocument
 from idp.audit import log, origin
 from idp.audit.events import Event
+from idp.database.inserting import insert_unless_there
 from idp.errors import Conflict, Invalid
 from idp.signals import epochs
 
@@ -106,11 +106,7 @@ def _accept_once(db: Db, account_id: str, document: TermsDocument, channel: str)
     key = log.subject_key(db, account_id)
     if address and key:
         acceptance.address = envelope.seal_with(key, address.encode(), f"terms_acceptance.address:{acceptance.id}")
-    try:
-        with db.begin_nested():
-            db.add(acceptance)
-            db.flush()
-    except IntegrityError:
+    if not insert_unless_there(db, TermsAcceptance, acceptance.model_dump()):
         return  # accepted before, perhaps in another tab a moment ago
     details = {
         "document": document.id,

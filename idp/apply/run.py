@@ -10,12 +10,13 @@ from sqlmodel import Session as Db
 from idp.accounts.tables import Account, TermsDocument
 from idp.apply import source
 from idp.apply.difference import Difference
+from idp.apply.hashing import hash_ahead
 from idp.apply.schema.document import Document, parse
 from idp.apply.sections import clients, grants, partners, people, providers, sessions, settings, terms, upstreams
 from idp.apply.work import References, Work
 from idp.audit import origin
 from idp.configuration import ConfigurationRow
-from idp.database import Database, transaction
+from idp.database import Database, gathering, transaction
 from idp.entitlements.tables import Delegation, Entitlement
 from idp.federation.tables import Upstream
 from idp.partners.tables import Partner
@@ -34,10 +35,12 @@ def apply_file(database: Database, path: Path, *, dry_run: bool = False) -> Diff
     read = source.read(path)
     document = parse(read, development=database.settings.development)
     difference = Difference()
+    hashes = hash_ahead(database, read, document.people)
     try:
         with origin.acting_as("operator"), transaction(database) as db:
             _remember_rows(db)
-            work = Work(db, read, References(db), difference)
+            gathering.gather(db)
+            work = Work(db, read, References(db), difference, hashes=hashes)
             _sections(work, document)
             work.references.write()
             if dry_run:

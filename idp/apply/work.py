@@ -10,6 +10,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, insert, select
 
 from idp import clock
+from idp.accounts.passwords import Hashed
 from idp.apply import past
 from idp.apply.difference import Difference
 from idp.apply.schema.common import Secret
@@ -19,6 +20,12 @@ from idp.database import of
 from idp.errors import Refused
 
 T = TypeVar("T")
+
+
+def _like_an_id(table: type[Any], ref: str) -> bool:
+    """Say whether a text could be an id of the table, so that a plain `ref` costs no statement."""
+    (prefix,) = table.model_fields["id"].default_factory.args
+    return ref.startswith(f"{prefix}_")
 
 
 class References:
@@ -35,7 +42,7 @@ class References:
     def find(self, section: str, ref: str, table: type[Any] | None = None) -> str | None:
         """Return the id of a reference, or None."""
         known = self._known.get((section, ref))
-        if known is None and table is not None and self._db.get(table, ref) is not None:
+        if known is None and table is not None and _like_an_id(table, ref) and self._db.get(table, ref) is not None:
             return ref
         return known
 
@@ -85,6 +92,8 @@ class Work:
     at: datetime = field(default_factory=clock.now)
     tables: dict[str, type[Any]] = field(default_factory=dict)
     """Table of the sections whose entries may also be named by id."""
+    hashes: dict[str, Hashed] = field(default_factory=dict)
+    """Initial passwords, hashed before the transaction, by the person's ref."""
     memory: dict[str, Any] = field(default_factory=dict)
 
     @property

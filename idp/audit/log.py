@@ -7,14 +7,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import CursorResult, text
 from sqlmodel import Session
 
 from idp import clock, entropy, metrics
 from idp.audit import leaf, origin
 from idp.audit.events import Event
 from idp.audit.tables import SubjectKey
-from idp.database import Database, of
+from idp.database import Database, gathering, of
 from idp.database.lane import Append, Records, Sql, Work
 
 _INSERT_NAMED = text(
@@ -26,6 +26,9 @@ _ACCOUNT = re.compile(r"acc_[\w-]{1,60}", re.ASCII)
 """Whose a record is must be an account's id, not what a stranger typed in its place."""
 _NEW_KEY = Sql("INSERT INTO subject_key (account_id, key, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
 _KEY = Sql("SELECT key FROM subject_key WHERE account_id = $1")
+_NEW_KEY_NAMED = text(_NEW_KEY.named)
+_MADE = "subject keys made"
+"""Where a transaction that gathers keeps the keys it made; it destroys none, and nobody else can see them."""
 NOBODY = "nobody"
 """Owner of person fields where no account is known, such as a user name nobody has."""
 
@@ -39,7 +42,7 @@ def record(session: Session, event: Event) -> None:
         owner = owner or NOBODY
         subject = leaf.Subject(owner, subject_key(session, owner))
     values = leaf.row(event, where, clock.now(), of(session).ring, subject)
-    session.execute(_INSERT_NAMED, dict(zip(leaf.COLUMNS, values, strict=True)))
+    gathering.write(session, _INSERT_NAMED, dict(zip(leaf.COLUMNS, values, strict=True)))
     metrics.EVENTS.labels(event.name, event.outcome).inc()
 
 
@@ -120,17 +123,19 @@ def subject_key(session: Session, account_id: str) -> bytes | None:
     """Return the person's own key, made at first use; None once it was destroyed."""
     database = of(session)
     place = _place(account_id)
+    kept: dict[str, bytes] = session.info.setdefault(_MADE, {})
+    if account_id in kept:
+        return kept[account_id]
     row = session.get(SubjectKey, account_id)
     if row is None:
         fresh = entropy.raw(32)
         sealed = database.ring.seal("subjects", place, fresh)
-        session.execute(
-            text(
-                "INSERT INTO subject_key (account_id, key, created_at) VALUES (:a, :k, :now) "
-                "ON CONFLICT (account_id) DO NOTHING"
-            ),
-            {"a": account_id, "k": sealed, "now": clock.micros(clock.now())},
-        )
+        result = session.execute(_NEW_KEY_NAMED, {"p1": account_id, "p2": sealed, "p3": clock.micros(clock.now())})
+        assert isinstance(result, CursorResult)
+        if result.rowcount == 1:
+            if gathering.gathers(session) and not session.in_nested_transaction():  # a savepoint may be taken back
+                kept[account_id] = fresh
+            return fresh
         row = session.get(SubjectKey, account_id)
         assert row is not None
     return None if row.key is None else database.ring.open("subjects", place, row.key)

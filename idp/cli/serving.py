@@ -19,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from idp.app import create_app
+from idp.cli import memory
 from idp.database import Database
 from idp.errors import Refused
 from idp.settings import load
@@ -31,6 +32,7 @@ _DRAIN = "IDP_INTERNAL_DRAIN"
 
 def application() -> FastAPI:
     """Build the application of one worker; uvicorn calls it by name in each process, its loop running."""
+    memory.give_back()
     settings = load()
     logs.configure(settings.log_level)
     app = create_app(settings)

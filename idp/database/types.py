@@ -1,6 +1,7 @@
 """Column types that mean the same on SQLite and PostgreSQL, and the base of every table."""
 
 from datetime import datetime
+from inspect import Signature
 from typing import Any
 
 import orjson
@@ -47,10 +48,20 @@ class JsonText(TypeDecorator[Any]):
         return None if value is None else orjson.loads(value)
 
 
+def _now() -> datetime:
+    return clock.now()
+
+
+# For every new row pydantic asks each factory what it takes, by way of a slow inspection. This is the answer at hand:
+# it halves the time that a row's defaults take.
+_TAKES_NOTHING = Signature()
+_now.__signature__ = _TAKES_NOTHING  # type: ignore[attr-defined]
+
+
 def moment(*, default_now: bool = False, **column: Any) -> Any:
     """Declare a column that holds a moment; `default_now` takes it from our clock at insert."""
     if default_now:
-        return Field(default_factory=clock.now, sa_type=Instant, **column)
+        return Field(default_factory=_now, sa_type=Instant, **column)
     if column.get("nullable") and "default" not in column:
         column["default"] = None
     return Field(sa_type=Instant, **column)
@@ -72,7 +83,9 @@ def id_column(prefix: str) -> Any:
 
     from idp import entropy
 
-    return Field(default_factory=partial(entropy.new_id, prefix), sa_type=String(40), primary_key=True)
+    make = partial(entropy.new_id, prefix)
+    make.__signature__ = _TAKES_NOTHING  # type: ignore[attr-defined]
+    return Field(default_factory=make, sa_type=String(40), primary_key=True)
 
 
 class Row(SQLModel):

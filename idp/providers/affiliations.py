@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from sqlalchemy import CursorResult, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import Session, col, select
 
 from idp import clock, entropy
 from idp.audit import log
 from idp.audit.events import Event
+from idp.database.inserting import insert_unless_there
 from idp.errors import Conflict, Invalid
 from idp.providers.tables import Affiliation
 from idp.signals import epochs, revocations
@@ -49,12 +50,13 @@ def approve(
     )
     if ends_at is not None and ends_at <= clock.now():  # history, recorded afterwards
         made.ended_at, made.ended_by, made.end_reason = ends_at, "system", "expired"
-    _close_run_out(db, account_id, provider_id)
-    try:
-        with db.begin_nested():
-            db.add(made)
-    except IntegrityError:
-        raise Conflict("This person already acts for this organization.") from None
+    # The unique index decides. Only where it refuses may the one it holds have run out without a job's notice.
+    if not insert_unless_there(db, Affiliation, made.model_dump()):
+        _close_run_out(db, account_id, provider_id)
+        if not insert_unless_there(db, Affiliation, made.model_dump()):
+            raise Conflict("This person already acts for this organization.")
+    make_transient_to_detached(made)
+    db.add(made)
     epochs.changed_account(db, account_id)
     log.record(
         db,

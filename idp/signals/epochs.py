@@ -32,8 +32,10 @@ def changed_policy(session: Session) -> None:
 
 def _raise_accounts(session: Session) -> None:
     changed: dict[str, bool] = session.info.pop(_CHANGED, {})
-    for account_id in sorted(changed):
-        session.execute(_RAISE, {"a": account_id, "less": int(changed[account_id]), "now": clock.micros(clock.now())})
+    now = clock.micros(clock.now())
+    raised = [{"a": account_id, "less": int(changed[account_id]), "now": now} for account_id in sorted(changed)]
+    if raised:
+        session.execute(_RAISE, raised)
 
 
 def _raise_policy(session: Session) -> None:

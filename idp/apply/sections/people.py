@@ -95,8 +95,10 @@ def _ways_in(work: Work, entry: Person, account_id: str, place: Place, *, new: b
     db = work.db
     local = None if new else local_logins.of_account(db, account_id)
     if entry.user_name and local is None and entry.password is not None:
-        text = work.reveal(entry.password, (*place, "password"))
-        hashed = passwords.hashed(of(db).ring, text, current(db).passwords)
+        hashed = work.hashes.get(entry.ref)
+        if hashed is None:  # known before, without a password of ours
+            text = work.reveal(entry.password, (*place, "password"))
+            hashed = passwords.hashed(of(db).ring, text, current(db).passwords)
         local_logins.add(db, account_id, entry.user_name, hashed)
         if not new:
             work.difference.change("people", entry.ref, {"user_name": (None, entry.user_name)})
@@ -153,7 +155,8 @@ def _affiliation(work: Work, ref: str, account_id: str, entry: WantedAffiliation
     provider_id = work.id_of("providers", entry.provider, (*place, "provider"))
     reference = f"{ref} at {entry.provider}" + (f" from {entry.starts.isoformat()}" if entry.starts else "")
     known = work.references.find("affiliations", reference)
-    row = db.get(Affiliation, known) if known else affiliations.live(db, account_id, provider_id)
+    # Nobody acts for anyone yet who was made a moment ago; an organisation named twice is the domain's Conflict.
+    row = db.get(Affiliation, known) if known else None if new else affiliations.live(db, account_id, provider_id)
     made = row is None
     if row is None:
         if work.unborn(entry.ended):

@@ -1,0 +1,44 @@
+"""A transaction of thousands of changes writes its records together, and still all of them or none."""
+
+import pytest
+from sqlalchemy import text
+
+from idp.audit import log, origin
+from idp.audit.events import Event
+from idp.database import Database, gathering, reading, transaction
+from idp.errors import Invalid
+
+
+def _changed(session: object, number: int) -> None:
+    event = Event(
+        "accounts.account.changed", account="acc_a", details={"n": number}, personal={"name": f"Ana {number}"}
+    )
+    log.record(session, event)  # type: ignore[arg-type]
+
+
+def _kept(database: Database) -> list[str]:
+    with reading(database) as session:
+        found = session.execute(text("SELECT leaf FROM audit_record ORDER BY seq")).scalars()
+        return [bytes(leaf).partition(b'"n":')[2][:1].decode() for leaf in found]
+
+
+def test_invariant_records_that_were_gathered_stand_in_order_and_a_savepoint_takes_its_own_back(
+    database: Database,
+) -> None:
+    with transaction(database) as session, origin.acting_as("operator"):
+        gathering.gather(session)
+        _changed(session, 1)
+        with pytest.raises(ZeroDivisionError), session.begin_nested():
+            _changed(session, 2)
+            _ = 1 / 0
+        _changed(session, 3)
+        assert gathering.gathers(session)
+    assert _kept(database) == ["1", "3"]
+
+
+def test_invariant_a_transaction_that_fails_keeps_nothing_it_gathered(database: Database) -> None:
+    with pytest.raises(Invalid), transaction(database) as session, origin.acting_as("operator"):
+        gathering.gather(session)
+        _changed(session, 1)
+        raise Invalid("no")
+    assert _kept(database) == []
