@@ -118,6 +118,7 @@ VOCABULARY: dict[str, str] = {
     "federation.logout.refused": "An organization's sign-out was refused",
     "federation.community.registered": "A trust community was registered",
     "federation.community.changed": "A trust community was changed",
+    "federation.upstream.key_changed": "Our key for an organization's SAML login changed",
     "federation.upstream.failed": "An organization's login failed or gave an unacceptable answer",
     # the log itself and the service
     "notices.mail.sent": "A notice was handed to the mail relay",
