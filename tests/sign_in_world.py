@@ -1,8 +1,10 @@
 """Fixtures of the sign-in tests: the service with people, a practice and two organizations, and browsers for it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pyotp
 import pytest
@@ -25,6 +27,7 @@ from idp.settings import Settings
 from tests.browser import Browser
 from tests.engines import Filling
 from tests.fakes.upstreams.oidc import OidcProvider, Wire
+from tests.fakes.upstreams.saml import SamlProvider
 
 PASSWORD = "seven quiet lamps in a row"
 LAKESIDE = ("https://id.lakeside.example", "Lakeside Health System")
@@ -38,7 +41,7 @@ class World:
     app: FastAPI
     database: Database
     sites: dict[str, TestClient]
-    evergreen: OidcProvider
+    evergreen: Any
     lakeside: OidcProvider
     settings: Settings
 
@@ -104,7 +107,13 @@ def filling(request: pytest.FixtureRequest) -> Filling | None:
 @pytest.fixture
 def world(settings: Settings) -> Iterator[World]:
     """Ana (password, no second step), Wes (manager of Lakeside, second step), Evergreen and Lakeside logins."""
-    evergreen = OidcProvider()
+    with running(settings, OidcProvider()) as made:
+        yield made
+
+
+@contextmanager
+def running(settings: Settings, evergreen: OidcProvider | SamlProvider) -> Iterator[World]:
+    """Run the service with Evergreen's provider as given; Lakeside speaks OpenID Connect."""
     lakeside = OidcProvider(*LAKESIDE)
     app = create_app(settings)
     service = app.state.service
@@ -114,9 +123,9 @@ def world(settings: Settings) -> Iterator[World]:
         yield World(app, service.database, sites, evergreen, lakeside, settings)
 
 
-def fill(database: Database) -> None:
+def fill(database: Database, evergreen: OidcProvider | SamlProvider | None = None) -> None:
     """Fill a fresh database through domain functions."""
-    evergreen, lakeside = OidcProvider(), OidcProvider(*LAKESIDE)
+    evergreen, lakeside = evergreen or OidcProvider(), OidcProvider(*LAKESIDE)
     hashed = passwords.hashed(database.ring, PASSWORD)
     with transaction(database) as db:
         catalog.load_default(db)
@@ -133,11 +142,7 @@ def fill(database: Database) -> None:
                 db,
                 partner_id=f"ptr_{short}",
                 display_name=provider.name,
-                issuer=provider.issuer,
-                client_id=provider.client_id,
-                client_secret=provider.client_secret,
-                algorithms=("ES256",),
-                acr_map={"mfa": "http://idmanagement.gov/ns/assurance/aal/2"},
+                **provider.record(),
                 domains=(provider.issuer.rpartition("://")[2].partition(".")[2],),
                 upstream_id=f"ups_{short}",
             )

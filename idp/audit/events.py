@@ -6,6 +6,7 @@ from typing import Any
 VOCABULARY: dict[str, str] = {
     # signing in and credentials
     "accounts.login.succeeded": "Signed in",
+    "accounts.login.closed": "What a login had opened was ended at its organization's word",
     "accounts.login.refused": "A sign-in was refused",
     "accounts.login.linked": "A login was added to an account",
     "accounts.login.unlinked": "A login was removed from an account",
@@ -111,6 +112,10 @@ VOCABULARY: dict[str, str] = {
     "partners.partner.changed": "A partner was changed",
     "partners.partner.suspended": "A partner was suspended",
     "partners.partner.activated": "A partner became active",
+    "partners.person.created": "A partner told us about one of its people",
+    "partners.person.changed": "A partner changed what it says of one of its people",
+    "partners.person.deactivated": "A partner turned one of its people's logins off",
+    "partners.person.removed": "A partner took one of its people off its list",
     "partners.shared_account.changed": "A shared account was changed",
     "federation.upstream.registered": "An organization's login was registered",
     "federation.upstream.changed": "An organization's login was changed",
@@ -118,6 +123,7 @@ VOCABULARY: dict[str, str] = {
     "federation.logout.refused": "An organization's sign-out was refused",
     "federation.community.registered": "A trust community was registered",
     "federation.community.changed": "A trust community was changed",
+    "federation.upstream.key_changed": "Our key for an organization's SAML login changed",
     "federation.upstream.failed": "An organization's login failed or gave an unacceptable answer",
     # the log itself and the service
     "notices.mail.sent": "A notice was handed to the mail relay",

@@ -162,6 +162,25 @@ def rotate(
                 typer.echo(f"{kid} signs now.")
 
 
+@keys.command()
+def saml(
+    upstream: Annotated[str, typer.Argument(help="Id of the organization's login (ups_...)")],
+    *,
+    rotate: Annotated[
+        bool, typer.Option("--rotate/--next", help="--next: make the next key; --rotate: let it sign")
+    ] = False,
+) -> None:
+    """Change our key towards a SAML login: first --next, and when the partner has our new metadata, --rotate."""
+    from idp.audit import origin
+    from idp.database import transaction
+    from idp.federation import saml_trust, upstreams
+
+    with _migrated() as database, origin.acting_as("operator"), transaction(database) as db:
+        row = upstreams.find(db, upstream)
+        changed = saml_trust.rotate_key(db, row) if rotate else saml_trust.prepare_key(db, row)
+        typer.echo(f"{changed.id} {'signs now' if rotate else 'stands in our metadata'}.")
+
+
 @audit.command()
 def verify() -> None:
     """Prove that no record was changed, removed or put in; name the first that was."""

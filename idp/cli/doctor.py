@@ -19,7 +19,7 @@ from sqlmodel import col, select
 
 from idp import clock, configuration
 from idp.audit import checkpoint
-from idp.cli import schema
+from idp.cli import doctor_saml, schema
 from idp.database import Database, reading
 from idp.entitlements.tables import Appointment
 from idp.envelope import CannotOpen
@@ -234,6 +234,11 @@ def _upstreams(database: Database) -> Findings:
         rows = db.exec(select(Upstream).where(col(Upstream.status) == "active").order_by(col(Upstream.issuer))).all()
     outbound = Outbound(development=database.settings.development)
     for row in rows:
+        if row.kind == "saml":
+            with reading(database) as db:
+                for kind, what, mend in doctor_saml.look(db, row, outbound):
+                    yield wrong(what, mend) if kind == "wrong" else doubtful(what, mend)
+            continue
         try:
             answer = outbound.get(row.issuer.rstrip("/") + "/.well-known/openid-configuration")
         except OutboundFailed as problem:

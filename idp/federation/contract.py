@@ -32,6 +32,8 @@ class TrustedUpstream:
     """Our key towards it, where it knows us by private_key_jwt."""
     certificates: tuple[str, ...] = ()
     """Our certificate chain (base64 DER, leaf first) in the trust community it belongs to."""
+    details: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What a protocol needs beyond the rest: for SAML metadata, binding and our keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class BrowserAnswer:
     """What the browser brought back; nothing in it is proved."""
 
     fields: Mapping[str, str]
+    posted: bool = False
+    """It came as a cross-site form post, not in an address."""
 
     def get(self, name: str) -> str | None:
         """Return one field."""

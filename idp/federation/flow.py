@@ -235,7 +235,7 @@ def _spend(
         raise ReturnRefused("state_replayed")
     if pending.answer is not None:
         clear = of(db).ring.open("upstreams", _place(pending.state_hash, "answer"), pending.answer)
-        return pending, BrowserAnswer(orjson.loads(clear))
+        return pending, BrowserAnswer(orjson.loads(clear), posted=True)
     return pending, BrowserAnswer(fields)
 
 

@@ -55,6 +55,34 @@ class PendingLogin(Row, table=True):
     spent_at: datetime | None = moment(nullable=True)
 
 
+class SamlTrust(Row, table=True):
+    """What a SAML upstream's record holds beyond the rest: where its metadata comes from, and how we ask."""
+
+    __tablename__ = "saml_trust"
+    __table_args__ = (CheckConstraint("binding IN ('redirect','post')", name="binding"),)
+    upstream_id: str = Field(primary_key=True, foreign_key="upstream.id")
+    metadata_url: str | None = None
+    metadata_text: str | None = None
+    """The document itself, where the partner sends a file; one of the two is always there, never both."""
+    metadata_certificate: str | None = None
+    """Base64; whose signature the document must bear, where the partner's federation signs it."""
+    binding: str = "redirect"
+
+
+class SamlKey(Row, table=True):
+    """A key of ours for one SAML upstream: it signs our requests and opens assertions encrypted for us."""
+
+    __tablename__ = "saml_key"
+    __table_args__ = (CheckConstraint("state IN ('next','active','retiring')", name="state"),)
+    id: str = id_column("smk")
+    upstream_id: str = Field(foreign_key="upstream.id", index=True)
+    state: str
+    certificate: str
+    private: bytes = secret_column()
+    ends_at: datetime = moment()
+    """When the certificate says it is no longer good."""
+
+
 class SeenLogout(Row, table=True):
     """A logout token's id, once over all workers (OpenID Back-Channel Logout 1.0, 2.6)."""
 

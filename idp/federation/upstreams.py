@@ -15,12 +15,13 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
 from idp.errors import Conflict, Invalid, NotFound, Refused
-from idp.federation import client_keys
+from idp.federation import client_keys, saml_trust
 from idp.federation.contract import TrustedUpstream
 from idp.federation.tables import Upstream
 from idp.outbound import Outbound
 from idp.partners import standing
 from idp.partners.tables import Partner
+from idp.provisioning import people as provisioned
 from idp.signals import epochs
 
 ALGORITHMS = ("ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "Ed25519")
@@ -41,7 +42,7 @@ def register(
     partner_id: str,
     display_name: str,
     issuer: str,
-    client_id: str,
+    client_id: str = "",
     client_secret: str | None = None,
     kind: str = "oidc",
     auth_method: str = "client_secret_basic",
@@ -51,8 +52,12 @@ def register(
     domains: Sequence[str] = (),
     status: str = "active",
     upstream_id: str | None = None,
+    saml: Mapping[str, Any] | None = None,
 ) -> Upstream:
-    """Record an upstream of a partner. Raises Invalid with field names, Conflict for an issuer known already."""
+    """Record an upstream of a partner. Raises Invalid with field names, Conflict for an issuer known already.
+
+    `saml`: metadata and binding of an upstream of that kind (`saml_trust.FIELDS`).
+    """
     if db.get(Partner, partner_id) is None:
         raise Invalid(fields={"partner": "There is no such partner."})
     upstream = Upstream(partner_id=partner_id, display_name="", issuer=issuer, client_id="", kind=kind)
@@ -68,6 +73,8 @@ def register(
         "domains": [d.strip().lower() for d in domains],
         "status": status,
     }
+    if kind == "saml" and not client_id:
+        values["client_id"] = saml_trust.entity_id(of(db).settings.issuer, upstream.id)
     _put(db, upstream, {"issuer": issuer, **values}, client_secret)
     try:
         with db.begin_nested():
@@ -75,6 +82,8 @@ def register(
             db.flush()
     except IntegrityError:
         raise Conflict("An upstream with this issuer is recorded already.") from None
+    if kind == "saml":
+        saml_trust.put(db, upstream, saml or {})
     details = {"upstream": upstream.id, "partner": partner_id, "issuer": issuer, "algorithms": values["algorithms"]}
     log.record(db, Event("federation.upstream.registered", details=details))
     epochs.changed_policy(db)
@@ -82,7 +91,14 @@ def register(
     return upstream
 
 
-def change(db: Db, upstream_id: str, *, client_secret: str | None = None, **values: Any) -> bool:
+def change(
+    db: Db,
+    upstream_id: str,
+    *,
+    client_secret: str | None = None,
+    saml: Mapping[str, Any] | None = None,
+    **values: Any,
+) -> bool:
     """Change an upstream; return whether anything changed.
 
     The secret is write-only and is cleared when the issuer it belongs to changes (security.md 60). Disabling it
@@ -94,17 +110,22 @@ def change(db: Db, upstream_id: str, *, client_secret: str | None = None, **valu
     before = {name: getattr(upstream, name) for name in values}
     changed = {name: value for name, value in values.items() if before[name] != value}
     same_secret = client_secret is None or _secret(db, upstream) == client_secret
-    if not changed and same_secret:
+    of_saml = saml_trust.of_upstream(db, upstream_id)
+    same_saml = upstream.kind != "saml" or saml is None or of_saml == {**of_saml, **saml}
+    if not changed and same_secret and same_saml:
         return False
     if "issuer" in changed:
         upstream.client_secret = upstream.client_keys = None
     _put(db, upstream, changed, client_secret)
     db.add(upstream)
     db.flush()
+    names = sorted(changed)
+    if upstream.kind == "saml" and (not same_saml or "issuer" in changed):
+        names += saml_trust.put(db, upstream, saml or {})
     if changed.get("status") == "disabled":
         _end_sessions(db, upstream.id)
     _ensure_key(db, upstream)
-    details = {"upstream": upstream.id, "changed": sorted(changed), "secret": not same_secret}
+    details = {"upstream": upstream.id, "changed": names, "secret": not same_secret}
     log.record(db, Event("federation.upstream.changed", details=details))
     epochs.changed_policy(db)
     return True
@@ -136,9 +157,13 @@ def _put(db: Db, upstream: Upstream, values: dict[str, Any], secret: str | None)
 def _check(db: Db, upstream: Upstream, *, has_secret: bool) -> None:
     settings = of(db).settings
     fields = {}
-    if not Outbound(development=settings.development).allowed(upstream.issuer) or "?" in upstream.issuer:
+    oidc = upstream.kind != "saml"
+    if not oidc:
+        if not _is_entity(upstream.issuer):
+            fields["issuer"] = "The issuer is the entity id of the partner's metadata, letter by letter."
+    elif not Outbound(development=settings.development).allowed(upstream.issuer) or "?" in upstream.issuer:
         fields["issuer"] = "The issuer must be an https address (in development also http on this machine)."
-    elif upstream.issuer == settings.issuer:
+    if upstream.issuer == settings.issuer:
         fields["issuer"] = "This service can't be its own upstream."
     if not upstream.display_name.strip():
         fields["display_name"] = "Name the organization as people know it."
@@ -150,9 +175,9 @@ def _check(db: Db, upstream: Upstream, *, has_secret: bool) -> None:
         fields["acr_map"] = f"Map the upstream's values to {', '.join(ORDER)}."
     if upstream.auth_method not in AUTH_METHODS:
         fields["auth_method"] = f"Choose from {', '.join(AUTH_METHODS)}."
-    elif upstream.auth_method.startswith("client_secret") and not has_secret:
+    elif oidc and upstream.auth_method.startswith("client_secret") and not has_secret:
         fields["client_secret"] = "Give the secret the upstream gave us."
-    if "openid" not in upstream.scopes:
+    if oidc and "openid" not in upstream.scopes:
         fields["scopes"] = "The scopes must hold openid."
     if upstream.kind not in kinds():
         fields["kind"] = f"Choose from {', '.join(kinds())}."
@@ -160,6 +185,12 @@ def _check(db: Db, upstream: Upstream, *, has_secret: bool) -> None:
         fields["status"] = "Choose active or disabled."
     if fields:
         raise Invalid(fields=fields)
+
+
+def _is_entity(name: str) -> bool:
+    """Say whether a name may be a SAML entity: an absolute URI of at most 1024 characters (Core 8.3.6)."""
+    scheme, colon, rest = name.partition(":")
+    return bool(colon and scheme.isalnum() and rest) and len(name) <= 1024 and name.isascii() and " " not in name
 
 
 def kinds() -> list[str]:
@@ -179,10 +210,11 @@ def find(db: Db, upstream_id: str) -> Upstream:
     return upstream
 
 
-def trusted(db: Db, upstream_id: str) -> TrustedUpstream:
+def trusted(db: Db, upstream_id: str, *, subject: str | None = None) -> TrustedUpstream:
     """Return an upstream that may be used now; raise LoginPaused where it or its partner may not.
 
-    Asked at every use: begin, finish, session (security.md 35).
+    Asked at every use: begin, finish, session (security.md 35). With a subject, the person's organization must
+    not have turned that login off; raises provisioning.people.Deactivated.
     """
     upstream = find(db, upstream_id)
     partner = db.get(Partner, upstream.partner_id, populate_existing=True)
@@ -201,6 +233,13 @@ def trusted(db: Db, upstream_id: str) -> TrustedUpstream:
             page="login/paused.html",
             context={"organization": upstream.display_name},
         )
+    if subject is not None:
+        provisioned.require_active(db, upstream.partner_id, subject, organization=upstream.display_name)
+    return plain(db, upstream)
+
+
+def plain(db: Db, upstream: Upstream) -> TrustedUpstream:
+    """Return an upstream as a connector sees it; its standing is not asked here."""
     return TrustedUpstream(
         id=upstream.id,
         partner_id=upstream.partner_id,
@@ -213,6 +252,7 @@ def trusted(db: Db, upstream_id: str) -> TrustedUpstream:
         scopes=tuple(upstream.scopes),
         algorithms=tuple(upstream.algorithms),
         acr_map=upstream.acr_map,
+        details=saml_trust.details(db, upstream.id) if upstream.kind == "saml" else {},
         client_key=client_keys.signing(db, upstream) if upstream.auth_method == "private_key_jwt" else None,
     )
 

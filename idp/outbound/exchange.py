@@ -4,14 +4,14 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
 import httpcore2
 import httpx2
 
-from idp.outbound import Answer, OutboundFailed, is_local, is_public
+from idp.outbound import OutboundFailed, is_local, is_public
 
 SECONDS = 5.0
 BYTES = 1_000_000
@@ -24,16 +24,20 @@ def exchange(
     fields: dict[str, str] | None,
     headers: dict[str, str],
     *,
+    kinds: Sequence[str],
     transport: httpx2.BaseTransport | None,
     loopback: bool,
-) -> Answer:
-    """Send one request and read its JSON object; `transport` replaces the guarded one; raise OutboundFailed."""
+) -> tuple[int, bytes]:
+    """Send one request and read a document of one of these media types (`+json` is an ending); raise OutboundFailed.
+
+    `transport` replaces the guarded one.
+    """
     deadline = time.monotonic() + SECONDS
     used = transport or _Guarded(deadline, loopback=loopback)
     try:
         client = httpx2.Client(transport=used, follow_redirects=False, trust_env=False, timeout=SECONDS)
         with client.stream(method, url, data=fields, headers=headers) as response:
-            return Answer(response.status_code, _object(response, deadline))
+            return response.status_code, _bytes(response, deadline, kinds)
     except httpx2.TimeoutException:
         raise OutboundFailed("too_slow") from None
     except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError) as problem:
@@ -44,12 +48,12 @@ def exchange(
             used.close()
 
 
-def _object(response: httpx2.Response, deadline: float) -> dict[str, Any]:
+def _bytes(response: httpx2.Response, deadline: float, kinds: Sequence[str]) -> bytes:
     if 300 <= response.status_code < 400:
         raise OutboundFailed("redirect")
     kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise OutboundFailed("not_json")
+    if kind not in kinds and not any(one.startswith("+") and kind.endswith(one) for one in kinds):
+        raise OutboundFailed("wrong_media_type")
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise OutboundFailed("compressed")
     collected = bytearray()
@@ -59,8 +63,13 @@ def _object(response: httpx2.Response, deadline: float) -> dict[str, Any]:
             raise OutboundFailed("too_large")
         if time.monotonic() > deadline:
             raise OutboundFailed("too_slow")
+    return bytes(collected)
+
+
+def json_object(document: bytes) -> dict[str, Any]:
+    """Return the JSON object of a document; raise OutboundFailed."""
     try:
-        value = json.loads(collected)
+        value = json.loads(document)
     except (ValueError, RecursionError):
         raise OutboundFailed("not_json") from None
     if not isinstance(value, dict):

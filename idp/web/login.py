@@ -11,7 +11,7 @@ from idp.database import transaction
 from idp.errors import Invalid, TooMany
 from idp.federation import upstreams
 from idp.federation.tables import Upstream
-from idp.web import cookies, invited, linked, outside, pages, second_step, upstream_logout
+from idp.web import cookies, invited, linked, outside, outside_saml, pages, second_step, upstream_logout
 from idp.web.boundary import TheService, Transaction, service_of
 from idp.web.forms import TheForm
 from idp.web.guards import MaybeVisitor, Visitor, open_to_anyone
@@ -176,6 +176,7 @@ def signed_out(
 
 router.include_router(second_step.router)
 router.include_router(outside.router)
+router.include_router(outside_saml.router)
 router.include_router(upstream_logout.router)
 router.include_router(linked.router)
 router.include_router(invited.router)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlmodel import Session as Db
@@ -33,6 +34,8 @@ from idp.web.signing_in import (
 
 router = APIRouter()
 _LONGEST = 4096
+_LONGEST_POSTED = 60_000
+"""Characters of one field; a SAML response is long, and a form is bounded as a whole besides."""
 
 
 @router.get("/login/{upstream}")
@@ -121,16 +124,20 @@ def _send(request: Request, send: SendBrowser) -> Response:
 
 async def _posted(request: Request) -> dict[str, str]:
     """Return the fields of a form another site's page posted here; without duplicates, of bounded size."""
-    kind = request.headers.get("content-type", "").split(";")[0].strip()
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise Refused("Send this as a form.", code="wrong_content_type")
-    return _once((await request.form(max_files=0, max_fields=50)).multi_items())
+    items = (await request.form(max_files=0, max_fields=50, max_part_size=_LONGEST_POSTED)).multi_items()
+    fields = _once(items, longest=_LONGEST_POSTED)
+    if "RelayState" in fields and "state" not in fields:  # SAML's name for it (Bindings 3.5.3)
+        fields["state"] = fields["RelayState"]
+    return fields
 
 
-def _once(items: Sequence[tuple[str, object]]) -> dict[str, str]:
+def _once(items: Sequence[tuple[str, object]], longest: int = _LONGEST) -> dict[str, str]:
     fields: dict[str, str] = {}
     for name, value in items:
-        if name in fields or not isinstance(value, str) or len(value) > _LONGEST or "\x00" in value:
+        if name in fields or not isinstance(value, str) or len(value) > longest or "\x00" in value:
             raise Refused("Your organization's answer could not be read. Start again here.", code="unreadable_answer")
         fields[name] = value
     return fields
@@ -145,7 +152,7 @@ def posted_back(
     with transaction(service.database) as db:
         if not federation_flow.store_answer(db, upstream, fields):
             raise federation_flow.ReturnRefused("state_unknown")
-    return pages.go(request, f"/login/{upstream}/callback?state={fields['state']}")
+    return pages.go(request, f"/login/{upstream}/callback?{urlencode({'state': fields['state']})}")
 
 
 @router.get("/login/{upstream}/callback")
@@ -160,7 +167,8 @@ def back(request: Request, service: TheService, upstream: str) -> Response:
         return _held_for(request, service, finished)
     present = who(request)
     with transaction(service.database) as db:
-        upstreams.trusted(db, upstream)  # asked again: the standing may have changed while we waited
+        # Asked again: the standing, or what the organization says of this person, may have changed while we waited.
+        upstreams.trusted(db, upstream, subject=finished.assertion.subject)
         here = journey(request, db, finished.flow_id or "")
         signed_in = login.by_assertion(
             db,
@@ -186,6 +194,7 @@ def _held_for(request: Request, service: TheService, finished: federation_flow.F
     with transaction(service.database) as db:
         if by.account.id != finished.account_id:
             raise linking.LinkLost
+        upstreams.trusted(db, finished.assertion.upstream_id, subject=finished.assertion.subject)
         here = journey(request, db, finished.flow_id or "")
         browser = cookies.read(request, service.settings, cookies.FLOW)
         held = linking.hold(

@@ -2,12 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from idp.apply.schema.apps import Address
-from idp.apply.schema.common import Contact, Dated, Entry, Line, Moment, Ref, SecretText, Text, id_of
+from idp.apply.schema.common import Contact, Dated, Entry, Line, Moment, Ref, SecretText, Text, id_of, wrong
 
 Algorithm = Literal["ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "Ed25519"]
+
+
+def _document(value: object) -> object:
+    if isinstance(value, str) and not value.lstrip().startswith(("<", "file:")):
+        raise wrong("must be the metadata itself (XML) or file:NAME")
+    return value
 
 
 class FunctionOwner(Entry):
@@ -44,10 +50,10 @@ class Upstream(Entry):
     ref: Ref
     id: id_of("ups") = None  # type: ignore[valid-type]
     partner: Ref
-    kind: Literal["oidc"] = "oidc"
+    kind: Literal["oidc", "saml"] = "oidc"
     display_name: Text
-    issuer: Address
-    client_id: Text
+    issuer: Text
+    client_id: str = ""
     client_secret: SecretText | None = None
     auth_method: Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"] = "client_secret_basic"
     scopes: list[str] = ["openid", "profile", "email"]
@@ -55,6 +61,23 @@ class Upstream(Entry):
     acr_map: dict[str, Literal["aal1", "aal2", "phr"]] = {}
     domains: list[str] = []
     status: Literal["active", "disabled"] = "active"
+    metadata: Annotated[str | None, BeforeValidator(_document)] = None
+    metadata_url: Address | None = None
+    metadata_certificate: Text | None = None
+    binding: Literal["redirect", "post"] = "redirect"
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> "Upstream":
+        if self.kind == "oidc":
+            if not self.client_id:
+                raise wrong("an upstream of kind oidc needs `client_id`")
+            if self.metadata or self.metadata_url or self.metadata_certificate or self.binding != "redirect":
+                raise wrong("metadata and binding are for upstreams of kind saml")
+        elif (self.metadata is None) == (self.metadata_url is None):
+            raise wrong("an upstream of kind saml needs `metadata` or `metadata_url`, one of them")
+        elif self.client_secret is not None:
+            raise wrong("an upstream of kind saml has no secret; our keys for it are made here")
+        return self
 
 
 class Portal(Dated):

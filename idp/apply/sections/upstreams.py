@@ -11,7 +11,7 @@ from idp.apply.schema.organisations import Upstream as Wanted
 from idp.apply.sections.clients import variable
 from idp.apply.source import Place
 from idp.apply.work import Work
-from idp.federation import upstreams
+from idp.federation import saml_trust, upstreams
 from idp.federation.tables import Upstream
 
 FIELDS = ("display_name", "issuer", "client_id", "auth_method", "scopes", "algorithms", "acr_map", "domains", "status")
@@ -36,17 +36,28 @@ def _one(work: Work, entry: Wanted, place: Place) -> None:
         wanted["acr_map"] = {theirs: _ACR[ours] for theirs, ours in entry.acr_map.items()}
     partner_id = work.id_of("partners", entry.partner, (*place, "partner"))
     secret = _secret(work, entry, row, place)
+    saml = _saml(work, entry, row, place) if entry.kind == "saml" else None
     if row is None:
         made = upstreams.register(
-            db, partner_id=partner_id, kind=entry.kind, client_secret=secret, upstream_id=entry.id, **wanted
+            db,
+            partner_id=partner_id,
+            kind=entry.kind,
+            client_secret=secret,
+            upstream_id=entry.id,
+            saml=saml,
+            **wanted,
         )
         work.references.put("upstreams", entry.ref, made.id)
         work.difference.add("added", "upstreams", entry.ref)
         return
     if row.partner_id != partner_id:
         raise work.wrong((*place, "partner"), "an upstream does not change its partner; record another upstream")
+    if row.kind != entry.kind:
+        raise work.wrong((*place, "kind"), "an upstream does not change its protocol; record another upstream")
     changed = differing(wanted, {name: getattr(row, name) for name in wanted})
-    if upstreams.change(db, row.id, client_secret=secret, **wanted):
+    if saml is not None:
+        changed |= differing(saml, saml_trust.of_upstream(db, row.id))
+    if upstreams.change(db, row.id, client_secret=secret, saml=saml, **wanted):
         work.difference.change("upstreams", entry.ref, changed or {"client_secret": ("(one secret)", "(another)")})
 
 
@@ -63,6 +74,25 @@ def _secret(work: Work, entry: Wanted, row: Upstream | None, place: Place) -> st
     return found
 
 
+def _saml(work: Work, entry: Wanted, row: Upstream | None, place: Place) -> dict[str, Any]:
+    """Return what the file says of a SAML upstream's metadata; what it does not say stays."""
+    wanted = {name: getattr(entry, name) for name in saml_trust.FIELDS if row is None or name in entry.model_fields_set}
+    if entry.metadata is not None:
+        wanted["metadata"], wanted["metadata_url"] = _document(work, entry.metadata, place), None
+    else:
+        wanted["metadata"], wanted["metadata_url"] = None, entry.metadata_url
+    return wanted
+
+
+def _document(work: Work, written: str, place: Place) -> str:
+    if not written.startswith("file:"):
+        return written
+    try:
+        return (work.source.folder / written.removeprefix("file:")).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise work.wrong((*place, "metadata"), f"the file cannot be read: {type(problem).__name__}") from None
+
+
 def export(db: Db, refs: dict[str, str], partners: dict[str, str]) -> list[dict[str, Any]]:
     """Return every upstream as the file writes it."""
     found = []
@@ -76,6 +106,8 @@ def export(db: Db, refs: dict[str, str], partners: dict[str, str]) -> list[dict[
             default = Wanted.model_fields[name].default
             if value != default:
                 entry[name] = value
+        of_saml = saml_trust.of_upstream(db, row.id)
+        entry |= {name: value for name, value in of_saml.items() if value != Wanted.model_fields[name].default}
         if row.client_secret is not None:
             entry["client_secret"] = "env:" + variable("UPSTREAM_SECRET", ref)
         found.append(entry)

@@ -59,6 +59,16 @@ class OidcProvider:
         )
         self.client = TestClient(self.app, base_url=issuer)
 
+    def record(self) -> dict[str, Any]:
+        """What `upstreams.register` is told of it."""
+        return {
+            "issuer": self.issuer,
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "algorithms": ("ES256",),
+            "acr_map": {"mfa": "http://idmanagement.gov/ns/assurance/aal/2"},
+        }
+
     # what it serves
 
     async def _discovery(self, request: Request) -> Response:
