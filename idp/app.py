@@ -23,7 +23,7 @@ ROUTERS: tuple[str, ...] = (
     "authorize", "login", "register", "terms", "account", "wam", "audit", "links", "health", "mailbox",
 )  # fmt: skip
 """Modules of idp.web that hold a `router` of people's pages or consoles."""
-LANE: tuple[str, ...] = ("machines", "access", "signals", "authorize")
+LANE: tuple[str, ...] = ("machines", "access", "signals", "scim", "authorize")
 """Modules of idp.web that hold `routes(service)` of the lane."""
 
 

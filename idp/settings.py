@@ -67,6 +67,13 @@ class Settings(BaseSettings):
             raise ValueError("must be an origin only: no path, no query, no trailing slash")
         return value
 
+    @field_validator("database_url")
+    @classmethod
+    def _one_of_ours(cls, value: str) -> str:
+        if value.partition("://")[0].partition("+")[0] not in ("sqlite", "postgresql"):
+            raise ValueError("must begin with postgresql:// or sqlite:///")  # never quoted: it may hold a password
+        return value
+
     @model_validator(mode="after")
     def _loopback_only_in_development(self) -> Self:
         if self.development and not is_loopback(self.issuer):

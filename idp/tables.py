@@ -15,6 +15,7 @@ import idp.notices.tables
 import idp.oauth.tables
 import idp.partners.tables
 import idp.providers.tables
+import idp.provisioning.tables
 import idp.registration.tables
 import idp.signals.tables
 import idp.wam.tables  # noqa: F401

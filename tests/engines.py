@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -121,6 +123,12 @@ class PostgresEngine:
     """A private server on a unix socket (fsync off), or the one IDP_TEST_POSTGRES_URL names."""
 
     name = "postgres"
+    crash: Callable[[], None]
+    """Stop the private server at once, as `pg_ctl stop -m immediate` does."""
+    kill: Callable[[], None]
+    """Kill -9 its postmaster."""
+    again: Callable[[], None]
+    """Start it after that; it recovers from its own log."""
 
     def __init__(self, home: Path, *, fsync: bool = False) -> None:
         self._fsync = "on" if fsync else "off"
@@ -153,13 +161,28 @@ class PostgresEngine:
             f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync={self._fsync} -c max_connections=300"
         )
         control = [str(binaries / "pg_ctl"), "-D", str(folder / "data"), "-w"]
-        subprocess.run([*control, "-l", str(folder / "log"), "-o", options, "start"], **run)  # type: ignore[call-overload]
+        begin = [*control, "-l", str(folder / "log"), "-o", options, "start"]
+        subprocess.run(begin, **run)  # type: ignore[call-overload]
 
         def stop() -> None:
             subprocess.run([*control, "-m", "immediate", "stop"], **run)  # type: ignore[call-overload]
             shutil.rmtree(folder, ignore_errors=True)
 
-        self._stop = stop
+        def crash() -> None:
+            subprocess.run([*control, "-m", "immediate", "stop"], **run)  # type: ignore[call-overload]
+
+        def again() -> None:
+            for _ in range(50):  # its orphans hold its memory for a moment
+                if subprocess.run(begin, **{**run, "check": False}).returncode == 0:  # type: ignore[call-overload]
+                    return
+                time.sleep(0.1)
+            raise RuntimeError((folder / "log").read_text()[-2000:])
+
+        def kill() -> None:
+            postmaster = int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+            os.kill(postmaster, signal.SIGKILL)
+
+        self._stop, self.crash, self.kill, self.again = stop, crash, kill, again
         return f"postgresql://postgres@/postgres?host={folder}"
 
     def _url(self, name: str) -> str:

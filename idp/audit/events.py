@@ -6,6 +6,7 @@ from typing import Any
 VOCABULARY: dict[str, str] = {
     # signing in and credentials
     "accounts.login.succeeded": "Signed in",
+    "accounts.login.closed": "What a login had opened was ended at its organization's word",
     "accounts.login.refused": "A sign-in was refused",
     "accounts.login.linked": "A login was added to an account",
     "accounts.login.unlinked": "A login was removed from an account",
@@ -111,6 +112,10 @@ VOCABULARY: dict[str, str] = {
     "partners.partner.changed": "A partner was changed",
     "partners.partner.suspended": "A partner was suspended",
     "partners.partner.activated": "A partner became active",
+    "partners.person.created": "A partner told us about one of its people",
+    "partners.person.changed": "A partner changed what it says of one of its people",
+    "partners.person.deactivated": "A partner turned one of its people's logins off",
+    "partners.person.removed": "A partner took one of its people off its list",
     "partners.shared_account.changed": "A shared account was changed",
     "federation.upstream.registered": "An organization's login was registered",
     "federation.upstream.changed": "An organization's login was changed",

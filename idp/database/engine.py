@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from idp.envelope import KeyRing
 from idp.errors import Refused
-from idp.settings import Settings
+from idp.settings import NotConfigured, Settings
 
 _FINISHERS = "finishers"
 _OWNER = "database"
@@ -34,7 +34,11 @@ class Database:
 
 def _sqlite(url: Any) -> Engine:
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(url.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise NotConfigured(f"IDP_DATABASE_URL: cannot make {folder}: {problem.strerror}") from None
     engine = create_engine(url, pool_size=10, max_overflow=40, pool_timeout=2)
 
     @event.listens_for(engine, "connect")

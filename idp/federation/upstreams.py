@@ -21,6 +21,7 @@ from idp.federation.tables import Upstream
 from idp.outbound import Outbound
 from idp.partners import standing
 from idp.partners.tables import Partner
+from idp.provisioning import people as provisioned
 from idp.signals import epochs
 
 ALGORITHMS = ("ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "Ed25519")
@@ -209,10 +210,11 @@ def find(db: Db, upstream_id: str) -> Upstream:
     return upstream
 
 
-def trusted(db: Db, upstream_id: str) -> TrustedUpstream:
+def trusted(db: Db, upstream_id: str, *, subject: str | None = None) -> TrustedUpstream:
     """Return an upstream that may be used now; raise LoginPaused where it or its partner may not.
 
-    Asked at every use: begin, finish, session (security.md 35).
+    Asked at every use: begin, finish, session (security.md 35). With a subject, the person's organization must
+    not have turned that login off; raises provisioning.people.Deactivated.
     """
     upstream = find(db, upstream_id)
     partner = db.get(Partner, upstream.partner_id, populate_existing=True)
@@ -231,6 +233,8 @@ def trusted(db: Db, upstream_id: str) -> TrustedUpstream:
             page="login/paused.html",
             context={"organization": upstream.display_name},
         )
+    if subject is not None:
+        provisioned.require_active(db, upstream.partner_id, subject, organization=upstream.display_name)
     return plain(db, upstream)
 
 

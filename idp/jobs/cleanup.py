@@ -1,4 +1,8 @@
-"""Delete what has served: spent and expired codes, tokens, proofs and journeys, a day after their end."""
+"""Delete what has served, in bounded batches: proofs and journeys a day after their end, sessions after 90 days.
+
+The log keeps what happened; these rows are only what deciding needs. Counters of an account's failed tries stay:
+forgetting them by time would give a guesser a hundred new tries each time (security.md 7).
+"""
 
 from datetime import timedelta
 
@@ -9,37 +13,61 @@ from idp.database import Database, transaction
 
 KEPT = timedelta(days=1)
 """Long enough that a second use is still recognised as one."""
+REMEMBERED = timedelta(days=90)
+"""Ended sessions and delivered mail, for the pages that show them and for support."""
 CHUNK = 1000
-EXPIRING = (
-    "authorization_code",
-    "refresh_token",
-    "revoked_token",
-    "used_assertion",
-    "flow",
-    "pending_login",
-    "pending_merge",
-    "pushed_request",
-    "seen_logout",
-    "registration",
-    "spent_challenge",
-    "recovery",
+OVER = "expires_at < :day"
+SERVED = (
+    ("authorization_code", OVER),
+    ("refresh_token", OVER),
+    ("revoked_token", OVER),
+    ("used_assertion", OVER),
+    ("flow", OVER),
+    ("pending_login", OVER),
+    ("pending_link", OVER),
+    ("pending_merge", OVER),
+    ("pushed_request", OVER),
+    ("seen_logout", OVER),
+    ("registration", OVER),
+    ("spent_challenge", OVER),
+    ("recovery", OVER),
+    # Names nobody has: there is no account to protect, and they would fill the table.
+    ("throttle", "key LIKE '%/name:%' AND last_at < :day AND (not_before IS NULL OR not_before < :day)"),
 )
-"""Tables whose rows mean nothing after `expires_at`."""
+"""Tables and what is over in them; looked at each minute."""
+OLD = (
+    # No family outlives its session, and no session a day.
+    ("token_family", "started_at < :long"),
+    ("session", "expires_at < :long"),
+    ("outbox", "(sent_at IS NOT NULL AND sent_at < :long) OR (failed_at IS NOT NULL AND failed_at < :long)"),
+)
+"""Looked at each hour."""
 
 
 def run(database: Database) -> bool:
-    """Delete one chunk of each table; return whether more waits."""
+    """Delete one chunk of each table that has served; return whether more waits."""
+    return _delete(database, SERVED)
+
+
+def run_old(database: Database) -> bool:
+    """Delete one chunk of each table of old things; return whether more waits."""
+    return _delete(database, OLD)
+
+
+def _delete(database: Database, tables: tuple[tuple[str, str], ...]) -> bool:
     more = False
-    before = clock.micros(clock.now() - KEPT)
+    now = clock.now()
+    values = {"day": clock.micros(now - KEPT), "long": clock.micros(now - REMEMBERED)}
     row = "rowid" if database.is_sqlite else "ctid"
-    for table in EXPIRING:
-        with transaction(database) as session:
+    for table, over in tables:
+        given = {name: value for name, value in values.items() if f":{name}" in over}
+        with transaction(database) as session:  # one table at a time: nobody waits long for a lock
             result = session.execute(
                 text(
                     f"DELETE FROM {table} WHERE {row} IN "  # noqa: S608 - our own names
-                    f"(SELECT {row} FROM {table} WHERE expires_at < :before LIMIT {CHUNK})"
+                    f"(SELECT {row} FROM {table} WHERE {over} LIMIT {CHUNK})"
                 ),
-                {"before": before},
+                given,
             )
             assert isinstance(result, CursorResult)
             more = more or result.rowcount == CHUNK

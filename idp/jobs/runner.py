@@ -97,6 +97,7 @@ def start(database: Database) -> Running:
             Job("keys", 60.0, upkeep.tend_keys),
             Job("mail", 2.0, mail.run),
             Job("cleanup", 60.0, cleanup.run),
+            Job("cleanup-old", 3600.0, cleanup.run_old),
         ),
     )
 

@@ -46,7 +46,7 @@ def key_for(settings: Settings, forms_key: bytes, browser: str) -> str:
 
 async def _read(request: Request) -> Form:
     service = service_of(request)
-    content_type = request.headers.get("content-type", "").split(";")[0].strip()
+    content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raise Refused("Send this as a form.", code="wrong_content_type")
     try:

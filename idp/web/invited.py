@@ -61,7 +61,7 @@ def _with_outside_login(
     request: Request, db: Transaction, here: Flow, invitation_id: str
 ) -> tuple[Account, login.SignedIn]:
     pending = pending_of(request, db, here)
-    trusted = upstreams.trusted(db, pending.upstream_id)
+    trusted = upstreams.trusted(db, pending.upstream_id, subject=pending.subject)
     account = invitations.accept(db, invitation_id)
     linking.spend(db, pending, by=account.id)
     linking.link(

@@ -93,7 +93,7 @@ def confirm(request: Request, db: Transaction, by: SignedIn, form: TheForm) -> R
     pending = pending_of(request, db, here)
     if form.get("answer") == "add":
         name = upstreams.names(db).get(pending.upstream_id, pending.issuer)
-        upstreams.trusted(db, pending.upstream_id)
+        upstreams.trusted(db, pending.upstream_id, subject=pending.subject)
         linking.confirm(db, pending, by.session, organization=name)
     else:
         linking.spend(db, pending, by=by.account.id)

@@ -12,6 +12,8 @@ from idp.settings import Settings
 BODY_LIMIT = 1_000_000
 FORM_LIMIT = 64_000
 _READ = frozenset({b"host", b"user-agent", b"x-forwarded-for", b"content-type", b"content-length", b"x-request-id"})
+_FORMS = (b"application/x-www-form-urlencoded", b"multipart/")
+"""Beginnings of media types, which are compared without regard to case (RFC 9110 8.3.1)."""
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
@@ -70,8 +72,7 @@ class Edge:
         if wrong is not None:
             await _plain(send, *wrong, headers)
             return
-        is_form = bool(content_type and content_type.startswith((b"application/x-www-form-urlencoded", b"multipart/")))
-        limit = FORM_LIMIT if is_form else BODY_LIMIT
+        limit = FORM_LIMIT if content_type and content_type.strip().lower().startswith(_FORMS) else BODY_LIMIT
         if length is not None and (not length.isdigit() or int(length) > limit):
             await _plain(send, 413, b"The request is too large.\n", headers)
             return

@@ -124,7 +124,7 @@ def _send(request: Request, send: SendBrowser) -> Response:
 
 async def _posted(request: Request) -> dict[str, str]:
     """Return the fields of a form another site's page posted here; without duplicates, of bounded size."""
-    kind = request.headers.get("content-type", "").split(";")[0].strip()
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise Refused("Send this as a form.", code="wrong_content_type")
     items = (await request.form(max_files=0, max_fields=50, max_part_size=_LONGEST_POSTED)).multi_items()
@@ -167,7 +167,8 @@ def back(request: Request, service: TheService, upstream: str) -> Response:
         return _held_for(request, service, finished)
     present = who(request)
     with transaction(service.database) as db:
-        upstreams.trusted(db, upstream)  # asked again: the standing may have changed while we waited
+        # Asked again: the standing, or what the organization says of this person, may have changed while we waited.
+        upstreams.trusted(db, upstream, subject=finished.assertion.subject)
         here = journey(request, db, finished.flow_id or "")
         signed_in = login.by_assertion(
             db,
@@ -193,6 +194,7 @@ def _held_for(request: Request, service: TheService, finished: federation_flow.F
     with transaction(service.database) as db:
         if by.account.id != finished.account_id:
             raise linking.LinkLost
+        upstreams.trusted(db, finished.assertion.upstream_id, subject=finished.assertion.subject)
         here = journey(request, db, finished.flow_id or "")
         browser = cookies.read(request, service.settings, cookies.FLOW)
         held = linking.hold(

@@ -8,7 +8,7 @@ from freezegun import freeze_time
 from sqlalchemy import text
 
 from idp import clock
-from idp.accounts import attempts, devices, login, passwords
+from idp.accounts import attempts, devices, login, passwords, second_factor
 from idp.configuration import Configuration, ConfigurationRow, Passwords
 from idp.database import Database, transaction
 from idp.errors import TooMany
@@ -175,3 +175,33 @@ def test_security_76_a_name_nobody_has_is_not_kept_readable(world: World) -> Non
         leaves = db.execute(text("SELECT leaf FROM audit_record")).all()
     assert all("mistake" not in str(row[0]) for row in rows)
     assert all(b"mistake" not in bytes(row[0]) for row in leaves)
+
+
+def test_security_8_a_stranger_with_the_password_cannot_close_the_owner_s_recovery_codes(world: World) -> None:
+    with transaction(world.database) as db:
+        codes = second_factor.make_recovery_codes(db, world.ids()["wes"])
+    stranger = login.by_password(world.database, user_name="wes.kane", password=PASSWORD, browser=HERE)
+
+    def code(typed: str, signed_in: login.SignedIn) -> login.SignedIn:
+        return login.by_code(
+            world.database,
+            account_id=signed_in.account.id,
+            session_id=signed_in.session.id,
+            code=typed,
+            browser=HERE,
+        )
+
+    with freeze_time(clock.now()):
+        with pytest.raises(login.WrongCode):
+            code("000000", stranger)
+        with transaction(world.database) as db:  # ... and so on, for days
+            db.execute(text("UPDATE throttle SET failures = 100 WHERE key LIKE 'code/%'"))
+        with pytest.raises(TooMany):
+            code(code_now(), stranger)
+        for wrong in ("aaaa-bbbb-cccc-dddd", "x" * 16, "x" * 4000):
+            with pytest.raises((login.WrongCode, TooMany)):
+                code(wrong, stranger)
+        owner = login.by_password(world.database, user_name="wes.kane", password=PASSWORD, browser=HERE)
+        code(codes[0], owner)
+        with pytest.raises(login.WrongCode):
+            code(codes[0], owner)

@@ -2,14 +2,20 @@
 
 import base64
 import stat
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from freezegun import freeze_time
 
 from idp import clock
 from idp.audit import checkpoint
 from idp.audit.checkpoint import BadCheckpoint, Checkpoint, key_hash, opened, read, sign
+from idp.audit.report import Report
+from idp.audit.seal import Sealer
+from idp.database import Database
 from idp.settings import NotConfigured
 
 # The example of Go's sumdb/note package: a verifier key and a note it signed.
@@ -67,3 +73,23 @@ def test_the_key_is_for_its_owner_alone_and_is_never_replaced(tmp_path: Path) ->
         checkpoint.load_key(path)
     with pytest.raises(NotConfigured, match="IDP_AUDIT_KEY_FILE"):
         checkpoint.load_key(tmp_path / "none.pem")
+
+
+def test_security_74_an_idle_log_is_signed_anew_each_minute_and_not_before(
+    database: Database, sealer: Sealer, write: Callable[..., None], check: Callable[..., Report]
+) -> None:
+    """Who watches the copies sees each minute that the log still stands, also when nothing is written."""
+    now = clock.now()
+    with freeze_time(now) as time:
+        write()
+        first = sealer.seal().checkpoint
+        assert first is not None
+        time.move_to(now + timedelta(seconds=59))
+        assert sealer.seal().checkpoint is None
+        time.move_to(now + timedelta(seconds=60))
+        again = sealer.seal().checkpoint
+        assert again is not None
+        assert (again.size, again.root) == (first.size, first.root)
+        assert again.at - first.at == timedelta(seconds=60)
+        assert Sealer(database).seal().checkpoint is None, "another worker does not sign the same minute again"
+        assert check().whole

@@ -10,7 +10,9 @@ from idp.apply import source
 from idp.apply.schema.document import parse
 from idp.apply.source import FileWrong
 from idp.database import Database, transaction
+from idp.settings import NotConfigured
 from tests.cli.conftest import POST_SECRET, SECRETS, Result
+from tests.engines import settings_for
 
 Run = Callable[..., Result]
 
@@ -150,3 +152,19 @@ def test_the_help_names_every_command(idp: Run) -> None:
     for command in ["serve", "migrate", "bootstrap", "apply", "export", "keys", "audit", "doctor", "demo", "story"]:
         assert command in result.output
     assert idp("frobnicate").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mysql://idp:hidden@db/idp", "IDP_DATABASE_URL must begin with postgresql:// or sqlite:///"),
+        ("sqlite:////dev/null/below/idp.db", "IDP_DATABASE_URL: cannot make /dev/null/below: Not a directory"),
+    ],
+)
+def test_a_database_that_cannot_be_is_told_in_a_sentence(
+    url: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NotConfigured) as caught:
+        Database(settings_for(url, tmp_path))
+    assert said in str(caught.value)
+    assert "hidden" not in str(caught.value)

@@ -110,10 +110,11 @@ def _hidden(page: str, name: str) -> str:
     return found[1]
 
 
-def _check(database: Database, acknowledged: list[str]) -> None:
-    """Compare what was promised with what is there."""
+def _check(database: Database, acknowledged: list[str], besides: frozenset[str] = frozenset()) -> None:
+    """Compare what was promised with what is there, `besides` those the world began with."""
     with reading(database) as db:
         granted = [row[0] for row in db.execute(text('SELECT account_id FROM "grant" ORDER BY 1')).all()]
+        granted = [who for who in granted if who not in besides]
         recorded = [
             row[0]
             for row in db.execute(

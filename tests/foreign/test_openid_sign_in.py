@@ -16,7 +16,7 @@ from idp.settings import Settings
 from tests.browser import Browser
 from tests.foreign import openid
 
-on_one_engine = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 """What happens between the provider and us is the same on both databases."""
 AAL1, AAL2 = (f"http://idmanagement.gov/ns/assurance/aal/{level}" for level in (1, 2))
 

@@ -216,6 +216,37 @@ def test_mail_is_delivered_once_and_tried_again_when_the_relay_refuses(
     database.dispose()
 
 
+def test_security_16_the_worker_s_own_jobs_send_a_notice_and_try_again_after_a_refusal(
+    settings: Settings, relay: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(settings.model_copy(update={"smtp_url": SecretStr(relay)}))
+    with transaction(database) as db:
+        ana = people.create(db, display_name="Ana Ruiz", emails=["ana@example.org"])
+        outbox.send(db, ana.id, "account_reinstated", {})
+    _Relay.answer = "451 later"
+    running = jobs.Running(database, (jobs.Job("mail", 0.05, mail.run),))
+    try:
+        _until(database, "tries = 1 AND next_try_at BETWEEN created_at + 1000000 AND created_at + 90000000")
+        _Relay.answer = "250 ok"
+        with transaction(database) as db:
+            db.execute(text("UPDATE outbox SET next_try_at = created_at"))
+        _until(database, "sent_at IS NOT NULL AND tries = 2")
+    finally:
+        running.stop()
+    assert len(_Relay.mails) == 1
+    database.dispose()
+
+
+def _until(database: Database, holds: str) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with reading(database) as db:
+            if db.execute(text(f"SELECT count(*) FROM outbox WHERE {holds}")).scalar():
+                return
+        time.sleep(0.02)
+    pytest.fail(holds)
+
+
 def test_without_a_relay_mail_stays_for_the_mailbox_page(database: Database) -> None:
     assert settings_for("sqlite://", database.settings.audit_key_file.parent).smtp_url is None
     assert mail.run(database) is False

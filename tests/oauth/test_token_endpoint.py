@@ -39,6 +39,8 @@ def test_security_83_malformed_requests_get_a_clear_4xx(world: World) -> None:
         "invalid_request",
     )
     assert post("/oauth/token", content=b"a=" + b"x" * 70_000, headers=form).status_code == 413
+    shouted = {"content-type": " Application/X-WWW-Form-Urlencoded; charset=utf-8"}
+    assert post("/oauth/token", content=b"a=" + b"x" * 70_000, headers=shouted).status_code == 413
     refused(post("/oauth/token", data={"grant_type": ""}), "invalid_request")
     refused(post("/oauth/token", data={"grant_type": "password", "username": "a"}), "unsupported_grant_type")
     refused(post("/oauth/token", data={"grant_type": "implicit"}), "unsupported_grant_type")

@@ -13,13 +13,11 @@ import asyncpg
 
 from idp.database.engine import Database
 from idp.database.lane.group import Item, Records, worked
-from idp.database.lane.queue import Lane
-from idp.database.lane.readers import BY_KEY, Readers
+from idp.database.lane.queue import AWAY, Lane
+from idp.database.lane.readers import BY_KEY, GONE, Readers
 from idp.database.lane.resting import HOLDING, WIDTH, Stale, arrays
 from idp.database.lane.statements import Many, Merged, Sql
 from idp.errors import Unavailable
-
-_GONE = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 
 
 class PostgresLane(Lane):
@@ -37,6 +35,9 @@ class PostgresLane(Lane):
     async def open(self) -> None:
         """Connect; raise Unavailable when the database does not answer."""
         await self._readers.open()
+        self._begin()
+
+    def _begin(self) -> None:
         self._task = asyncio.create_task(self._run(), name="lane-writer")
 
     async def fetch(self, sql: Sql, *values: Any) -> list[Any]:
@@ -44,16 +45,40 @@ class PostgresLane(Lane):
 
     def _wake(self) -> None:
         self._signal.set()
+        if self._task is None or self._task.done():
+            self._begin()
 
     async def _run(self) -> None:
-        while True:
-            await self._signal.wait()
-            self._signal.clear()
-            while group := self._take():
-                await self._commit(group)
-                self._resolve(group)
-            if self._closing:
-                return
+        """Write until closed; whatever ends the writing begins it anew: answers must not wait for nobody."""
+        try:
+            while True:
+                await self._signal.wait()
+                self._signal.clear()
+                while group := self._take():
+                    await self._answered(group)
+                if self._closing:
+                    return
+        finally:
+            if self._waiting and not self._closing:
+                self._signal.set()
+                self._begin()
+
+    async def _answered(self, group: list[Item]) -> None:
+        try:
+            await self._commit(group)
+        except BaseException:  # the writer itself is being ended, in the middle of a group
+            self._lose(group)
+            self._resolve(group)
+            raise
+        self._resolve(group)
+
+    def _lose(self, items: list[Item]) -> None:
+        """Answer that the database is away, and take up no connection again that may be in a transaction."""
+        for item in items:
+            item.error = Unavailable(AWAY)
+        if self._writer is not None:
+            self._writer.terminate()
+            self._writer = None
 
     async def _commit(self, group: list[Item]) -> None:
         """Commit each kind of item by its own way; what could not be done at once is worked after it."""
@@ -82,12 +107,8 @@ class PostgresLane(Lane):
         """Commit items together; where that fails, each alone: a bad one must not fail its neighbours."""
         try:
             await way(items)
-        except _GONE:
-            for item in items:
-                item.error = Unavailable("The database did not answer. Try again in a moment.")
-            if self._writer is not None:
-                self._writer.terminate()
-                self._writer = None
+        except GONE:
+            self._lose(items)
         except Exception as problem:
             if len(items) == 1:
                 items[0].error = problem

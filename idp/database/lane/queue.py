@@ -13,6 +13,7 @@ from idp.errors import Unavailable
 QUEUE_LIMIT = 4096
 GROUP_LIMIT = 256
 SECONDS_TO_ANSWER = 5.0
+AWAY = "The database did not answer. Try again in a moment."
 
 
 def _give_up(future: "asyncio.Future[Any]") -> None:

@@ -23,7 +23,16 @@ BY_KEY = {
 }
 """Our statements join many tables by key: one plan that goes from key to key is always good, and making it (or
 compiling it) anew costs more than running it. One made while a table was small must not scan it when it has grown."""
-_GONE = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
+GONE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the answer to what was asked before it died is still awaited
+    asyncpg.OperatorInterventionError,  # it is told to stop, has crashed or is starting
+    asyncpg.InsufficientResourcesError,  # its disk is full, or it has no connection left
+)
+"""What a database raises that is away, not wrong: the asker is told to come back."""
 
 
 class Readers:
@@ -63,7 +72,7 @@ class Readers:
                 raise
             self._give_back(connection)
             connection = None
-        except _GONE as problem:
+        except GONE as problem:
             raise Unavailable("The database did not answer. Try again in a moment.") from problem
         else:
             return rows

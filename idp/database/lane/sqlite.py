@@ -3,16 +3,31 @@
 import asyncio
 import sqlite3
 import threading
+from contextlib import closing
 from typing import Any
+
+import structlog
 
 from idp.database.engine import Database
 from idp.database.lane.group import Item, Records, worked
-from idp.database.lane.queue import Lane
+from idp.database.lane.queue import AWAY, Lane
 from idp.database.lane.resting import HOLDS_ONE, Stale, one
 from idp.database.lane.statements import Many, Sql
+from idp.errors import Unavailable
 
 MAPPED = 1 << 30
 """Bytes of an SQLite file read through memory instead of by system calls: a million grants cost like a few."""
+
+_AWAY_CODES = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+    | {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PROTOCOL}
+)
+_log = structlog.get_logger("idp.lane")
+
+
+def _away(problem: Exception) -> bool:
+    """Say whether SQLite is locked, or its disk full or failing: the asker may come back."""
+    return isinstance(problem, sqlite3.OperationalError) and problem.sqlite_errorcode & 0xFF in _AWAY_CODES
 
 
 class SqliteLane(Lane):
@@ -38,27 +53,52 @@ class SqliteLane(Lane):
         return connection
 
     async def fetch(self, sql: Sql, *values: Any) -> list[Any]:
-        return self._reader.execute(sql.sqlite, values).fetchall()
+        try:
+            return self._reader.execute(sql.sqlite, values).fetchall()
+        except sqlite3.OperationalError as problem:
+            if _away(problem):
+                raise Unavailable(AWAY) from problem
+            raise
 
     def _wake(self) -> None:
         self._signal.set()
 
     def _run(self) -> None:
-        connection = self._connect()
+        """Write until closed; whatever ends the writing begins it anew: answers must not wait for nobody."""
+        while True:
+            group: list[Item] = []
+            try:
+                with closing(self._connect()) as connection:  # what was begun on it ends with it
+                    self._write_on(connection, group)
+            except BaseException as problem:
+                _log.error("lane_writer_failed", cause=type(problem).__name__)
+                for item in group:
+                    item.error = item.error or Unavailable(AWAY)
+                self._loop.call_soon_threadsafe(self._resolve, group)
+                self._signal.set()
+            else:
+                return
+
+    def _write_on(self, connection: sqlite3.Connection, group: list[Item]) -> None:
         while True:
             self._signal.wait()
             self._signal.clear()
-            while group := self._take():
-                self._commit(connection, group)
-                self._loop.call_soon_threadsafe(self._resolve, group)
+            while taken := self._take():
+                group[:] = taken
+                self._commit(connection, taken)
+                group.clear()
+                self._loop.call_soon_threadsafe(self._resolve, taken)
             if self._closing:
-                connection.close()
                 return
 
     def _commit(self, connection: sqlite3.Connection, group: list[Item]) -> None:
         try:
             self._drive(connection, group)
         except Exception as problem:
+            if _away(problem):
+                for item in group:
+                    item.error = Unavailable(AWAY)
+                return
             if len(group) == 1:
                 group[0].error = problem
                 return
@@ -88,7 +128,8 @@ class SqliteLane(Lane):
                 connection.executemany(self._insert, rows)
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk has ended it already
+                connection.execute("ROLLBACK")
             raise
         if rows:
             self._records.count(rows)

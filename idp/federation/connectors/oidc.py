@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from idp import signatures
 from idp.accounts.assertion import Assertion
 from idp.accounts.assurance import AAL1
+from idp.federation import facts
 from idp.federation.contract import AnswerRefused, BrowserAnswer, SendBrowser, SignedOut, Told, Try
 from idp.federation.proof import proof_of_us
 from idp.outbound import Outbound
@@ -26,7 +27,6 @@ _METHODS = frozenset(
     | {"sms", "swk", "tel", "user", "vbm", "wia"}
 )
 """Authentication methods of RFC 8176; anything else an upstream sends is left out."""
-_FACTS = ("name", "email", "email_verified")
 _PERSONAL = frozenset(
     {"address", "birthdate", "family_name", "gender", "given_name", "groups", "locale", "middle_name", "nickname"}
     | {"npi", "phone_number", "phone_number_verified", "picture", "preferred_username", "profile", "roles"}
@@ -248,7 +248,6 @@ class Oidc:
         auth_time = _auth_time(claims.get("auth_time"), now, leeway, attempt.max_age)
         acr = claims.get("acr")
         amr = claims.get("amr")
-        facts = {name: claims[name] for name in _FACTS if isinstance(claims.get(name), str | bool)}
         return Assertion(
             upstream_id=upstream.id,
             issuer=upstream.issuer,
@@ -256,7 +255,7 @@ class Oidc:
             auth_time=auth_time,
             acr=upstream.acr_map.get(acr, AAL1) if isinstance(acr, str) else AAL1,
             amr=tuple(m for m in amr if isinstance(m, str) and m in _METHODS) if isinstance(amr, list) else (),
-            facts={name: value[:254] if isinstance(value, str) else value for name, value in facts.items()},
+            facts=facts.plain(claims),
             left_out=tuple(sorted(_PERSONAL & claims.keys())),
             upstream_sid=_session_id(claims.get("sid")),
             partner_id=upstream.partner_id,
