@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import update
 from sqlmodel import Session as Db
@@ -21,7 +22,7 @@ from idp.accounts.passwords import Hashed
 from idp.accounts.tables import Account, Login, Password, Session
 from idp.audit import log
 from idp.audit.events import Event
-from idp.database import Database, transaction
+from idp.database import Database, of, transaction
 from idp.errors import Invalid, NotSignedIn, Refused
 
 
@@ -285,6 +286,22 @@ def stepped_up(
     return SignedIn(account, session, secret, given.secret)
 
 
+_CAUSES = {
+    "left": "because you told us that you no longer work there",
+    "not_eligible": "because you told us that you no longer qualify",
+    "closed": "because you closed your account",
+}
+
+
+def _ended(db: Db, account: Account) -> str:
+    """Say when and why access ended, as its owner may know it (RU-9: later sign-in explains)."""
+    if account.ceased_at is None:
+        return "Your access ended."
+    day = account.ceased_at.astimezone(ZoneInfo(of(db).settings.time_zone))
+    cause = _CAUSES.get(account.ceased_because or "", "because we were told that you no longer qualify")
+    return f"Your access ended on {day:%b} {day.day}, {day.year} {cause}."
+
+
 def _rehash(db: Db, login: Login, old: str, new: Hashed) -> None:
     db.execute(update(Password).where(col(Password.login_id) == login.id, col(Password.hash) == old).values(hash=new))
     log.record(db, Event("accounts.password.rehashed", account=login.account_id))
@@ -314,7 +331,7 @@ def _open(
         event = Event("accounts.login.refused", account=account.id, outcome="refused", reason="eligibility_ceased")
         help_at = configuration.current(db).insurer.help_phone
         raise Ceased(
-            f"Your access ended. If that is wrong, ask an access manager of your practice, or call {help_at}.",
+            f"{_ended(db, account)} If that is wrong, ask an access manager of your practice, or call {help_at}.",
             then=(partial(log.record, event=event),),
         )
     now = clock.now()
