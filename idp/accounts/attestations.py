@@ -23,6 +23,15 @@ def in_date(db: Db, account_id: str, at: datetime | None = None) -> bool:
     return latest(db, account_id, at) is not None
 
 
+def renewable(db: Db, account_id: str) -> bool:
+    """Say whether it is time to attest (again): none in date, or the first reminder's day has come."""
+    held = latest(db, account_id)
+    if held is None:
+        return True
+    reminders = configuration.current(db).clocks.attestation_reminders
+    return bool(reminders) and clock.now() >= held.expires_at - max(reminders)
+
+
 def latest(db: Db, account_id: str, at: datetime | None = None) -> Attestation | None:
     """Return the attestation that holds longest at a moment."""
     moment = at or clock.now()

@@ -25,9 +25,19 @@ def digest_of(body: str) -> str:
 
 
 def publish(
-    db: Db, *, kind: str, version: str, title: str, body: str, effective_at: datetime | None = None
+    db: Db,
+    *,
+    kind: str,
+    version: str,
+    title: str,
+    body: str,
+    changes: str = "",
+    effective_at: datetime | None = None,
 ) -> TermsDocument:
-    """Publish a version. The same version with the same text is left as it is; another text is refused."""
+    """Publish a version. The same version with the same text is left as it is; another text is refused.
+
+    `changes` says what differs from the version before, one sentence a line.
+    """
     if kind not in KINDS:
         raise Invalid(fields={"kind": "Terms are of kind site or general."})
     if not version.strip() or not body.strip():
@@ -45,6 +55,7 @@ def publish(
         title=title,
         body=body,
         digest=digest_of(body),
+        changes=changes,
         effective_at=effective_at or clock.now(),
     )
     db.add(document)
@@ -84,6 +95,42 @@ def unaccepted(db: Db, account_id: str, at: datetime | None = None) -> list[Term
     return [d for d in current(db, at) if d.kind not in newest or newest[d.kind] < d.effective_at]
 
 
+def coming(db: Db, account_id: str) -> list[TermsDocument]:
+    """Return published versions that are not in force yet and that this person has not accepted.
+
+    From publication to the day they take effect both versions hold: accepting early counts, waiting is no refusal.
+    """
+    later = db.exec(
+        select(TermsDocument)
+        .where(
+            col(TermsDocument.effective_at) > clock.now(),
+            col(TermsDocument.id).not_in(
+                select(TermsAcceptance.document_id).where(col(TermsAcceptance.account_id) == account_id)
+            ),
+        )
+        .order_by(col(TermsDocument.effective_at), col(TermsDocument.kind).desc())
+    ).all()
+    return list(later)
+
+
+def accepted_by(db: Db, account_id: str) -> list[tuple[TermsDocument, TermsAcceptance]]:
+    """Return what a person accepted, newest first."""
+    rows = db.exec(
+        select(TermsDocument, TermsAcceptance)
+        .join(TermsAcceptance, col(TermsAcceptance.document_id) == col(TermsDocument.id))
+        .where(col(TermsAcceptance.account_id) == account_id)
+        .order_by(col(TermsAcceptance.accepted_at).desc(), col(TermsDocument.kind).desc())
+    ).all()
+    return [(row[0], row[1]) for row in rows]
+
+
+def were_shown(db: Db, account_id: str, documents: Iterable[TermsDocument], *, channel: str) -> None:
+    """Record that a person was shown these versions (domain.md 11)."""
+    for document in documents:
+        details = {"document": document.id, "kind": document.kind, "version": document.version}
+        log.record(db, Event("accounts.terms.shown", account=account_id, channel=channel, details=details))
+
+
 def accept(db: Db, account_id: str, document_ids: Iterable[str], *, channel: str = "site") -> list[TermsDocument]:
     """Record explicit acceptance: who, which version, when, from where, on which channel (T-04).
 
@@ -94,6 +141,8 @@ def accept(db: Db, account_id: str, document_ids: Iterable[str], *, channel: str
         document = db.get(TermsDocument, document_id)
         if document is None:
             raise Invalid("There is no such document.")
+        if document.digest != digest_of(document.body):
+            raise Conflict("This text is not the one that was published, so it can't be accepted. Tell access support.")
         documents.append(document)
         _accept_once(db, account_id, document, channel)
     epochs.changed_account(db, account_id)

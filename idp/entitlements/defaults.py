@@ -51,6 +51,7 @@ INSURER: tuple[tuple[str, str, int, str], ...] = (
     ("partner.file", "File reports for a sales agency", 3, "aal2"),
     ("client.register", "Register apps", 4, "aal2"),
     ("wam.verify", "Confirm access managers", 5, "aal2"),
+    ("terms.publish", "Publish terms", 5, "fresh"),
 )
 """Permissions of insurer staff, held at the provider of kind `insurer` (decisions.md 5 and 12)."""
 

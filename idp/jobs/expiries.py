@@ -9,7 +9,8 @@ from idp.accounts.tables import Session
 from idp.database import Database, transaction
 from idp.entitlements import grants
 from idp.entitlements.tables import Grant
-from idp.registration import waiting
+from idp.leaving import people
+from idp.registration import reminders, waiting
 
 BATCH = 200
 
@@ -21,8 +22,11 @@ def run(database: Database) -> bool:
     with transaction(database) as db:
         closed = end_sessions(db)
     with transaction(database) as db:
+        left = people.end_run_out(db, BATCH)
+    with transaction(database) as db:
+        reminders.attestations_due(db, BATCH)
         waited = waiting.tend(db)
-    return BATCH in (ended, closed) or waited >= waiting.BATCH
+    return BATCH in (ended, closed, left) or waited >= waiting.BATCH
 
 
 def end_grants(db: Db) -> int:

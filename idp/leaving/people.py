@@ -1,6 +1,6 @@
 """A person leaves: sessions, token families, grants and open journeys end in one transaction (T-17).
 
-`cease`, `suspend` and `leave` are what every road to the end uses, whoever or whatever reported it.
+`cease`, `suspend`, `leave`, `close` and `close_for_good` are what every road to the end uses, whoever reported it.
 """
 
 from sqlalchemy import update
@@ -15,6 +15,8 @@ from idp.audit.events import Event
 from idp.entitlements import grants
 from idp.entitlements.tables import Appointment, Assignment
 from idp.errors import NotFound
+from idp.leaving import telling, ways_in
+from idp.notices import outbox
 from idp.providers import affiliations
 from idp.providers.tables import Affiliation
 from idp.signals import epochs, revocations
@@ -34,11 +36,34 @@ def cease(db: Session, account_id: str, *, because: str, by: str) -> bool:
     _end_appointments(db, account_id, None, by=by, reason=because)
     _end_assignments(db, account_id, None)
     grants.end_all(db, account_id, by=by, reason="ceased")
-    for affiliation in db.exec(
+    ended = db.exec(
         select(Affiliation).where(col(Affiliation.account_id) == account_id, col(Affiliation.ended_at).is_(None))
-    ).all():
+    ).all()
+    for affiliation in ended:
         affiliations.end(db, affiliation, by=by, reason="ceased")
+    ways_in.end_pending(db, account_id)
+    telling.managers(db, account, [affiliation.provider_id for affiliation in ended], by=by)
+    outbox.send(db, account_id, "account_ceased", {"reason": because})
     _ended(db, account_id, "accounts.account.ceased", because, by)
+    return True
+
+
+def close_for_good(db: Session, account_id: str, *, by: str) -> bool:
+    """Close an account for good: cease it, end its logins, forget addresses and names; the log stays (domain.md 7).
+
+    Returns False when it was closed before.
+    """
+    account = _find(db, account_id)
+    if account.status == "closed":
+        return False
+    cease(db, account_id, because="closed", by=by)
+    outbox.send(db, account_id, "account_closed", {})
+    ways_in.forget(db, account)
+    account.status = "closed"
+    db.add(account)
+    db.flush()
+    log.record(db, Event("accounts.account.closed", account=account_id, details={"by": by}))
+    epochs.changed_account(db, account_id, takes_away=True)
     return True
 
 
@@ -112,7 +137,20 @@ def leave(db: Session, account_id: str, provider_id: str, *, reason: str, by: st
     epochs.changed_account(db, account_id, takes_away=True)
     if reason == "misuse":
         _end_presence(db, account_id, because="misuse", by=by)
+    if by in (account_id, "system"):  # an access manager who removes somebody knows it
+        telling.managers(db, _find(db, account_id), [provider_id], by=by)
     return True
+
+
+def end_run_out(db: Session, limit: int) -> int:
+    """End everything of people whose representation reached its last day (T-10); return how many."""
+    due = db.exec(
+        select(Affiliation)
+        .where(col(Affiliation.ended_at).is_(None), col(Affiliation.ends_at) <= clock.now())
+        .order_by(col(Affiliation.ends_at))
+        .limit(limit)
+    ).all()
+    return sum(leave(db, one.account_id, one.provider_id, reason="expired", by="system") for one in due)
 
 
 def _find(db: Session, account_id: str) -> Account:

@@ -21,6 +21,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Search", "/security/search"),
         ("Log proof", "/security/log"),
         ("Logins of a person", "/security/links"),
+        ("Terms", "/insurer/terms"),
     ),
 }
 """Entries by area, in the order every page shows them; `{p}` is the practice."""

@@ -97,7 +97,9 @@ def to_do(db: Db, account_id: str) -> list[tuple[str, str]]:
     found = []
     if terms.unaccepted(db, account_id):
         found.append(("Read and accept the terms", "/terms"))
-    if not attestations.in_date(db, account_id):
+    if terms.coming(db, account_id):
+        found.append(("Read the terms that change soon", "/account/terms"))
+    if attestations.renewable(db, account_id):
         found.append(("Confirm why you may act", "/attest"))
     if not second_factor.has(db, account_id):
         found.append(("Set up a second step", "/sign-in/enroll"))

@@ -8,13 +8,14 @@ from idp.accounts import attestations, flows, readiness, terms
 from idp.accounts.tables import Flow, TermsDocument
 from idp.errors import Invalid
 from idp.notices import outbox
-from idp.web import pages
+from idp.web import pages, publishing
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn, Visitor
 from idp.web.signing_in import address, journey, journey_to, onward, shown
 
 router = APIRouter()
+router.include_router(publishing.router)
 
 
 @router.get("/terms")
@@ -29,6 +30,7 @@ def terms_page(
     if not open_ones:
         flows.complete(db, here, "terms")
         return pages.go(request, onward(db, here, by.session))
+    terms.were_shown(db, by.account.id, open_ones, channel=by.session.channel)
     return pages.page(request, "login/terms.html", **_terms(db, here, open_ones))
 
 
@@ -59,6 +61,30 @@ def accept(request: Request, db: Transaction, by: SignedIn, form: TheForm) -> Re
     return pages.go(request, onward(db, here, by.session))
 
 
+@router.get("/account/terms")
+def my_terms(request: Request, db: Transaction, by: SignedIn) -> Response:
+    """Show what this person accepted, and what takes effect soon and may be accepted now."""
+    soon = terms.coming(db, by.account.id)
+    terms.were_shown(db, by.account.id, soon, channel=by.session.channel)
+    held = terms.accepted_by(db, by.account.id)
+    return pages.page(request, "account/terms.html", coming=soon, held=held)
+
+
+@router.post("/account/terms")
+def accept_early(request: Request, db: Transaction, by: SignedIn, form: TheForm) -> Response:
+    """Accept a version before it takes effect; it then counts for the present one, too (decisions.md 12)."""
+    soon = terms.coming(db, by.account.id)
+    ticked = [one for one in soon if one.id in form.list_of("accept")]
+    if not ticked:
+        held = terms.accepted_by(db, by.account.id)
+        fields = {f"accept-{one.kind}": f"Read and accept: {one.title}." for one in soon[:1]}
+        raise Invalid(fields=fields, page="account/terms.html", context={"coming": soon, "held": held})
+    accepted = terms.accept(db, by.account.id, [one.id for one in ticked], channel=by.session.channel)
+    names = " and ".join(f"{one.title}, version {one.version}" for one in accepted)
+    outbox.send(db, by.account.id, "terms_accepted", {"documents": names})
+    return pages.go(request, "/account/terms")
+
+
 @router.get("/attest")
 def attest_page(
     request: Request, db: Transaction, by: SignedIn, flow: str = "", where: Annotated[str, Query(alias="next")] = ""
@@ -67,7 +93,7 @@ def attest_page(
     if not flow:
         return pages.go(request, address("/attest", journey_to(request, db, where)))
     here = journey(request, db, flow)
-    if attestations.in_date(db, by.account.id):
+    if not attestations.renewable(db, by.account.id):
         flows.complete(db, here, "attest")
         return pages.go(request, onward(db, here, by.session))
     return pages.page(request, "login/attest.html", **_attest(db, here, by, {}))

@@ -126,11 +126,15 @@ def _jobs(db: Db, acting: Acting, found: Application) -> list[dict[str, Any]]:
         {
             "key": job.bundle.key,
             "name": job.bundle.name,
-            "note": f"{len(job.functions)} functions"
-            + (f", {len(job.lacking)} the practice lacks" if job.lacking else ""),
+            "note": _note(len(job.functions), len(job.lacking)),
         }
         for job in holdings.jobs(db, held)
     ]
+
+
+def _note(held: int, lacking: int) -> str:
+    words = f"{held} function{'' if held == 1 else 's'}"
+    return f"{words}, {lacking} more the practice lacks" if lacking else words
 
 
 def _facts(db: Db, acting: Acting, found: Application, typed: dict[str, str]) -> dict[str, Any]:

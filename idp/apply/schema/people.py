@@ -136,6 +136,7 @@ class Terms(Entry):
     version: Text
     title: Text
     body: Annotated[str, StringConstraints(min_length=1, max_length=200_000)]
+    changes: str = ""
     effective: Moment
 
 

@@ -17,7 +17,8 @@ def apply(work: Work, entries: list[Wanted]) -> None:
         key = f"{entry.kind} {entry.version}"
         present = find(work.db, entry.kind, entry.version)
         place = ("terms", index)
-        if present and (present.title, present.effective_at) != (entry.title, entry.effective):
+        said = (entry.title, entry.effective, entry.changes)
+        if present and (present.title, present.effective_at, present.changes) != said:
             raise work.wrong(place, "this version was published with another title or date; publish a new version")
         with work.entry(place):
             terms.publish(
@@ -26,6 +27,7 @@ def apply(work: Work, entries: list[Wanted]) -> None:
                 version=entry.version,
                 title=entry.title,
                 body=entry.body,
+                changes=entry.changes,
                 effective_at=entry.effective,
             )
         if present is None:
@@ -47,6 +49,7 @@ def export(db: Db) -> list[dict[str, Any]]:
             "version": row.version,
             "title": row.title,
             "body": row.body,
+            **({"changes": row.changes} if row.changes else {}),
             "effective": row.effective_at,
         }
         for row in db.exec(select(TermsDocument).order_by(col(TermsDocument.effective_at), col(TermsDocument.kind)))

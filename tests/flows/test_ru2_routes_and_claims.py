@@ -1,0 +1,112 @@
+"""Where each way of registering is open (T-20 to T-24), and the first access manager's claim (W-1)."""
+
+from functools import partial
+
+import pytest
+from sqlmodel import select
+
+from idp import configuration
+from idp.configuration import Configuration, ConfigurationRow
+from idp.database import transaction
+from idp.errors import NotFound, Refused
+from idp.registration import first_manager
+from idp.registration.tables import FirstManagerClaim
+from idp.signals import epochs
+from tests.flows.registering import HARBOR, TIN, UNKNOWN, WORKS, code_for, harbor, registered, to_the_end, world
+from tests.sign_in_world import PASSWORD, World
+
+__all__ = ["harbor", "world"]
+
+
+def settle(world: World, **registration: object) -> None:
+    """Apply registration settings."""
+    with transaction(world.database) as db:
+        row = db.get(ConfigurationRow, 1) or ConfigurationRow(id=1)
+        row.body = Configuration.model_validate({"registration": registration}).model_dump_json(exclude_defaults=True)
+        db.add(row)
+        db.flush()
+        configuration.changed(db)
+        epochs.changed_policy(db)
+
+
+def test_t20_a_way_that_is_closed_is_not_offered_and_not_taken(harbor: World) -> None:
+    browser = harbor.browser().get("/register")
+    stale = harbor.browser().get("/register")
+    going = harbor.browser().get("/register").submit("Continue", way="new")
+    settle(harbor, routes=["affiliate"])
+    stale.submit("Continue", way="new")
+    assert stale.status == 422
+    going.submit("Continue", tins=TIN)
+    assert going.status == 403, "closing holds for who is on the way, too"
+    browser.get("/register")
+    assert "user name and password" not in browser.text
+    settle(harbor, routes=[])
+    assert "Registering by yourself is not open here" in browser.get("/register").text
+    assert harbor.count("account") == 2
+
+
+def test_t24_one_organizations_login_and_one_practice_can_be_closed_alone(harbor: World) -> None:
+    settle(harbor, closed={"ptr_evergreen": ["third_party"], HARBOR: ["new"]})
+    browser = harbor.browser().get("/register").submit("Continue", way="third_party").submit("Continue", tins=TIN)
+    browser.submit("Continue", given_name="Nina", family_name="Frost", capacity="employee", clinician="no")
+    browser.submit("Mail me a code", email="nina@example.com")
+    browser.submit("Confirm my e-mail", code=code_for(harbor, "nina@example.com"))
+    assert "Evergreen" not in browser.text
+    other = harbor.browser().get("/register").submit("Continue", way="new").submit("Continue", tins=f"{TIN}\n{UNKNOWN}")
+    other.submit("Continue", given_name="Omar", family_name="Diaz", **WORKS)
+    other.submit("Mail me a code", email="omar@example.com")
+    other.submit("Confirm my e-mail", code=code_for(harbor, "omar@example.com"))
+    other.submit("Create my account", user_name="omar.diaz", password=PASSWORD)
+    to_the_end(other)
+    assert "This practice does not take registrations this way" in other.text
+    other.submit("Send to my access manager")
+    assert harbor.count("application") == 1
+
+
+def test_w1_five_wrong_proofs_lock_the_claim_and_a_right_one_comes_too_late(harbor: World) -> None:
+    registered(harbor, tins=UNKNOWN)
+    with transaction(harbor.database) as db:
+        claim = db.exec(select(FirstManagerClaim)).one()
+        claim_id, account_id = claim.id, claim.account_id
+    said: list[str] = []
+
+    def attempt(right: bool, who: str = account_id) -> None:
+        with transaction(harbor.database) as db:
+            try:
+                first_manager.attempt(db, claim_id, account_id=who, kind="mailed_key", proof=lambda _db, _c: right)
+            except Refused as refusal:
+                db.rollback()
+                consequences = refusal.then
+                said.append(refusal.code)
+            else:
+                consequences = ()
+                said.append("proven")
+        with transaction(harbor.database) as db:
+            for consequence in consequences:
+                consequence(db)
+
+    with pytest.raises(NotFound), transaction(harbor.database) as db:
+        first_manager.attempt(db, claim_id, account_id="acc_other", kind="x", proof=lambda _db, _c: True)
+    for _ in range(5):
+        attempt(right=False)
+    attempt(right=True)
+    assert said == ["wrong_proof"] * 5 + ["claim_locked"]
+    assert harbor.count("first_manager_claim", "status = 'locked' AND tries = 5") == 1
+    assert harbor.events("registration.claim.refused") == 5
+    assert harbor.events("registration.claim.locked") == 1
+    # counted by one conditional update: a sixth, counted late by another worker, changes nothing
+    with transaction(harbor.database) as db:
+        partial(first_manager._count_wrong, claim_id)(db)
+    assert harbor.count("first_manager_claim", "tries = 5") == 1
+
+
+def test_w1_a_right_proof_is_recorded_and_waits_for_the_insurer(harbor: World) -> None:
+    nina = registered(harbor, tins=UNKNOWN)
+    with transaction(harbor.database) as db:
+        claim = db.exec(select(FirstManagerClaim)).one()
+        proven = first_manager.attempt(
+            db, claim.id, account_id=claim.account_id, kind="call_back", proof=lambda _db, _c: True
+        )
+        assert proven.status == "proven"
+    assert "You proved that you may manage access" in nina.get("/register/waiting").text
+    assert harbor.count("appointment", f"account_id = '{proven.account_id}'") == 0, "proof alone appoints nobody"
