@@ -47,6 +47,7 @@ def create_app(settings: Settings) -> App:
     from importlib import import_module
 
     from idp.jobs import start
+    from idp.web import plain_sign_in
 
     service = Service(settings, Database(settings))
 
@@ -72,5 +73,5 @@ def create_app(settings: Settings) -> App:
     for name in ROUTERS:
         app.include_router(import_module(f"idp.web.{name}").router)
     app.mount("/static", Files(), name="static")
-    app.front = Edge(Measured(FastLane(lane, app.pages)), settings)
+    app.front = Edge(Measured(FastLane(lane, app.pages, plain_sign_in.ENDPOINTS)), settings)
     return app

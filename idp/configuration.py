@@ -130,6 +130,11 @@ def current(session: Session) -> Configuration:
     return found
 
 
+def put(session: Session, settings: Configuration) -> None:
+    """Give a session the settings that somebody has read for it."""
+    session.info[_IN_FORCE] = settings
+
+
 def changed(session: Session) -> None:
     """Forget what this transaction read: it has just written other settings."""
     session.info.pop(_IN_FORCE, None)

@@ -5,25 +5,27 @@ so two hundred tries at once cannot get past the limit. Devices the account know
 a stranger who fails a hundred times closes the password for strangers, never for its owner's desk.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import text
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration
 from idp.accounts.tables import KnownDevice, Throttle
 from idp.database import of
+from idp.database.lane import Sql, Work, drive
+from idp.envelope import KeyRing
 from idp.errors import TooMany
 
 LONGEST_DELAY = timedelta(minutes=15)
-_COUNT = text(
-    "INSERT INTO throttle (key, failures, last_at, created_at) VALUES (:key, 1, :now, :now) "
-    "ON CONFLICT (key) DO UPDATE SET failures = throttle.failures + 1, last_at = :now "
-    "WHERE throttle.failures < :most AND (throttle.not_before IS NULL OR throttle.not_before <= :now) "
+_COUNT = Sql(
+    "INSERT INTO throttle (key, failures, last_at, created_at) VALUES ($1, 1, $2, $2) "
+    "ON CONFLICT (key) DO UPDATE SET failures = throttle.failures + 1, last_at = $2 "
+    "WHERE throttle.failures < $3 AND (throttle.not_before IS NULL OR throttle.not_before <= $2) "
     "RETURNING failures"
 )
-_DELAY = text("UPDATE throttle SET not_before = :until WHERE key = :key")
+_DELAY = Sql("UPDATE throttle SET not_before = $2 WHERE key = $1 RETURNING 1")
+_FORGET = Sql("DELETE FROM throttle WHERE key = $1 RETURNING 1")
 
 
 class Throttled(TooMany):
@@ -37,11 +39,15 @@ def key_for(db: Db, kind: str, *, account_id: str | None, name: str = "", device
 
     A device the account knows has its own counter; the name is kept only as a keyed hash.
     """
+    known = account_id is not None and device_id is not None and _knows(db, account_id, device_id)
+    return key_of(of(db).ring, kind, account_id=account_id, name=name, known_device=device_id if known else None)
+
+
+def key_of(ring: KeyRing, kind: str, *, account_id: str | None, name: str, known_device: str | None) -> str:
+    """Return the counter, for those who have read which device the account knows."""
     if account_id is None:
-        return f"{kind}/name:{of(db).ring.keyed_hash('forms', name).hex()}"
-    if device_id is not None and _knows(db, account_id, device_id):
-        return f"{kind}/{account_id}/{device_id}"
-    return f"{kind}/{account_id}"
+        return f"{kind}/name:{ring.keyed_hash('forms', name).hex()}"
+    return f"{kind}/{account_id}/{known_device}" if known_device is not None else f"{kind}/{account_id}"
 
 
 def _knows(db: Db, account_id: str, device_id: str) -> bool:
@@ -63,15 +69,21 @@ def count(db: Db, key: str) -> int:
     rules = configuration.current(db).passwords
     if not rules.throttle:
         return 0
-    now = clock.now()
-    most = rules.max_failures
-    row = db.execute(_COUNT, {"key": key, "now": clock.micros(now), "most": most}).first()
-    if row is None:
-        raise _refusal(db, key, most)
-    failures = int(row[0])
+    failures = drive(db, counting(key, rules, clock.now()))
+    if failures is None:
+        raise refusal(db, key, rules.max_failures)
+    return int(failures)
+
+
+def counting(key: str, rules: configuration.Passwords, now: datetime) -> Work:
+    """Count a try; answers how many there were in a row, None when this one must not be evaluated."""
+    rows = yield _COUNT, (key, clock.micros(now), rules.max_failures)
+    if not rows:
+        return None
+    failures = int(rows[0][0])
     delay = delay_after(failures, rules.delays_after)
     if delay:
-        db.execute(_DELAY, {"key": key, "until": clock.micros(now + delay)})
+        yield _DELAY, (key, clock.micros(now + delay))
     return failures
 
 
@@ -84,10 +96,16 @@ def delay_after(failures: int, free: int) -> timedelta:
 
 def forget(db: Db, key: str) -> None:
     """Start counting anew after a success."""
-    db.execute(text("DELETE FROM throttle WHERE key = :key"), {"key": key})
+    drive(db, forgetting(key))
 
 
-def _refusal(db: Db, key: str, most: int) -> Throttled:
+def forgetting(key: str) -> Work:
+    """Start counting anew, in either lane."""
+    yield _FORGET, (key,)
+
+
+def refusal(db: Db, key: str, most: int) -> Throttled:
+    """Say why a try was not evaluated, and how long to wait."""
     row = db.get(Throttle, key, populate_existing=True)
     if row is None or row.not_before is None or row.failures >= most:
         return Throttled(

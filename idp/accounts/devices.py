@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from idp import clock, entropy
 from idp.accounts.tables import Device, KnownDevice, Login, Session
+from idp.database.lane import Sql, Work
 
 _LABELS = (
     ("iPhone", "iPhone"),
@@ -44,7 +45,7 @@ def find(db: Db, secret: str | None) -> Device | None:
     """Return the device of a cookie, if we gave it."""
     if not secret:
         return None
-    return db.exec(select(Device).where(col(Device.token_hash) == sha256(secret.encode()).digest())).one_or_none()
+    return db.exec(select(Device).where(col(Device.token_hash) == hash_of(secret))).one_or_none()
 
 
 def seen(db: Db, secret: str | None, user_agent: str | None) -> Given:
@@ -56,10 +57,44 @@ def seen(db: Db, secret: str | None, user_agent: str | None) -> Given:
             db.add(device)
         return Given(device, None)
     fresh = entropy.token()
-    device = Device(token_hash=sha256(fresh.encode()).digest(), label=label_of(user_agent))
+    device = Device(token_hash=hash_of(fresh), label=label_of(user_agent))
     db.add(device)
     db.flush()
     return Given(device, fresh)
+
+
+_INSERT = Sql("INSERT INTO device (id, token_hash, label, last_seen_at, created_at) VALUES ($1, $2, $3, $4, $4)")
+_SEEN = Sql("UPDATE device SET last_seen_at = $2 WHERE id = $1 AND last_seen_at <= $3")
+_STILL = Sql("SELECT 1 FROM known_device WHERE device_id = $1 AND account_id = $2 AND remembered_until = $3")
+_REMEMBER = Sql(
+    "INSERT INTO known_device (device_id, account_id, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+)
+
+
+def insert(device_id: str, secret: str, user_agent: str | None, now: datetime) -> Work:
+    """Give this browser a device, in a group of the lane."""
+    yield _INSERT, (device_id, hash_of(secret), label_of(user_agent), clock.micros(now))
+
+
+def saw_in_lane(device_id: str, now: datetime) -> Work:
+    """Note that a device is still used, as `seen` does."""
+    yield _SEEN, (device_id, clock.micros(now), clock.micros(now - _SEEN_EVERY))
+
+
+def remember_in_lane(account_id: str, device_id: str, now: datetime) -> Work:
+    """Note that this account has fully signed in on this device, as `remember` does."""
+    yield _REMEMBER, (device_id, account_id, clock.micros(now))
+
+
+def still_remembered(account_id: str, device_id: str, until: datetime) -> Work:
+    """Say, in a group of the lane, whether a second step used here is still remembered as it was read."""
+    rows = yield _STILL, (device_id, account_id, clock.micros(until))
+    return bool(rows)
+
+
+def hash_of(secret: str) -> bytes:
+    """Return what is stored of a device cookie's secret."""
+    return sha256(secret.encode()).digest()
 
 
 def remember(

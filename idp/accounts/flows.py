@@ -75,6 +75,10 @@ _INSERT = Sql(
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 )
 _KEEP = Sql("UPDATE flow SET session_id = $2, facts = $3, expires_at = $4 WHERE id = $1 AND ended_at IS NULL")
+_KEEP_INSTEAD = Sql(
+    "UPDATE flow SET session_id = $2, facts = $3, expires_at = $4 WHERE id = $1 AND ended_at IS NULL AND facts = $5 "
+    "RETURNING 1"
+)
 _END = Sql("UPDATE flow SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL")
 
 
@@ -132,6 +136,13 @@ def keep(flow: Kept) -> Work:
     yield _KEEP, (flow.id, flow.session_id, _text(flow.facts), flow.expires_at)
 
 
+def keep_instead(flow: Kept, was: Kept) -> Work:
+    """Write what changed of a journey unless somebody else changed it meanwhile; answers whether it was written."""
+    values = (flow.id, flow.session_id, _text(flow.facts), flow.expires_at)
+    rows = yield _KEEP_INSTEAD, (*values, _text(was.facts))
+    return bool(rows)
+
+
 def finish(flow: Kept, now: datetime) -> Work:
     """End a journey in a group of the lane; going back to it is refused."""
     yield _END, (flow.id, clock.micros(now))
@@ -169,6 +180,20 @@ def find(db: Db, flow_id: str, browser: str | None) -> Flow:
     ):
         raise FlowLost
     return flow
+
+
+def completed(flow: Kept, step: str, now: datetime, ends: datetime, **facts: Any) -> Kept:
+    """Return the journey with a step completed, as `complete` records it, to be written with `keep`."""
+    done = {**flow.facts, step: {"at": clock.iso(now), **facts}}
+    return replace(flow, facts=done, expires_at=clock.micros(ends))
+
+
+def noted(flow: Kept, name: str, value: Any) -> Kept:
+    """Return the journey with a fact kept, or forgotten for None, as `note` does it, to be written with `keep`."""
+    facts = {**flow.facts, name: value}
+    if value is None:
+        facts.pop(name)
+    return replace(flow, facts=facts)
 
 
 def complete(db: Db, flow: Flow, step: str, **facts: Any) -> None:

@@ -4,7 +4,7 @@ Passwords take three short transactions instead of one long one: count the try, 
 transaction (25 ms during which nobody else could write), then record what came of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -127,22 +127,53 @@ def by_password(
             device_id=device.id if device else None,
         )
         attempts.count(db, key)
-        stored = found[1].hash if found else None
+        tried = Tried(
+            key,
+            account_id=found[0].account_id if found else None,
+            login_id=found[0].id if found else None,
+            stored=found[1].hash if found else None,
+        )
         limits = configuration.current(db).passwords
-    good, better = passwords.verify(database, password, stored, limits)
+    good, better = passwords.verify(database, password, tried.stored, limits)
+    return after_password(database, tried, good=good, better=better, browser=browser, replaces=replaces)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A try with a password that was counted: whose it is, if anybody's."""
+
+    key: str
+    account_id: str | None
+    login_id: str | None
+    stored: str | None = field(repr=False)
+
+
+def after_password(
+    database: Database,
+    tried: Tried,
+    *,
+    good: bool,
+    better: Hashed | None,
+    browser: Browser,
+    replaces: Session | None = None,
+) -> SignedIn:
+    """Record what came of a counted try once the hash is known: refuse, or open a session.
+
+    Raises WrongPassword, OnHold, Ceased.
+    """
     with transaction(database) as db:
-        if found is None or stored is None or not good:
-            account_id = found[0].account_id if found else None
-            event = Event("accounts.login.refused", account=account_id, outcome="refused", reason="wrong_password")
-            raise WrongPassword(event)
-        attempts.forget(db, key)
-        login = db.get(Login, found[0].id)
+        if tried.login_id is None or tried.stored is None or not good:
+            raise WrongPassword(
+                Event("accounts.login.refused", account=tried.account_id, outcome="refused", reason="wrong_password")
+            )
+        attempts.forget(db, tried.key)
+        login = db.get(Login, tried.login_id)
         if login is None or login.ended_at is not None:  # removed while we were hashing
             raise WrongPassword(
-                Event("accounts.login.refused", account=found[0].account_id, outcome="refused", reason="login_removed")
+                Event("accounts.login.refused", account=tried.account_id, outcome="refused", reason="login_removed")
             )
         if better is not None:
-            _rehash(db, login, stored, better)
+            _rehash(db, login, tried.stored, better)
         return _open(db, login, acr=AAL1, amr=["pwd"], browser=browser, replaces=replaces)
 
 

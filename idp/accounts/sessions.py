@@ -4,11 +4,12 @@ The cookie holds a 256-bit secret of which only the hash is stored; the id is th
 (security.md 17 to 22).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Protocol
 
+import orjson
 from sqlalchemy import CursorResult, update
 from sqlmodel import Session as Db
 from sqlmodel import col, select
@@ -134,6 +135,49 @@ def find(db: Db, secret: str) -> Session | None:
     if not standing.in_good_standing(db, session.partner_id):
         return None  # asked at every use, whether or not somebody also ended the session (security.md 35)
     return session
+
+
+_INSERT = Sql(
+    "INSERT INTO session (id, token_hash, account_id, login_id, acr, amr, auth_time, device_id, channel, last_seen_at, "
+    "expires_at, created_at, factor_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $7, $10, $7, $11)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A session about to be opened in the lane for a person who has just proved a login of ours."""
+
+    id: str
+    secret: str = field(repr=False)
+    account_id: str
+    login_id: str
+    acr: str
+    amr: tuple[str, ...]
+    device_id: str
+    channel: str
+    factor_time: datetime | None = None
+    until: datetime | None = None
+    """A limit it may not outlive, because its strength was proved in an earlier session."""
+
+
+def insert(fresh: Fresh, clocks: configuration.Clocks, now: datetime) -> Work:
+    """Open a session as `open_session` does, in a group of the lane; it replaces none."""
+    yield (
+        _INSERT,
+        (
+            fresh.id,
+            hash_of(fresh.secret),
+            fresh.account_id,
+            fresh.login_id,
+            fresh.acr,
+            orjson.dumps(fresh.amr).decode(),
+            clock.micros(now),
+            fresh.device_id,
+            fresh.channel,
+            clock.micros(min(now + clocks.session_absolute, fresh.until or FOREVER)),
+            None if fresh.factor_time is None else clock.micros(fresh.factor_time),
+        ),
+    )
 
 
 _SAW = Sql("UPDATE session SET last_seen_at = $2 WHERE id = $1 AND ended_at IS NULL")

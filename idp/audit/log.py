@@ -1,10 +1,10 @@
 """Record events: in the session that makes the change, or with a group of the machines' lane."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import CursorResult, text
@@ -57,8 +57,8 @@ class StoredKey:
     sealed: bytes | None = field(repr=False)
 
 
-def person_record(database: Database, event: Event, at: datetime, stored: StoredKey | None) -> Work:
-    """Append a person's event to a group of the lane: the same row that `record` writes.
+def person_record(database: Database, event: Event, at: datetime, stored: StoredKey | None) -> Callable[[], Work]:
+    """Return the work that appends a person's event to a group of the lane: the same row that `record` writes.
 
     `stored` is the key of the event's account as the request's statement read it; None makes one. The row is
     made here and now, where the request's origin is known, unless the key has yet to be made.
@@ -68,8 +68,9 @@ def person_record(database: Database, event: Event, at: datetime, stored: Stored
     if owner is None or _owner(event, where) != owner:
         raise ValueError(f"{event.name}: not an event of an account")
     if stored is not None:
-        return _appended(leaf.row(event, where, at, database.ring, _subject(database, owner, stored.sealed)))
-    return _with_new_key(database, event, at, where, owner)
+        row = leaf.row(event, where, at, database.ring, _subject(database, owner, stored.sealed))
+        return partial(_appended, row)
+    return partial(_with_new_key, database, event, at, where, owner)
 
 
 def _with_new_key(database: Database, event: Event, at: datetime, where: origin.Origin, owner: str) -> Work:

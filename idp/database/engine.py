@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DisconnectionError
 from sqlmodel import Session
 
 from idp.envelope import KeyRing
@@ -15,6 +17,9 @@ from idp.settings import NotConfigured, Settings
 
 _FINISHERS = "finishers"
 _OWNER = "database"
+_USED = "used"
+IDLE = 1.0
+"""Seconds after which an idle connection is asked whether the server is still there."""
 
 
 class Database:
@@ -58,14 +63,30 @@ def _sqlite(url: Any) -> Engine:
 
 def _postgres(url: Any) -> Engine:
     options = "-c jit=off -c statement_timeout=30000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000"
-    return create_engine(
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=10,
         max_overflow=40,
         pool_timeout=2,
-        pool_pre_ping=True,
+        pool_use_lifo=True,
         connect_args={"connect_timeout": 2, "options": options},
     )
+
+    @event.listens_for(engine, "checkin")
+    def _came_back(_connection: Any, record: Any) -> None:
+        record.info[_USED] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _still_there(connection: Any, record: Any, _proxy: object) -> None:
+        """Ask a connection that was idle a while; one that works all the time need not say so each time."""
+        if monotonic() - record.info.get(_USED, monotonic()) < IDLE:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as gone:
+            raise DisconnectionError from gone
+
+    return engine
 
 
 def of(session: Session) -> Database:
@@ -101,6 +122,11 @@ def reading(database: Database) -> Iterator[Session]:
     engine = database.engine.execution_options(idp_read_only=True)
     with Session(engine, expire_on_commit=False, info={_OWNER: database}) as session:
         yield session
+
+
+def unconnected(database: Database) -> Session:
+    """Return a session that has no connection and will get none: for facts made from what was read before."""
+    return Session(info={_OWNER: database})
 
 
 def before_commit(session: Session, order: int, name: str, finish: Callable[[Session], object]) -> None:

@@ -1,5 +1,6 @@
 """The authorize endpoint: one read, one group commit, and the browser goes on (RFC 6749 3.1)."""
 
+from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlencode
 
@@ -124,13 +125,13 @@ def _flow_of(request: Request, found: Arrival, pairs: Pairs) -> tuple[Kept | Non
 
 async def _keep(request: Request, service: Service, journey: Journey, query: str, *, anew: bool) -> Kept:
     """Keep the request on the server; its pages find there what the app asked them for."""
-    flow, work = journey.flow, []
+    flow, work = journey.flow, list[Callable[[], Work]]()
     if flow is None:
         flow = _begun(request, journey, query)
-        work.append(flows.insert(flow, journey.now))
+        work.append(partial(flows.insert, flow, journey.now))
     elif anew and flow.session_id is not None:
         flow = flows.changed(flow, session_id=None)
-        work.append(flows.keep(flow))
+        work.append(partial(flows.keep, flow))
     await _write(service, journey, *work)
     return flow
 
@@ -166,17 +167,17 @@ async def _issue(service: Service, journey: Journey) -> str:
     assert session is not None
     practice = practices.chosen(journey) if journey.request.client.acts_for_provider else None
     issued = codes.issue(journey, service.settings.issuer, practice)
-    work = [
-        codes.store(issued, journey, session, practice),
+    work: list[Callable[[], Work]] = [
+        partial(codes.store, issued, journey, session, practice),
         log.person_record(service.database, issued.event, journey.now, journey.arrival.subject_key),
     ]
     if journey.flow is not None:
-        work.append(flows.finish(journey.flow, journey.now))
+        work.append(partial(flows.finish, journey.flow, journey.now))
     await _write(service, journey, *work)
     return issued.location
 
 
-async def _write(service: Service, journey: Journey, *work: Work) -> None:
+async def _write(service: Service, journey: Journey, *work: Callable[[], Work]) -> None:
     """Commit together with the note that the person is still there; nothing when there is nothing to write."""
     session = journey.arrival.session
     due = session is not None and sessions.is_due(session.last_seen_at, journey.now)
@@ -186,8 +187,8 @@ async def _write(service: Service, journey: Journey, *work: Work) -> None:
     def all_of_it() -> Work:
         if session is not None and due:
             yield from sessions.saw_in_lane(session.id, journey.now)
-        for one in work:
-            yield from one
+        for one in work:  # made anew each time: a group that failed is done again, item by item
+            yield from one()
 
     await service.lane.write(all_of_it)
 

@@ -4,6 +4,8 @@ The layers a page needs (telemetry, exit stacks, pattern matching) cost a machin
 answer; none of them is used by the lane (docs/decisions/0008).
 """
 
+from collections.abc import Awaitable, Callable, Mapping
+
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.concurrency import run_in_threadpool
@@ -11,9 +13,25 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp.web.errors import answer, wants_page
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class ForPages(Exception):
+    """Raised by an endpoint that answers only the plain case of a page: the pages' lane knows the others."""
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Give the pages' lane the body an endpoint has read."""
+    left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return left.pop() if left else await receive()
+
+    return replayed
 
 
 async def _refused(request: Request, problem: Exception) -> Response:
@@ -26,11 +44,19 @@ async def _refused(request: Request, problem: Exception) -> Response:
         return answer(request, away)
 
 
+def _plain(path: str, endpoint: Endpoint) -> Route:
+    route = Route(path, endpoint)
+    route.methods = None  # the endpoint leaves the methods it does not know to the pages
+    return route
+
+
 class FastLane:
     """Answers the lane's fixed paths itself and hands everything else on."""
 
-    def __init__(self, routes: list[Route], pages: ASGIApp) -> None:
+    def __init__(self, routes: list[Route], pages: ASGIApp, plain: Mapping[str, Endpoint]) -> None:
+        """`plain`: path to an endpoint that raises ForPages for what it leaves to the pages' own route there."""
         self._routes = {route.path: route for route in routes}
+        self._routes |= {path: _plain(path, endpoint) for path, endpoint in plain.items()}
         self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,6 +72,9 @@ class FastLane:
                 allowed = ", ".join(sorted(route.methods))
                 raise HTTPException(405, headers={"Allow": allowed})  # noqa: TRY301 - one road for every answer
             response = await route.endpoint(request)
+        except ForPages:
+            await self._pages(scope, _again(await request.body(), receive), send)
+            return
         except ClientDisconnect:
             raise
         except Exception as problem:

@@ -1,6 +1,7 @@
 """Forms of our pages: read once, without duplicates or unknown fields, with proof of where they came from."""
 
 import hmac
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Annotated
 
@@ -45,7 +46,6 @@ def key_for(settings: Settings, forms_key: bytes, browser: str) -> str:
 
 
 async def _read(request: Request) -> Form:
-    service = service_of(request)
     content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raise Refused("Send this as a form.", code="wrong_content_type")
@@ -53,9 +53,15 @@ async def _read(request: Request) -> Form:
         sent = await request.form(max_files=1, max_fields=2000, max_part_size=64_000)
     except Exception as problem:
         raise Refused("The form could not be read.", code="unreadable_form") from problem
+    return checked(request, sent.multi_items())
+
+
+def checked(request: Request, items: Iterable[tuple[str, object]]) -> Form:
+    """Return the fields of a form that proves where it came from; raise ForeignForm otherwise."""
+    service = service_of(request)
     form = Form()
     form.many = {}
-    for name, value in sent.multi_items():
+    for name, value in items:
         if isinstance(value, str):
             if "\x00" in value:
                 raise Refused("The form holds a character that can't be used.", code="unreadable_form")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 from sqlmodel import Session as Db
 from sqlmodel import col, select
+from starlette.concurrency import run_in_threadpool
 
 from idp.accounts import sessions
 from idp.accounts.tables import Account, Session
@@ -65,10 +66,17 @@ def visitor(request: Request, db: Transaction) -> Visitor | None:
     return known
 
 
-MaybeVisitor = Annotated[Visitor | None, Depends(visitor)]
+async def _whoever(request: Request, db: Transaction) -> Visitor | None:
+    """Return who is signed in; without a cookie nothing is read, and no thread is asked."""
+    if cookies.read(request, service_of(request).settings, cookies.SESSION) is None:
+        return None
+    return await run_in_threadpool(visitor, request, db)
 
 
-def signed_in(found: MaybeVisitor) -> Visitor:
+MaybeVisitor = Annotated[Visitor | None, Depends(_whoever)]
+
+
+async def signed_in(found: MaybeVisitor) -> Visitor:
     """Require a signed-in person; the page road leads to the sign-in."""
     if found is None:
         raise NotSignedIn

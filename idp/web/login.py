@@ -4,19 +4,32 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
+from sqlmodel import Session as Db
 
 from idp.accounts import devices, flows, login, second_factor, sessions
+from idp.accounts.flows import Kept
 from idp.accounts.tables import Flow
 from idp.database import transaction
 from idp.errors import Invalid, TooMany
-from idp.federation import upstreams
+from idp.federation import communities, upstreams
 from idp.federation.tables import Upstream
-from idp.web import cookies, invited, linked, outside, outside_saml, pages, second_step, upstream_logout
+from idp.web import cookies, invited, linked, outside, outside_saml, pages, second_step, tiered, upstream_logout
 from idp.web.boundary import TheService, Transaction, service_of
 from idp.web.forms import TheForm
 from idp.web.guards import MaybeVisitor, Visitor, open_to_anyone
 from idp.web.passkeys import sign_in_form
-from idp.web.signing_in import address, asked, browser_facts, came_in, enter, journey, journey_to, onward, shown, who
+from idp.web.signing_in import (
+    LONGEST_NAME,
+    LONGEST_PASSWORD,
+    address,
+    asked,
+    browser_facts,
+    by_password,
+    journey,
+    journey_to,
+    shown,
+    who,
+)
 from idp.web.signing_in import signed_in_lately as lately
 
 router = APIRouter()
@@ -44,8 +57,12 @@ def sign_in(
     if found is not None and not other and _own_factor_will_do(db, here, found):
         return pages.go(request, address("/sign-in/confirm", here))
     hinted = asked(here, "idp")
-    if hinted and not other and db.get(Upstream, hinted) is not None:
-        return pages.go(request, address(f"/login/{hinted}", here))
+    if hinted and not other:
+        named = communities.recorded(db, hinted)
+        if named is not None:
+            return pages.go(request, address(f"/login/{named.id}", here))
+        if hinted.startswith(("https://", "http://")):
+            return pages.go(request, address("/sign-in/organization", here))
     return pages.page(request, "login/sign_in.html", **_sign_in_page(request, db, here))
 
 
@@ -59,9 +76,13 @@ def _own_factor_will_do(db: Transaction, here: Flow, found: Visitor) -> bool:
 
 
 def _sign_in_page(request: Request, db: Transaction, here: Flow) -> dict[str, Any]:
-    hint = (asked(here, "login_hint") or "")[:254]
-    passkey = sign_in_form(request, db, here)
-    return {"remembered": _remembered(request, db), "hint": hint, "passkey": passkey, **shown(db, here)}
+    return sign_in_facts(request, db, here, {"remembered": _remembered(request, db), **shown(db, here)})
+
+
+def sign_in_facts(request: Request, db: Db, here: Flow | Kept, found: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page shows. In the lane `db` knows the settings and reads nothing: what is read is in `found`."""
+    hint = (asked(here, "login_hint") or "")[:LONGEST_NAME]
+    return {"hint": hint, "passkey": sign_in_form(request, db, here), **found}
 
 
 def _remembered(request: Request, db: Transaction) -> Upstream | None:
@@ -74,10 +95,13 @@ def _remembered(request: Request, db: Transaction) -> Upstream | None:
 @router.post("/sign-in")
 @open_to_anyone(_ANYONE)
 def say_who(request: Request, db: Transaction, form: TheForm) -> Response:
-    """Keep what was typed in the journey; every input gets the same next page (security.md 9)."""
+    """Keep what was typed in the journey; every input gets the same next page (security.md 9).
+
+    The plain case is answered in the lane (plain_sign_in.py), here and at the password.
+    """
     here = journey(request, db, form.get("flow", ""))
     typed = form.get("username", "").strip()
-    if not typed or len(typed) > 254:
+    if not typed or len(typed) > LONGEST_NAME:
         raise Invalid(
             fields={"username": "Enter your e-mail or user name."},
             page="login/sign_in.html",
@@ -127,19 +151,14 @@ def check_password(request: Request, service: TheService, form: TheForm) -> Resp
         signed_in = login.by_password(
             service.database,
             user_name=here.facts["identifier"],
-            password=form.get("password", "")[:4096],
+            password=form.get("password", "")[:LONGEST_PASSWORD],
             browser=browser_facts(request),
             replaces=present.session if present else None,
         )
     except (login.WrongPassword, TooMany) as refusal:
         refusal.page, refusal.context = "login/password.html", again
         raise
-    with transaction(service.database) as db:
-        here = journey(request, db, here.id)
-        flows.note(db, here, "identifier", None)
-        came_in(db, here, signed_in.session)
-        where = onward(db, here, signed_in.session)
-    return enter(request, signed_in, where)
+    return by_password(request, here.id, signed_in)
 
 
 @router.get("/sign-out")
@@ -175,6 +194,7 @@ def signed_out(
 
 
 router.include_router(second_step.router)
+router.include_router(tiered.router)
 router.include_router(outside.router)
 router.include_router(outside_saml.router)
 router.include_router(upstream_logout.router)

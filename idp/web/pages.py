@@ -1,5 +1,7 @@
 """Turn a template and facts into a page, the same way everywhere."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +12,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
+from sqlmodel import Session
 
 from idp import configuration, entropy
 from idp.database import reading
@@ -70,6 +73,7 @@ def page(
     *,
     status: int = 200,
     form_action: str | None = None,
+    settings: configuration.Configuration | None = None,
     **facts: Any,
 ) -> HTMLResponse:
     """Render a page. `form_action` names the request's proven redirect origin on flow pages (ui.md 4.1).
@@ -78,12 +82,17 @@ def page(
     `fields` (field -> sentence, empty unless refused), `person` (the signed-in visitor or None),
     `areas` (where they work), `zone`, `development`;
     and the functions `asset(name)` and `navigation(area, provider_id)`.
+    `settings`: those in force, from whoever has read them; then a page for nobody reads no database.
     """
     service = service_of(request)
     person = getattr(request.state, "person", None)
-    with reading(service.database) as session:
-        insurer = configuration.current(session).insurer
-        areas = frame.areas(session, person.account.id) if person else []
+    areas: list[frame.Area] = []
+    if settings is not None and person is None:
+        insurer = settings.insurer
+    else:
+        with _session(request) as session:
+            insurer = configuration.current(session).insurer
+            areas = frame.areas(session, person.account.id) if person else []
     browser = cookies.read(request, service.settings, cookies.FLOW)
     fresh = None
     if browser is None:
@@ -110,6 +119,17 @@ def page(
     if fresh is not None:
         cookies.put(response, service.settings, cookies.FLOW, fresh)
     return response
+
+
+@contextmanager
+def _session(request: Request) -> Iterator[Session]:
+    """Use the transaction the request has open, else one that only reads."""
+    present: Session | None = getattr(request.state, "db", None)
+    if present is not None:
+        yield present
+        return
+    with reading(service_of(request).database) as session:
+        yield session
 
 
 def browser_of(request: Request) -> str:

@@ -12,6 +12,7 @@ from sqlmodel import Session as Db
 from idp.accounts import ceremonies, devices, flows, linking, login, passkeys, recovery_codes, time_codes
 from idp.accounts.assurance import PHR
 from idp.accounts.ceremonies import Bound, PasskeyRefused
+from idp.accounts.flows import Kept
 from idp.accounts.tables import Flow
 from idp.database import transaction
 from idp.errors import Conflict, Refused
@@ -46,13 +47,13 @@ def wants_sign_in(here: Flow) -> bool:
     return here.client_id is not None and here.session_id is None
 
 
-def sign_in_form(request: Request, db: Db, here: Flow) -> dict[str, str]:
+def sign_in_form(request: Request, db: Db, here: Flow | Kept) -> dict[str, str]:
     """Return the form of signing in with a passkey; it names no account and no key."""
     challenge, options = passkeys.to_ask(db, _at_sign_in(request, here), account_id=None, verified=True)
     return {"challenge": challenge, "options": options}
 
 
-def _at_sign_in(request: Request, here: Flow) -> Bound:
+def _at_sign_in(request: Request, here: Flow | Kept) -> Bound:
     return Bound("sign_in", pages.browser_of(request), flow=here.id)
 
 

@@ -10,6 +10,7 @@ from sqlmodel import Session as Db
 from idp import clock, configuration
 from idp.accounts import attestations, flows, login, readiness, second_factor, terms
 from idp.accounts.assurance import AAL2, meets
+from idp.accounts.flows import Kept
 from idp.accounts.tables import Account, Flow, Session
 from idp.database import transaction
 from idp.errors import NotSignedIn
@@ -19,6 +20,8 @@ from idp.outbound import Outbound
 from idp.web import cookies, pages
 from idp.web.boundary import Service, service_of
 from idp.web.guards import Visitor, visitor
+
+LONGEST_NAME, LONGEST_PASSWORD = 254, 4096
 
 
 def federation_of(service: Service) -> Federation:
@@ -67,7 +70,7 @@ def journey_to(request: Request, db: Db, where: str) -> Flow:
     return flows.begin(db, browser=pages.browser_of(request), target=target)
 
 
-def address(path: str, flow: Flow) -> str:
+def address(path: str, flow: Flow | Kept) -> str:
     """Return a step page's address within a journey."""
     return f"{path}?{urlencode({'flow': flow.id})}"
 
@@ -75,20 +78,25 @@ def address(path: str, flow: Flow) -> str:
 def shown(db: Db, flow: Flow) -> dict[str, Any]:
     """Return what every page of a journey shows: the app, Cancel, and where its forms may lead."""
     client = db.get(Client, flow.client_id) if flow.client_id else None
+    return shown_for(flow, client.name if client else None)
+
+
+def shown_for(flow: Flow | Kept, app_name: str | None) -> dict[str, Any]:
+    """Return the same, given the name of the app; None for a journey no app began."""
     return {
         "flow": flow.id,
-        "app_name": client.name if client else None,
-        "cancel": address("/oauth/authorize/cancel", flow) if client else None,
-        "form_action": _app_origin(flow) if client else None,
+        "app_name": app_name,
+        "cancel": address("/oauth/authorize/cancel", flow) if app_name else None,
+        "form_action": _app_origin(flow) if app_name else None,
     }
 
 
-def asked(flow: Flow, name: str) -> str | None:
+def asked(flow: Flow | Kept, name: str) -> str | None:
     """Return a parameter of the authorize request a journey came from."""
     return parse_qs(urlsplit(flow.target).query).get(name, [None])[0]
 
 
-def _app_origin(flow: Flow) -> str | None:
+def _app_origin(flow: Flow | Kept) -> str | None:
     """Return the origin the app is at: authorize begins a journey only after it proved the address (ui.md 4.1)."""
     parts = urlsplit(asked(flow, "redirect_uri") or "")
     if parts.scheme in ("http", "https") and parts.netloc and not set(parts.netloc) & set(" ;,'\""):
@@ -105,10 +113,15 @@ def came_in(db: Db, flow: Flow, session: Session) -> None:
 
 def with_cookies(request: Request, response: Any, signed_in: login.SignedIn) -> Any:
     """Give the browser its new session secret, and its device secret where one was made."""
+    return with_secrets(request, response, signed_in.secret, signed_in.device_secret)
+
+
+def with_secrets(request: Request, response: Any, session: str, device: str | None) -> Any:
+    """Put the two cookies of an answer."""
     settings = service_of(request).settings
-    cookies.put(response, settings, cookies.SESSION, signed_in.secret)
-    if signed_in.device_secret is not None:
-        cookies.put(response, settings, cookies.DEVICE, signed_in.device_secret)
+    cookies.put(response, settings, cookies.SESSION, session)
+    if device is not None:
+        cookies.put(response, settings, cookies.DEVICE, device)
     return response
 
 
@@ -117,6 +130,16 @@ def enter(request: Request, signed_in: login.SignedIn, where: str) -> RedirectRe
     response = pages.go(request, where)
     with_cookies(request, response, signed_in)
     return response
+
+
+def by_password(request: Request, flow_id: str, signed_in: login.SignedIn) -> RedirectResponse:
+    """Send a person on whose password was right, with the journey knowing it."""
+    with transaction(service_of(request).database) as db:
+        here = journey(request, db, flow_id)
+        flows.note(db, here, "identifier", None)
+        came_in(db, here, signed_in.session)
+        where = onward(db, here, signed_in.session)
+    return enter(request, signed_in, where)
 
 
 def onward(db: Db, flow: Flow, session: Session) -> str:

@@ -1,0 +1,215 @@
+"""The plain way through user name and password, in the lane; every other case goes to the routes of login.py.
+
+Plain is a journey in which nothing happened yet but the request and a typed name, in a browser where nobody is
+signed in. Here stands no rule that login.py lacks: what is refused, shown and recorded is the same.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from idp import clock, configuration
+from idp.accounts import attempts, flows, login, passwords, plain_login
+from idp.accounts.assurance import AAL2, meets
+from idp.accounts.flows import Kept
+from idp.accounts.login import SignedIn, Tried
+from idp.accounts.plain_login import Met
+from idp.database import reading, transaction, unconnected
+from idp.errors import TooMany
+from idp.federation import upstreams
+from idp.oauth.memory import Picture, read
+from idp.web import cookies, pages
+from idp.web.bearer import memory_of
+from idp.web.boundary import Service, service_of
+from idp.web.fast import ForPages
+from idp.web.forms import Form, checked
+from idp.web.guards import open_to_anyone, visitor
+from idp.web.login import sign_in_facts
+from idp.web.signing_in import (
+    LONGEST_NAME,
+    LONGEST_PASSWORD,
+    address,
+    asked,
+    browser_facts,
+    by_password,
+    shown_for,
+    with_secrets,
+)
+
+_ANYONE = "people come here to say who they are"
+_PLAIN_FACTS = frozenset({"wants", "identifier"})
+_FORM = "application/x-www-form-urlencoded"
+
+
+@open_to_anyone(_ANYONE)
+async def sign_in(request: Request) -> Response:
+    """Ask who comes, on a browser that was never used here; keep the name that was typed."""
+    if request.method == "POST":
+        return await _say_who(request)
+    now = clock.now()
+    met, picture = await _met(request, _only_flow(request), now)
+    here = _plain_journey(request, met, now)
+    service = service_of(request)
+    if asked(here, "idp") or cookies.read(request, service.settings, cookies.DEVICE) is not None:
+        raise ForPages
+    db = unconnected(service.database)
+    configuration.put(db, picture.configuration)
+    facts = sign_in_facts(request, db, here, {"remembered": None, **_app(picture, here)})
+    return pages.page(request, "login/sign_in.html", settings=picture.configuration, **facts)
+
+
+async def _say_who(request: Request) -> Response:
+    form = await _form(request)
+    service, now = service_of(request), clock.now()
+    met, _ = await _met(request, form.get("flow", ""), now)
+    here = _plain_journey(request, met, now)
+    typed = form.get("username", "").strip()
+    if not typed or len(typed) > LONGEST_NAME:
+        raise ForPages
+    kept = flows.noted(here, "identifier", typed)
+    await service.lane.write(lambda: flows.keep(kept))
+    return pages.go(request, address("/sign-in/password", here))
+
+
+@open_to_anyone(_ANYONE)
+async def password(request: Request) -> Response:
+    """Show the page that asks for the password, and check what it sends."""
+    if request.method == "POST":
+        return await _check(request)
+    now = clock.now()
+    met, picture = await _met(request, _only_flow(request), now)
+    here = _plain_journey(request, met, now)
+    if "identifier" not in here.facts:
+        raise ForPages
+    shown = await _shown(service_of(request), picture, here)
+    return pages.page(request, "login/password.html", settings=picture.configuration, **shown)
+
+
+def _only_flow(request: Request) -> str:
+    query: list[tuple[str, str]] = parse_qsl(request.scope["query_string"].decode("latin-1"))
+    if request.method != "GET" or [name for name, _ in query] != ["flow"]:
+        raise ForPages
+    return query[0][1]
+
+
+async def _check(request: Request) -> Response:
+    form = await _form(request)
+    service, now = service_of(request), clock.now()
+    name = form.get("user_name", "")
+    met, picture = await _met(request, form.get("flow", ""), now, name)
+    here = _plain_journey(request, met, now)
+    if here.facts.get("identifier") != name:  # the journey says whom the page asked, whatever the form says
+        raise ForPages
+    try:
+        return await _entered(request, picture, met, here, form.get("password", "")[:LONGEST_PASSWORD])
+    except (login.WrongPassword, TooMany) as refusal:
+        refusal.page, refusal.context = "login/password.html", await _shown(service, picture, here)
+        raise
+
+
+async def _entered(request: Request, picture: Picture, met: Met, here: Kept, typed: str) -> Response:
+    service, settings = service_of(request), picture.configuration
+    database = service.database
+    trial = plain_login.tried(database, met, here.facts["identifier"])
+    await _count(service, trial, settings.passwords)
+    good, better = await run_in_threadpool(passwords.verify, database, typed, trial.stored, settings.passwords)
+    browser = browser_facts(request)
+    finish = partial(login.after_password, database, trial, good=good, better=better, browser=browser)
+    if good and better is None and met.plain:
+        now = clock.now()
+        made = plain_login.entering(met, browser, settings, now)
+        opening = plain_login.opening(database, met, trial, made, browser, clocks=settings.clocks, now=now)
+        if await service.lane.write(opening):
+            confirm = plain_login.needs_factor(met, settings) and not meets(made.session.acr, AAL2)
+            where = address("/sign-in/confirm", here) if confirm else flows.resume(here)
+            response = pages.go(request, where)
+            with_secrets(request, response, made.session.secret, made.device_secret)
+            return response
+    return await run_in_threadpool(_otherwise, request, here.id, finish)
+
+
+def _otherwise(request: Request, flow_id: str, finish: Callable[..., SignedIn]) -> Response:
+    """Do what follows a hash in the pages' lane: refuse, or enter by its many ways."""
+    with transaction(service_of(request).database) as db:
+        present = visitor(request, db)
+    return by_password(request, flow_id, finish(replaces=present.session if present else None))
+
+
+async def _count(service: Service, trial: Tried, rules: Any) -> None:
+    """Count the try before it is evaluated; raise Throttled."""
+    if not rules.throttle:
+        return
+    counted = await service.lane.write(partial(attempts.counting, trial.key, rules, clock.now()))
+    if counted is None:
+        raise await run_in_threadpool(_throttled, service, trial, rules.max_failures)
+
+
+def _throttled(service: Service, trial: Tried, most: int) -> TooMany:
+    with reading(service.database) as db:
+        return attempts.refusal(db, trial.key, most)
+
+
+async def _form(request: Request) -> Form:
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
+        raise ForPages
+    try:
+        items = parse_qsl((await request.body()).decode(), keep_blank_values=True, errors="strict", max_num_fields=50)
+    except ValueError:
+        raise ForPages from None
+    return checked(request, items)
+
+
+async def _met(request: Request, flow_id: str, now: datetime, name: str | None = None) -> tuple[Met, Picture]:
+    """Read journey, browser and person, with the settings of the very epoch the statement saw."""
+    service = service_of(request)
+    memory, settings = memory_of(service), service.settings
+    if "\x00" in flow_id:
+        raise ForPages
+    met: Met = await read(
+        service.lane,
+        plain_login.read(
+            issuer=settings.issuer,
+            now=now,
+            flow_id=flow_id,
+            session=cookies.read(request, settings, cookies.SESSION),
+            device=cookies.read(request, settings, cookies.DEVICE),
+            user_name=name,
+        ),
+    )
+    picture = await memory.picture(service.lane)
+    if picture.epoch < met.epoch:
+        picture = await memory.renew(service.lane, picture.epoch)
+    return met, picture
+
+
+def _plain_journey(request: Request, met: Met, now: datetime) -> Kept:
+    """Return this browser's journey if nothing happened in it yet; raise FlowLost, ForPages."""
+    browser = cookies.read(request, service_of(request).settings, cookies.FLOW)
+    here = flows.check(met.flow, browser, now)
+    if met.has_session or not _PLAIN_FACTS.issuperset(here.facts):
+        raise ForPages
+    return here
+
+
+async def _shown(service: Service, picture: Picture, here: Kept) -> dict[str, Any]:
+    typed = here.facts["identifier"]
+    organization = await read(service.lane, upstreams.at_domain(typed))
+    return {"identifier": typed, "organization": organization, **_app(picture, here)}
+
+
+def _app(picture: Picture, here: Kept) -> dict[str, Any]:
+    client = picture.clients.get(here.client_id or "")
+    return shown_for(here, client.name if client else None)
+
+
+ENDPOINTS: dict[str, Callable[[Request], Awaitable[Response]]] = {
+    "/sign-in": sign_in,
+    "/sign-in/password": password,
+}
+"""Path to the endpoint that answers its plain case."""
