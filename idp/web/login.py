@@ -13,7 +13,18 @@ from idp.database import transaction
 from idp.errors import Invalid, TooMany
 from idp.federation import communities, upstreams
 from idp.federation.tables import Upstream
-from idp.web import cookies, invited, linked, outside, outside_saml, pages, second_step, tiered, upstream_logout
+from idp.web import (
+    cookies,
+    invited,
+    linked,
+    outside,
+    outside_saml,
+    pages,
+    recover,
+    second_step,
+    tiered,
+    upstream_logout,
+)
 from idp.web.boundary import TheService, Transaction, service_of
 from idp.web.forms import TheForm
 from idp.web.guards import MaybeVisitor, Visitor, open_to_anyone
@@ -194,6 +205,7 @@ def signed_out(
 
 
 router.include_router(second_step.router)
+router.include_router(recover.router)
 router.include_router(tiered.router)
 router.include_router(outside.router)
 router.include_router(outside_saml.router)
