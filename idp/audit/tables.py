@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, text
+from sqlalchemy import BigInteger, Index, Integer
 from sqlmodel import Field
 
 from idp.database.types import Row, moment, secret_column
@@ -10,22 +10,15 @@ from idp.database.types import Row, moment, secret_column
 _BIG = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER PRIMARY KEY numbers itself on SQLite
 
 
-def _where_known(name: str, column: str, *more: str) -> Index:
-    """Index only the rows that have a value: most records of machines name no person and no practice."""
-    known = text(f"{column} IS NOT NULL")
-    return Index(name, column, *more, sqlite_where=known, postgresql_where=known)
-
-
 class AuditRecord(Row, table=True):
     """One event. `leaf` is the exact stored bytes that are hashed; the columns repeat it for search."""
 
     __table_args__ = (
-        _where_known("ix_audit_record_account", "account_id", "seq"),
+        Index("ix_audit_record_account", "account_id", "seq"),
         Index("ix_audit_record_actor", "actor_id", "seq"),
-        _where_known("ix_audit_record_provider", "provider_id", "seq"),
+        Index("ix_audit_record_provider", "provider_id", "seq"),
         Index("ix_audit_record_event", "event", "seq"),
         Index("ix_audit_record_at", "at", "seq"),
-        _where_known("ix_audit_record_decision_id", "decision_id"),
     )
     __tablename__ = "audit_record"
     seq: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
@@ -39,7 +32,7 @@ class AuditRecord(Row, table=True):
     client_id: str | None = None
     session_id: str | None = None
     device_id: str | None = None
-    decision_id: str | None = None
+    decision_id: str | None = Field(default=None, index=True)
     request_id: str | None = None
     reason: str | None = None
     address_hash: bytes | None = secret_column(nullable=True, default=None)

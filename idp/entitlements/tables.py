@@ -111,20 +111,7 @@ class Grant(Row, table=True):
             sqlite_where=LIVE,
             postgresql_where=LIVE,
         ),
-        # All a decision reads of a person's grants lies in the index: the table itself is not touched.
-        Index(
-            "ix_grant_by_person",
-            "account_id",
-            "provider_id",
-            "line_of_business",
-            "entitlement",
-            "effect",
-            "not_before",
-            "expires_at",
-            "ended_at",
-            "delegation_id",
-            "id",
-        ),
+        Index("ix_grant_by_person", "account_id", "provider_id", "line_of_business", "entitlement"),
         Index("ix_grant_by_function", "provider_id", "line_of_business", "entitlement", "account_id"),
         Index("ix_grant_expiry", "expires_at", sqlite_where=LIVE, postgresql_where=LIVE),
     )
