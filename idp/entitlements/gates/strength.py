@@ -1,7 +1,8 @@
 """Gate 13: the person's own live session is strong and fresh enough for the function (invariant 12)."""
 
 from idp.accounts.assurance import AAL1, AAL2, PHR, meets, rank
-from idp.entitlements.facts import Facts, SessionFacts
+from idp.entitlements.before import SessionFacts
+from idp.entitlements.facts import Facts
 from idp.entitlements.verdict import PASS, STEP_UP, Stop, Verdict, Wanted
 from idp.partners.standing import is_good
 
