@@ -408,6 +408,9 @@ def _through_an_affiliate(guide: Guide, key: str) -> None:
     look(page, "claims-missing", "Nothing here")
     page.goto("/account/logins")
     look(page, "logins-two", "Logins", says="Evergreen Health")
+    page.get_by_role("link", name="make them one").click()
+    look(page, "merge", "Make two accounts one")
+    page.go_back()
     page.get_by_role("link", name="Remove Evergreen Health").click()
     look(page, "login-remove", "Remove a login", says="You can still sign in with")
 
@@ -461,6 +464,8 @@ def _a_security_analyst(guide: Guide) -> None:
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Log proof").click()
     page.get_by_role("button", name="Verify the log now").click()
     look(page, "log-proof", "Log proof", says="The log is whole")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Logins of a person").click()
+    look(page, "person-logins", "Logins of a person")
 
 
 def _refusals(guide: Guide) -> None:
