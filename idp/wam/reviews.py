@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, or_, update
 from sqlmodel import Session, col, func, select
 
 from idp import clock
+from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database.inserting import insert_unless_there
@@ -112,6 +113,28 @@ def of_practice(db: Session, provider_id: str, lines: Sequence[str]) -> list[tup
 def items(db: Session, review_id: str) -> list[ReviewItem]:
     """Return the people of a review."""
     return list(db.exec(select(ReviewItem).where(col(ReviewItem.review_id) == review_id)).all())
+
+
+def to_answer(db: Session, review: Review) -> list[ReviewItem]:
+    """Return the people of a review who hold something, by name."""
+    found = db.exec(
+        select(ReviewItem, Account.display_name)
+        .join(Account, col(Account.id) == col(ReviewItem.account_id))
+        .where(
+            col(ReviewItem.review_id) == review.id,
+            select(Grant.id)
+            .where(
+                col(Grant.account_id) == col(ReviewItem.account_id),
+                col(Grant.provider_id) == review.provider_id,
+                col(Grant.line_of_business) == review.line,
+                col(Grant.ended_at).is_(None),
+                col(Grant.effect) == "allow",
+                or_(col(Grant.expires_at).is_(None), col(Grant.expires_at) > clock.now()),
+            )
+            .exists(),
+        )
+    ).all()
+    return [item for item, _ in sorted(found, key=lambda f: (f[1].lower(), f[0].account_id))]
 
 
 def answer(db: Session, review: Review, answers: dict[str, str], *, by: str) -> int:

@@ -21,6 +21,7 @@ from idp.web.guards import Acting
 from idp.web.wam_guard import Manages, Sees
 
 router = APIRouter()
+PAGE = 50
 IDLE = timedelta(days=90)
 """Not seen for this long: removing is suggested."""
 SAID = {
@@ -42,16 +43,16 @@ def listed(request: Request, db: Transaction, acting: Sees) -> Response:
 
 
 @router.get("/p/{p}/reviews/{x}")
-def review_page(request: Request, db: Transaction, acting: Sees, x: str) -> Response:
+def review_page(request: Request, db: Transaction, acting: Sees, x: str, page: int = 1) -> Response:
     """Show a review under way to answer it, one that is over as its report."""
     found = _found(db, acting, x)
     if found.status in reviews.UNDER_WAY:
-        return pages.page(request, "wam/review.html", **_facts(db, acting, found))
+        return pages.page(request, "wam/review.html", **_facts(db, acting, found, page))
     return pages.page(request, "wam/review_report.html", **_report(db, acting, found))
 
 
 @router.post("/p/{p}/reviews/{x}")
-def answer(request: Request, db: Transaction, acting: Manages, x: str, form: TheForm) -> Response:
+def answer(request: Request, db: Transaction, acting: Manages, x: str, form: TheForm, page: int = 1) -> Response:
     """Keep the answers; with the signing button, sign."""
     found = _found(db, acting, x)
     by = acting.visitor.account.id
@@ -63,9 +64,9 @@ def answer(request: Request, db: Transaction, acting: Manages, x: str, form: The
     except (Invalid, Conflict, NotEntitled) as problem:
         if found.status in reviews.UNDER_WAY:
             problem.page = "wam/review.html"
-            problem.context = _facts(db, acting, found, answers) | {"problem": problem.detail}
+            problem.context = _facts(db, acting, found, page, answers) | {"problem": problem.detail}
         raise
-    return pages.go(request, f"/p/{acting.provider.id}/reviews/{found.id}?kept=yes")
+    return pages.go(request, f"/p/{acting.provider.id}/reviews/{found.id}?page={page}")
 
 
 def _found(db: Db, acting: Acting, x: str) -> Review:
@@ -73,12 +74,17 @@ def _found(db: Db, acting: Acting, x: str) -> Review:
     return reviews.find(db, x[:64], acting.provider.id, lines)
 
 
-def _facts(db: Db, acting: Acting, found: Review, typed: dict[str, str] | None = None) -> dict[str, Any]:
+def _facts(
+    db: Db, acting: Acting, found: Review, page: int, typed: dict[str, str] | None = None
+) -> dict[str, Any]:
     by = acting.visitor.account.id
-    people = reviews.items(db, found.id)
-    entries = roster.entries_of(db, acting.provider.id, [item.account_id for item in people])
+    people = reviews.to_answer(db, found)
+    pages_of = max(1, -(-len(people) // PAGE))
+    page = min(max(1, page), pages_of)
+    shown = people[(page - 1) * PAGE : page * PAGE]
+    entries = roster.entries_of(db, acting.provider.id, [item.account_id for item in shown])
     rows: list[dict[str, Any]] = []
-    for item in people:
+    for item in shown:
         entry = entries.get(item.account_id)
         held = [
             g for g in authority.not_ended(db, acting.provider.id, item.account_id, found.line) if g.effect == "allow"
@@ -110,7 +116,10 @@ def _facts(db: Db, acting: Acting, found: Review, typed: dict[str, str] | None =
     return {
         "review": found,
         "rows": rows,
-        "left": sum(1 for r in rows if r["item"].answer is None),
+        "total": len(people),
+        "left": sum(1 for item in people if item.answer is None),
+        "page": page,
+        "pages": pages_of,
         "problem": None,
         **wam_views.frame(db, acting.provider, by),
     }
