@@ -52,7 +52,7 @@ def review_page(request: Request, db: Transaction, acting: Sees, x: str, page: i
 
 
 @router.post("/p/{p}/reviews/{x}")
-def answer(request: Request, db: Transaction, acting: Manages, x: str, form: TheForm, page: int = 1) -> Response:
+def answer(request: Request, db: Transaction, acting: Manages, x: str, form: TheForm, *, page: int = 1) -> Response:
     """Keep the answers; with the signing button, sign."""
     found = _found(db, acting, x)
     by = acting.visitor.account.id
@@ -74,9 +74,7 @@ def _found(db: Db, acting: Acting, x: str) -> Review:
     return reviews.find(db, x[:64], acting.provider.id, lines)
 
 
-def _facts(
-    db: Db, acting: Acting, found: Review, page: int, typed: dict[str, str] | None = None
-) -> dict[str, Any]:
+def _facts(db: Db, acting: Acting, found: Review, page: int, typed: dict[str, str] | None = None) -> dict[str, Any]:
     by = acting.visitor.account.id
     people = reviews.to_answer(db, found)
     pages_of = max(1, -(-len(people) // PAGE))
