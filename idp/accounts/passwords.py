@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING, Any, NewType
 
 from idp import configuration, entropy
+from idp.accounts import hash_memory
 from idp.database import Database
 from idp.envelope import KeyRing
 from idp.errors import TooMany
@@ -34,14 +35,42 @@ _SECONDS_IN_QUEUE = 0.15
 @cache
 def _schemes() -> "CryptContext":
     from passlib.context import CryptContext  # with the first password: a worker starts without it
+    from passlib.hash import argon2
+
+    class Argon2(argon2):  # type: ignore[misc]  # its base is chosen when it runs
+        """Passlib's Argon2, which computes its digest in memory that is kept (hash_memory)."""
+
+        @classmethod
+        def hash(cls, secret: str) -> str:
+            made = cls(use_defaults=True)
+            made.checksum = _digest(made, secret, cls.checksum_size)
+            return str(made.to_string())
+
+        @classmethod
+        def verify(cls, secret: str, hash: str) -> bool:  # noqa: A002 - its name in passlib
+            stored = cls.from_string(hash)
+            if (stored.type, stored.version, stored.memory_cost) != ("id", 19, cls.memory_cost) or not stored.checksum:
+                return bool(super().verify(secret, hash))
+            return hmac.compare_digest(_digest(stored, secret, len(stored.checksum)), stored.checksum)
 
     return CryptContext(
-        schemes=["argon2", "bcrypt"],
+        schemes=[Argon2, "bcrypt"],
         deprecated="auto",
         argon2__type="ID",
         argon2__memory_cost=19456,  # KiB
         argon2__time_cost=2,
         argon2__parallelism=1,
+    )
+
+
+def _digest(stored: Any, secret: str, length: int) -> bytes:
+    return hash_memory.argon2id(
+        secret.encode(),
+        stored.salt,
+        rounds=stored.rounds,
+        kibibytes=stored.memory_cost,
+        lanes=stored.parallelism,
+        length=length,
     )
 
 
