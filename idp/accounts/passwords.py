@@ -34,8 +34,9 @@ _SECONDS_IN_QUEUE = 0.15
 
 @cache
 def _schemes() -> "CryptContext":
-    from passlib.context import CryptContext  # with the first password: a worker starts without it
-    from passlib.hash import argon2
+    # With the first password: a worker starts without it. Not by passlib's lazy names: two threads may come at once.
+    from passlib.context import CryptContext
+    from passlib.handlers.argon2 import argon2
 
     class Argon2(argon2):  # type: ignore[misc]  # its base is chosen when it runs
         """Passlib's Argon2, which computes its digest in memory that is kept (hash_memory)."""
