@@ -38,20 +38,20 @@ def _schemes() -> "CryptContext":
     from passlib.context import CryptContext
     from passlib.handlers.argon2 import argon2
 
-    class Argon2(argon2):  # type: ignore[misc]  # its base is chosen when it runs
+    class Argon2(argon2):
         """Passlib's Argon2, which computes its digest in memory that is kept (hash_memory)."""
 
         @classmethod
-        def hash(cls, secret: str) -> str:
-            made = cls(use_defaults=True)
-            made.checksum = _digest(made, secret, cls.checksum_size)
+        def hash(cls, secret: str | bytes, **_more: Any) -> str:
+            made: Any = cls(use_defaults=True)
+            made.checksum = _digest(made, secret, made.checksum_size)
             return str(made.to_string())
 
         @classmethod
-        def verify(cls, secret: str, hash: str) -> bool:  # noqa: A002 - its name in passlib
-            stored = cls.from_string(hash)
+        def verify(cls, secret: str | bytes, hash: str | bytes, **_more: Any) -> bool:  # noqa: A002 - as passlib has it
+            stored: Any = cls.from_string(hash)
             if (stored.type, stored.version, stored.memory_cost) != ("id", 19, cls.memory_cost) or not stored.checksum:
-                return bool(super().verify(secret, hash))
+                return bool(argon2.verify(secret, hash))  # type: ignore[no-untyped-call]
             return hmac.compare_digest(_digest(stored, secret, len(stored.checksum)), stored.checksum)
 
     return CryptContext(
@@ -64,9 +64,9 @@ def _schemes() -> "CryptContext":
     )
 
 
-def _digest(stored: Any, secret: str, length: int) -> bytes:
+def _digest(stored: Any, secret: str | bytes, length: int) -> bytes:
     return hash_memory.argon2id(
-        secret.encode(),
+        secret.encode() if isinstance(secret, str) else secret,
         stored.salt,
         rounds=stored.rounds,
         kibibytes=stored.memory_cost,
