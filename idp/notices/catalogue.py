@@ -34,7 +34,8 @@ TEMPLATES: dict[str, Template] = {
     ),
     "accounts_merged": Template(
         "Two accounts became one",
-        "Two {insurer} accounts of yours became one. All your logins now open it." + _IF_NOT,
+        "Two {insurer} accounts of yours became one. All your logins and passkeys now open it; app codes and recovery "
+        "codes of the other one no longer work." + _IF_NOT,
     ),
     "account_split": Template(
         "Logins were taken off your account",
@@ -129,7 +130,8 @@ TEMPLATES: dict[str, Template] = {
         "Application {application}. Call the practice.",
     ),
     "application_approved": Template(
-        "You can work for {provider}", "An access manager of {provider} approved you. Sign in: {link}/sign-in"
+        "You can work for {provider}",
+        "An access manager of {provider} approved you. Go on here: {link}/register/waiting",
     ),
     "application_denied": Template(
         "Your application was denied",

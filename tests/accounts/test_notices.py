@@ -121,7 +121,8 @@ def test_a_name_with_a_line_break_adds_no_header() -> None:
 @pytest.mark.parametrize("name", catalogue.TEMPLATES)
 def test_every_mail_renders_with_the_facts_it_is_sent_with(name: str) -> None:
     facts = {"login": "L", "factor": "F", "left": 7, "reason": "r", "provider": "P", "inviter": "I"}
-    facts |= {"hours": 24, "url": "U", "documents": "D"}
-    facts |= dict.fromkeys(("code", "stop", "lost", "practices", "name", "tin", "day", "inbox", "days", "when"), "X")
+    facts |= {"hours": 24, "url": "U", "documents": "D", "code": "C", "stop": "S", "lost": "none", "name": "N"}
+    facts |= {"practices": "1 practice", "inbox": "U", "tin": "6789", "days": 14, "application": "apl", "day": "May 1"}
+    facts |= {"people": "2 people", "when": "May 1"}
     subject, body = catalogue.rendered(name, facts, insurer="Meridian", phone="1-800", link="https://i")
     assert "{" not in subject + body
