@@ -15,6 +15,7 @@ from idp.web import errors
 from idp.web.bearer import memory_of
 from idp.web.boundary import Service
 from idp.web.built import Files
+from idp.web.door import Door
 from idp.web.fast import FastLane
 from idp.web.measured import Measured
 from idp.web.middleware import Edge
@@ -74,5 +75,5 @@ def create_app(settings: Settings) -> App:
     for name in ROUTERS:
         app.include_router(import_module(f"idp.web.{name}").router)
     app.mount("/static", Files(), name="static")
-    app.front = Edge(Measured(FastLane(lane, app.pages, plain_sign_in.ENDPOINTS)), settings)
+    app.front = Edge(Measured(Door(FastLane(lane, app.pages, plain_sign_in.ENDPOINTS))), settings)
     return app

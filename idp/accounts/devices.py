@@ -151,6 +151,11 @@ def forget_all(db: Db, account_id: str) -> None:
     db.exec(delete(KnownDevice).where(col(KnownDevice.account_id) == account_id))
 
 
+def knows(db: Db, account_id: str, device_id: str) -> bool:
+    """Say whether this account has fully signed in on this device before."""
+    return db.get(KnownDevice, (device_id, account_id)) is not None
+
+
 def known_to(db: Db, account_id: str) -> list[Device]:
     """Return the devices an account has signed in on, newest first."""
     return list(

@@ -27,7 +27,8 @@ Hashed = NewType("Hashed", str)
 """The stored form of a password; only `hashed` makes one."""
 
 LONGEST = 1024
-_SECONDS_IN_QUEUE = 4.0
+_SECONDS_IN_QUEUE = 0.15
+"""Longer than this nobody waits to be told no: the answer to the excess is due within 200 ms."""
 
 
 @cache
@@ -62,11 +63,14 @@ class _Room:
         self._changed = threading.Condition()
         self._working = 0
         self._waiting = 0
+        self.limits = configuration.Passwords()
+        """The limits last asked for; the door reads them without the database."""
 
     @contextmanager
     def place(self, limits: configuration.Passwords) -> Iterator[None]:
         """Wait for a place; raise TooMany when the queue is full or the wait too long."""
         with self._changed:
+            self.limits = limits
             if self._working >= limits.concurrent_hashes:
                 if self._waiting >= limits.waiting_hashes:
                     raise TooMany("Many people are signing in just now. Try again in a moment.", retry_after=1)
@@ -89,6 +93,11 @@ class _Room:
 
 
 _room = _Room()
+
+
+def seats() -> int:
+    """Return how many sign-ins may be under way in this worker: at a place, or waiting for one."""
+    return _room.limits.concurrent_hashes + _room.limits.waiting_hashes
 
 
 def hashed(ring: KeyRing, password: str, limits: configuration.Passwords | None = None) -> Hashed:

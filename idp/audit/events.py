@@ -126,6 +126,7 @@ VOCABULARY: dict[str, str] = {
     "federation.logout.received": "An organization ended a sign-in of its people",
     "federation.logout.refused": "An organization's sign-out was refused",
     "federation.community.registered": "A trust community was registered",
+    "federation.community.refused": "An organization an app named was not found in any trust community",
     "federation.community.changed": "A trust community was changed",
     "federation.upstream.key_changed": "Our key for an organization's SAML login changed",
     "federation.upstream.failed": "An organization's login failed or gave an unacceptable answer",

@@ -13,9 +13,9 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
 from idp.errors import NotFound
-from idp.federation.tables import Upstream
+from idp.federation.tables import TrustCommunity, Upstream
 from idp.signals import epochs
-from idp.signatures import Key, generate, key_from_jwk
+from idp.signatures import Key, generate, key_from_jwk, key_from_pem
 
 KEPT = 2
 _ALGORITHM = "ES256"
@@ -38,6 +38,16 @@ def signing(db: Db, upstream: Upstream) -> Key | None:
     """Return the key that signs, or None where there is none."""
     stored = _stored(db, upstream)
     return key_from_jwk(stored[0], _ALGORITHM) if stored else None
+
+
+def of_community(db: Db, community: TrustCommunity) -> Key:
+    """Return the key our certificate in a trust community is for."""
+    return key_from_pem(of(db).ring.open("upstreams", place_of(community), community.private_key).decode())
+
+
+def place_of(community: TrustCommunity) -> str:
+    """Return the place a community's key is sealed for."""
+    return f"trust_community.private_key:{community.id}"
 
 
 def published(db: Db, upstream_id: str) -> dict[str, Any]:

@@ -18,14 +18,15 @@ from idp.audit.events import Event
 from idp.database import of
 from idp.database.lane import Sql, Work, drive
 from idp.errors import Conflict, Invalid, NotFound, Refused
-from idp.federation import client_keys, saml_trust
+from idp.federation import certificates, client_keys, saml_trust
 from idp.federation.contract import TrustedUpstream
-from idp.federation.tables import Upstream
+from idp.federation.tables import TrustCommunity, Upstream
 from idp.outbound import Outbound
 from idp.partners import standing
 from idp.partners.tables import Partner
 from idp.provisioning import people as provisioned
 from idp.signals import epochs
+from idp.signatures import Key
 
 ALGORITHMS = ("ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "Ed25519")
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
@@ -243,6 +244,7 @@ def trusted(db: Db, upstream_id: str, *, subject: str | None = None) -> TrustedU
 
 def plain(db: Db, upstream: Upstream) -> TrustedUpstream:
     """Return an upstream as a connector sees it; its standing is not asked here."""
+    community = db.get(TrustCommunity, upstream.community_id) if upstream.community_id else None
     return TrustedUpstream(
         id=upstream.id,
         partner_id=upstream.partner_id,
@@ -256,13 +258,21 @@ def plain(db: Db, upstream: Upstream) -> TrustedUpstream:
         algorithms=tuple(upstream.algorithms),
         acr_map=upstream.acr_map,
         details=saml_trust.details(db, upstream.id) if upstream.kind == "saml" else {},
-        client_key=client_keys.signing(db, upstream) if upstream.auth_method == "private_key_jwt" else None,
+        client_key=_key(db, upstream, community),
+        certificates=certificates.encoded(community.certificates) if community else (),
     )
+
+
+def _key(db: Db, upstream: Upstream, community: TrustCommunity | None) -> Key | None:
+    if upstream.auth_method != "private_key_jwt":
+        return None
+    return client_keys.of_community(db, community) if community else client_keys.signing(db, upstream)
 
 
 def offered(db: Db, words: str = "") -> list[Upstream]:
     """Return the organizations people may choose from, by name; paused ones too, so nobody learns more."""
-    found = db.exec(select(Upstream).where(col(Upstream.status) == "active")).all()
+    listed = select(Upstream).where(col(Upstream.status) == "active", col(Upstream.community_id).is_(None))
+    found = db.exec(listed).all()
     wanted = words.casefold().split()
     fitting = [u for u in found if all(word in u.display_name.casefold() for word in wanted)]
     return sorted(fitting, key=lambda u: u.display_name.casefold())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from idp import entropy, metrics
+from idp.accounts import recovery_mail
 from idp.audit import checkpoint, origin
 from idp.audit.seal import LogDamaged, Sealer
 from idp.database import Database
@@ -96,6 +97,7 @@ def start(database: Database) -> Running:
             Job("expiries", 5.0, expiries.run),
             Job("keys", 60.0, upkeep.tend_keys),
             Job("mail", 2.0, mail.run),
+            Job("recovery", 2.0, recovery_mail.send),
             Job("cleanup", 60.0, cleanup.run),
             Job("cleanup-old", 3600.0, cleanup.run_old),
         ),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session as Db
 from sqlmodel import col, select
@@ -16,7 +17,7 @@ from sqlmodel import col, select
 from idp import clock
 from idp.accounts import journal, linking, people
 from idp.accounts.link_tables import LinkEntry, LinkOperation
-from idp.accounts.tables import Contact, Factor, Login
+from idp.accounts.tables import Contact, Factor, KnownDevice, Login
 from idp.audit import log
 from idp.audit.events import Event
 from idp.entitlements.tables import Grant
@@ -63,6 +64,8 @@ def split(db: Db, account_id: str, login_ids: Sequence[str], *, name: str, by: s
         contact.account_id = other.id
         db.add(contact)
     ended = _end_factors_since(db, account_id, since)
+    # A remembered device stands in for a second step: whose it was nobody can say now.
+    db.execute(update(KnownDevice).where(col(KnownDevice.account_id) == account_id).values(remembered_until=None))
     review = list(
         db.exec(
             select(Grant.id).where(

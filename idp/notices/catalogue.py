@@ -88,6 +88,32 @@ TEMPLATES: dict[str, Template] = {
         "At your word, your {insurer} account is locked, and everything was signed out. Receipt {receipt}.\n\n"
         "To open it again, call {phone} and give the receipt. We make sure that it is you first.",
     ),
+    "recovery_code": Template(
+        "Your code to get back in",
+        "{code}\n\nType this code within 15 minutes on the page you have open. It works once. Nobody of {insurer} asks "
+        "you for it.\n\nIf you did not ask for it, there is nothing to do: without a second proof it opens nothing.",
+    ),
+    "recovery_begun": Template(
+        "Somebody is getting back in to your account",
+        "One of two proofs to get back in to your {insurer} account was given.\n\nIf this was you, there is nothing to "
+        "do. If not, stop it here: {stop}\nThen call {phone}.",
+    ),
+    "recovery_vouched": Template(
+        "An access manager vouched for you",
+        "An access manager of your practice vouched that you lost your second step. In {hours} hours you can go on at "
+        "{link}/recover.\n\nIf this was not you, stop it with the link in the mail before this one, "
+        "or call {phone} now.",
+    ),
+    "recovery_asked": Template(
+        "Somebody of your practice asks for your help to sign in",
+        "A person of your practice lost their second step, gave one proof, and asks an access manager to vouch for "
+        "them.\n\nSpeak to them first, face to face or by a number you know. Then open their page: {link}/account",
+    ),
+    "account_recovered": Template(
+        "You are back in your account",
+        "With two proofs, your {insurer} account was opened again. Everywhere else was signed out. Second steps that "
+        "no longer work: {lost}." + _IF_NOT,
+    ),
     "account_suspended": Template(
         "Your account is on hold",
         "Your {insurer} account is on hold. Your information is kept.\n\nTo ask why, call {phone}.",

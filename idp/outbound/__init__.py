@@ -6,6 +6,7 @@ http on this machine is allowed, and nothing else is loosened.
 """
 
 import ipaddress
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -66,18 +67,29 @@ class Outbound:
         """Post a form and return the JSON object answered; raise OutboundFailed."""
         return self._exchange("POST", url, dict(fields), dict(headers or {}))
 
+    def post_json(self, url: str, value: Mapping[str, Any]) -> Answer:
+        """Post a JSON object and return the one answered; raise OutboundFailed."""
+        return self._exchange("POST", url, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
     def fetch(self, url: str, kinds: Sequence[str]) -> tuple[int, bytes]:
         """Fetch a document of one of these media types, under the same limits; raise OutboundFailed."""
         return self._call("GET", url, None, {"Accept": ", ".join(kinds)}, kinds)
 
-    def _exchange(self, method: str, url: str, fields: dict[str, str] | None, headers: dict[str, str]) -> Answer:
+    def _exchange(
+        self, method: str, url: str, fields: dict[str, str] | bytes | None, headers: dict[str, str]
+    ) -> Answer:
         status, document = self._call(method, url, fields, {**headers, "Accept": "application/json"}, _JSON)
         from idp.outbound.exchange import json_object
 
         return Answer(status, json_object(document))
 
     def _call(
-        self, method: str, url: str, fields: dict[str, str] | None, headers: dict[str, str], kinds: Sequence[str]
+        self,
+        method: str,
+        url: str,
+        fields: dict[str, str] | bytes | None,
+        headers: dict[str, str],
+        kinds: Sequence[str],
     ) -> tuple[int, bytes]:
         if not self.allowed(url):
             raise OutboundFailed("address_not_allowed")

@@ -21,7 +21,7 @@ _OURS = ("address_not_public",)
 def exchange(
     method: str,
     url: str,
-    fields: dict[str, str] | None,
+    fields: dict[str, str] | bytes | None,
     headers: dict[str, str],
     *,
     kinds: Sequence[str],
@@ -36,7 +36,8 @@ def exchange(
     used = transport or _Guarded(deadline, loopback=loopback)
     try:
         client = httpx2.Client(transport=used, follow_redirects=False, trust_env=False, timeout=SECONDS)
-        with client.stream(method, url, data=fields, headers=headers) as response:
+        raw, form = (fields, None) if isinstance(fields, bytes) else (None, fields)
+        with client.stream(method, url, content=raw, data=form, headers=headers) as response:
             return response.status_code, _bytes(response, deadline, kinds)
     except httpx2.TimeoutException:
         raise OutboundFailed("too_slow") from None

@@ -96,15 +96,13 @@ def _named(db: Db, typed: str) -> list[str]:
     login = local_logins.find(db, typed)
     if login is not None:
         return [login[0].account_id]
-    return list(
-        db.exec(
-            select(Contact.account_id)
-            .where(col(Contact.email) == typed.strip().lower(), col(Contact.verified_at).is_not(None))
-            .order_by(col(Contact.created_at))
-            .distinct()
-            .limit(_MOST_MAILED)
-        ).all()
-    )
+    found = db.exec(
+        select(Contact.account_id)
+        .where(col(Contact.email) == typed.strip().lower(), col(Contact.verified_at).is_not(None))
+        .order_by(col(Contact.created_at))
+        .limit(_MOST_MAILED)
+    ).all()
+    return list(dict.fromkeys(found))
 
 
 def of_link(db: Db, token: str) -> Outbox:

@@ -4,8 +4,9 @@ The only package that imports joserfc. Verification takes the algorithm from the
 token alone (security.md 54 to 57).
 """
 
-from idp.signatures.keys import BadToken, Key, Keys, generate, key_from_jwk, keys_from_jwks
+from idp.signatures.keys import BadToken, Key, Keys, generate, key_from_jwk, key_from_pem, keys_from_jwks
 from idp.signatures.tokens import (
+    CERTIFIED_LIMIT,
     TOKEN_LIMIT,
     Remembered,
     SignedClaims,
@@ -17,6 +18,7 @@ from idp.signatures.tokens import (
 )
 
 __all__ = [
+    "CERTIFIED_LIMIT",
     "TOKEN_LIMIT",
     "BadToken",
     "Key",
@@ -26,6 +28,7 @@ __all__ = [
     "generate",
     "half_hash",
     "key_from_jwk",
+    "key_from_pem",
     "keys_from_jwks",
     "sign",
     "unverified_claims",

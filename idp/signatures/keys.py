@@ -143,3 +143,20 @@ def keys_from_jwks(value: Mapping[str, Any]) -> Keys:
         except BadToken:
             continue
     return Keys(keys)
+
+
+def key_from_pem(pem: str) -> Key:
+    """Make a key of a PEM key, private or public, bound to the algorithm its kind and curve mean; raise BadToken."""
+    kinds: tuple[Any, ...] = (ECKey, RSAKey)
+    for kind in kinds:
+        try:
+            made = kind.import_key(pem)
+        except Exception:  # noqa: S112 - the library raises many kinds; the next kind of key is tried
+            continue
+        curves = {"P-256": "ES256", "P-384": "ES384"}
+        alg = curves.get(made.curve_name) if isinstance(made, ECKey) else "RS256"
+        key = Key(made.thumbprint(), alg, made)
+        if alg is None or not key.fits(alg):
+            break
+        return key
+    raise BadToken("key")

@@ -21,6 +21,8 @@ SignedClaims = NewType("SignedClaims", dict[str, Any])
 """Claims whose signature, issuer, audience and times were checked; only `verify` makes them."""
 
 TOKEN_LIMIT = 8192
+CERTIFIED_LIMIT = 32_768
+"""Characters of a token that carries its certificates."""
 _LATEST = 253_370_764_800
 """Seconds of the first moment of 9999."""
 _FORBIDDEN_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc"})
@@ -53,15 +55,17 @@ def verify(
     leeway: timedelta = timedelta(seconds=60),
     required: Collection[str] = (),
     expired_is_fine: bool = False,
+    certified: bool = False,
 ) -> SignedClaims:
     """Return the claims of a token that may be trusted; raise BadToken otherwise.
 
     `typ` None accepts a missing typ or `JWT` only, so no token of another kind passes for an ID token
-    (RFC 8725 3.11). `issuer` and `audience` None leave these to the caller. Reasons: too_large,
-    malformed, duplicate_member, header, algorithm, typ, unknown_key, signature, claim_missing, claim_type,
-    issuer, audience, expired, not_yet.
+    (RFC 8725 3.11). `certified`: the caller has proved the certificates in `x5c`, and `keys` holds the leaf's key
+    alone; everywhere else that header is refused. `issuer` and `audience` None leave these to the caller.
+    Reasons: too_large, malformed, duplicate_member, header, algorithm, typ, unknown_key, signature, claim_missing,
+    claim_type, issuer, audience, expired, not_yet.
     """
-    claims, _ = _genuine(token, keys, algorithms, typ)
+    claims, _ = _genuine(token, keys, algorithms, typ, certified=certified)
     _check_claims(
         claims,
         issuer=issuer,
@@ -120,15 +124,17 @@ class Remembered:
         return SignedClaims(dict(claims))
 
 
-def _genuine(token: str, keys: Keys, algorithms: Collection[str], typ: str | None) -> tuple[dict[str, Any], Key]:
+def _genuine(
+    token: str, keys: Keys, algorithms: Collection[str], typ: str | None, *, certified: bool = False
+) -> tuple[dict[str, Any], Key]:
     """Return what a token says and the key that proved it; nothing of what it says is checked."""
-    if not isinstance(token, str) or len(token) > TOKEN_LIMIT:
+    if not isinstance(token, str) or len(token) > (CERTIFIED_LIMIT if certified else TOKEN_LIMIT):
         raise BadToken("too_large")
     if not _COMPACT.fullmatch(token):
         raise BadToken("malformed")
     head, body, signature = token.split(".")
     header = _read_header(head)
-    if _FORBIDDEN_HEADERS & header.keys():
+    if (_FORBIDDEN_HEADERS - {"x5c"} if certified else _FORBIDDEN_HEADERS) & header.keys():
         raise BadToken("header")
     algorithm = header.get("alg")
     if algorithm == "EdDSA":
@@ -152,9 +158,9 @@ def _genuine(token: str, keys: Keys, algorithms: Collection[str], typ: str | Non
     return _object(_decode(body)), key
 
 
-def unverified_header(token: str) -> dict[str, Any]:
+def unverified_header(token: str, limit: int = TOKEN_LIMIT) -> dict[str, Any]:
     """Return a token's header for looking up keys; nothing in it is proved."""
-    if len(token) > TOKEN_LIMIT or not _COMPACT.fullmatch(token):
+    if len(token) > limit or not _COMPACT.fullmatch(token):
         raise BadToken("malformed")
     return dict(_read_header(token.split(".", 1)[0]))
 

@@ -90,7 +90,7 @@ def consent_answered(request: Request, db: Transaction, who: SignedIn, form: The
 def cancel(request: Request, db: Transaction, flow: str = "") -> None:
     """Take "no" back to the app from any page of the journey."""
     journey = flows.find(db, flow, cookies.read(request, service_of(request).settings, cookies.FLOW))
-    asked = _understood(request, db, journey)
+    asked = understood(request, db, journey)
     asked.refuse("access_denied", "The person said no.")
 
 
@@ -103,7 +103,8 @@ SCOPES = {
 QUIET = frozenset({"offline_access"})
 
 
-def _understood(request: Request, db: Db, flow: Flow) -> AuthorizationRequest:
+def understood(request: Request, db: Db, flow: Flow) -> AuthorizationRequest:
+    """Return the app's request a journey carries, understood anew."""
     service = service_of(request)
     picture = memory_of(service).in_transaction(db)
     return understand(picture, service.settings.issuer, clock.now(), pairs_of_target(flow.target), pushed=True)
@@ -114,7 +115,7 @@ def _resumed(request: Request, db: Db, who: Visitor, flow_id: str) -> tuple[Flow
     journey = flows.find(db, flow_id, cookies.read(request, service_of(request).settings, cookies.FLOW))
     if journey.session_id is not None and journey.session_id != who.session.id:
         raise flows.FlowLost
-    asked = _understood(request, db, journey)
+    asked = understood(request, db, journey)
     origin.narrow(client_id=asked.client.client_id)
     return journey, asked
 

@@ -11,9 +11,20 @@ from idp.accounts.flows import Kept
 from idp.accounts.tables import Flow
 from idp.database import transaction
 from idp.errors import Invalid, TooMany
-from idp.federation import upstreams
+from idp.federation import communities, upstreams
 from idp.federation.tables import Upstream
-from idp.web import cookies, invited, linked, outside, outside_saml, pages, second_step, upstream_logout
+from idp.web import (
+    cookies,
+    invited,
+    linked,
+    outside,
+    outside_saml,
+    pages,
+    recover,
+    second_step,
+    tiered,
+    upstream_logout,
+)
 from idp.web.boundary import TheService, Transaction, service_of
 from idp.web.forms import TheForm
 from idp.web.guards import MaybeVisitor, Visitor, open_to_anyone
@@ -57,8 +68,12 @@ def sign_in(
     if found is not None and not other and _own_factor_will_do(db, here, found):
         return pages.go(request, address("/sign-in/confirm", here))
     hinted = asked(here, "idp")
-    if hinted and not other and db.get(Upstream, hinted) is not None:
-        return pages.go(request, address(f"/login/{hinted}", here))
+    if hinted and not other:
+        named = communities.recorded(db, hinted)
+        if named is not None:
+            return pages.go(request, address(f"/login/{named.id}", here))
+        if hinted.startswith(("https://", "http://")):
+            return pages.go(request, address("/sign-in/organization", here))
     return pages.page(request, "login/sign_in.html", **_sign_in_page(request, db, here))
 
 
@@ -189,6 +204,8 @@ def signed_out(
 
 
 router.include_router(second_step.router)
+router.include_router(recover.router)
+router.include_router(tiered.router)
 router.include_router(outside.router)
 router.include_router(outside_saml.router)
 router.include_router(upstream_logout.router)

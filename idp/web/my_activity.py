@@ -79,7 +79,9 @@ def activity(request: Request, db: Transaction, by: SignedIn, ended: int = -1) -
         "account/activity.html",
         places=_places(db, by.account.id, by.session.id, here),
         devices=[(d, d.id == by.session.device_id) for d in devices.known_to(db, account_id)],
-        recent=[(one, SAID[one.event], _more(one), places.words(one.address, here)) for one in recent],
+        recent=[
+            (one, SAID[one.event], _more(one), places.words(one.address, here) if one.address else "") for one in recent
+        ],
         ended=ended,
     )
 

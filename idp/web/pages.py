@@ -15,6 +15,7 @@ from markupsafe import Markup
 from sqlmodel import Session
 
 from idp import clock, configuration, entropy
+from idp.accounts.assurance import idle_limit
 from idp.accounts.sessions import InForce
 from idp.database import reading
 from idp.notices import saying
@@ -127,7 +128,7 @@ def page(
 
 def _ask_after(clocks: configuration.Clocks, session: InForce) -> int:
     """Return after how many seconds of silence a page asks whether somebody is there: two minutes before the end."""
-    left = min(clocks.session_idle, session.expires_at - clock.now()).total_seconds()
+    left = min(idle_limit(clocks, session.acr), session.expires_at - clock.now()).total_seconds()
     return max(1, int(max(left - 120, left / 2)))
 
 

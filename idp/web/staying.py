@@ -14,6 +14,7 @@ from sqlmodel import Session as Db
 
 from idp import clock, configuration
 from idp.accounts import flows, sessions
+from idp.accounts.assurance import idle_limit
 from idp.accounts.tables import Session
 from idp.web import cookies, pages
 from idp.web.boundary import Transaction, service_of
@@ -30,7 +31,7 @@ def _here(request: Request, db: Db) -> Session | None:
 
 
 def _ends(db: Db, session: Session) -> dict[str, Any]:
-    idle = session.last_seen_at + configuration.current(db).clocks.session_idle
+    idle = session.last_seen_at + idle_limit(configuration.current(db).clocks, session.acr)
     ends = min(idle, session.expires_at)
     left = max(0, int((ends - clock.now()) / timedelta(seconds=1)))
     return {"left": left, "ends": ends, "final": session.expires_at <= idle}

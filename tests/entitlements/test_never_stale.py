@@ -11,9 +11,9 @@ from idp import clock
 from idp.audit import log
 from idp.database import Database, transaction
 from idp.database.lane import Lane, open_lane
-from idp.entitlements import facts as gathering
 from idp.entitlements import grants
 from idp.entitlements.asking import Decider
+from idp.entitlements.before import Before
 from idp.entitlements.decision import Decision, Question
 from idp.entitlements.memo import Memo
 from idp.entitlements.question import AskingApp
@@ -142,7 +142,7 @@ def test_invariant_8_a_change_between_reading_and_committing_is_noticed_by_the_c
             assert (await _one(worker)).allowed
             decide, done = worker.decide, []
 
-            async def late(question: Question, known: gathering.Before | None = None) -> Decision:
+            async def late(question: Question, known: Before | None = None) -> Decision:
                 answer = await decide(question, known)
                 if not done:
                     done.append(answer.allowed)
@@ -165,7 +165,7 @@ def test_an_answer_that_keeps_changing_is_unavailable_never_a_guess(ana: Databas
         async with Workers(ana, 1) as [worker]:
             decide = worker.decide
 
-            async def always_late(question: Question, known: gathering.Before | None = None) -> Decision:
+            async def always_late(question: Question, known: Before | None = None) -> Decision:
                 answer = await decide(question, known)
                 await asyncio.to_thread(_touch, ana)
                 return answer

@@ -142,3 +142,29 @@ def test_a_record_of_the_lane_can_be_done_again_and_makes_the_person_s_key(world
                 step = work.send(answer)
             assert (b'"personal_of"' in step.row[15]) is False, "nobody's address was known here"
     assert world.count("subject_key", "account_id = 'acc_nobody' AND key IS NOT NULL") == 1
+
+
+def test_domain_9_a_remembered_second_step_counts_in_the_lane_until_it_is_forgotten(
+    world: World, lanes: dict[str, int]
+) -> None:
+    from datetime import timedelta
+
+    from idp import clock
+    from idp.accounts import devices
+
+    browser = sign_in(world.browser())
+    until = clock.now() + timedelta(hours=1)
+    with transaction(world.database) as db:
+        [(account, device)] = db.execute(text("SELECT account_id, device_id FROM known_device")).all()
+        devices.remember(db, account, device, until=until, used=clock.now())
+    for remembered in (True, False):
+        browser.cookies["localhost:8000"].pop("idp_8000_session")
+        sign_in(browser)
+        newest = "ORDER BY auth_time DESC LIMIT 1"
+        [(acr, amr, ends, factor)] = rows(world, f"SELECT acr, amr, expires_at, factor_time FROM session {newest}")
+        assert (acr.rpartition("/")[2], factor is not None) == (("2", True) if remembered else ("1", False))
+        assert ("mfa" in amr) is remembered
+        assert (ends == clock.micros(until)) is remembered, "the strength of an earlier session ends with it"
+        with transaction(world.database) as db:
+            devices.ask_again(db, account)
+    assert lanes == {"lane": 3, "pages": 0}
