@@ -1,14 +1,14 @@
 """selfcare: misuse reports, addresses to confirm, a person's own activity, revoked tokens in the feed, channels
 
-Revision ID: 0010
-Revises: 0009
+Revision ID: 0011
+Revises: 0010
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
