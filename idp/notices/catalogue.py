@@ -34,7 +34,8 @@ TEMPLATES: dict[str, Template] = {
     ),
     "accounts_merged": Template(
         "Two accounts became one",
-        "Two {insurer} accounts of yours became one. All your logins now open it." + _IF_NOT,
+        "Two {insurer} accounts of yours became one. All your logins and passkeys now open it; app codes and recovery "
+        "codes of the other one no longer work." + _IF_NOT,
     ),
     "account_split": Template(
         "Logins were taken off your account",
@@ -158,7 +159,8 @@ TEMPLATES: dict[str, Template] = {
         "Application {application}. Call the practice.",
     ),
     "application_approved": Template(
-        "You can work for {provider}", "An access manager of {provider} approved you. Sign in: {link}/sign-in"
+        "You can work for {provider}",
+        "An access manager of {provider} approved you. Go on here: {link}/register/waiting",
     ),
     "application_denied": Template(
         "Your application was denied",
@@ -169,6 +171,26 @@ TEMPLATES: dict[str, Template] = {
         "Your application ended without an answer",
         "Nobody at the practice with the TIN ending {tin} answered your application, so it ended. "
         "Ask there who manages access, then apply again: {link}/register",
+    ),
+    "manager_appointed": Template(
+        "{name} is now an access manager of {provider}",
+        "{by} appointed {name} as access manager of {provider} ({line}).\n\n"
+        "If you did not expect this, look at {people} and call {phone} now.",
+    ),
+    "manager_ended": Template(
+        "{name} is no longer an access manager of {provider}",
+        "{name} is no longer an access manager of {provider} ({line}). What they gave to others stays; "
+        "look through it within 30 days: {reviews}\n\nAccess managers left: {left}.",
+    ),
+    "review_due": Template(
+        "Confirm who has what at {provider}, by {day}",
+        "{people} of {provider} ({line}) wait for your answer: keep, change or remove. Who is not answered by {day} "
+        "is paused then.\n\n{reviews}",
+    ),
+    "review_missed": Template(
+        "People of {provider} are paused",
+        "Nobody answered about {people} of {provider} ({line}) by {day}, so their access is paused. Answer now and it "
+        "goes on; in {days} days it ends.\n\n{reviews}",
     ),
     "attestation_due": Template(
         "Confirm again why you may act, by {day}",

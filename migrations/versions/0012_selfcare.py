@@ -1,14 +1,14 @@
 """selfcare: misuse reports, addresses to confirm, a person's own activity, revoked tokens in the feed, channels
 
-Revision ID: 0011
-Revises: 0010
+Revision ID: 0012
+Revises: 0011
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
