@@ -26,9 +26,9 @@ from idp import clock
 from idp.audit import log
 from idp.database import Database
 from idp.database.lane import open_lane
-from idp.entitlements import facts as gathering
 from idp.entitlements import memo as memory
 from idp.entitlements.asking import Decider
+from idp.entitlements.before import before
 from idp.entitlements.memo import Memo
 from idp.entitlements.question import AskingApp, Question
 from idp.settings import load
@@ -118,7 +118,7 @@ async def measure(size: int, home: Path, *, plain: bool = True, rounds: int = RO
             asked = ask(*question)
             forgetting.memo._people.clear()  # noqa: SLF001
             forgetting.memo._organisations.clear()  # noqa: SLF001
-            known = await forgetting.read(gathering.before(asked.account_id, asked.sid))
+            known = await forgetting.read(before(asked.account_id, asked.sid))
             return (await forgetting.decide(asked, known)).allowed
 
         found["first time, new practice"] = await _timed(some, nothing_known, crowd.allows)

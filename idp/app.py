@@ -15,12 +15,14 @@ from idp.web import errors
 from idp.web.bearer import memory_of
 from idp.web.boundary import Service
 from idp.web.built import Files
+from idp.web.door import Door
 from idp.web.fast import FastLane
 from idp.web.measured import Measured
 from idp.web.middleware import Edge
 
 ROUTERS: tuple[str, ...] = (
-    "authorize", "login", "register", "terms", "account", "wam", "audit", "links", "health", "mailbox",
+    "authorize", "login", "register", "terms", "account", "report", "wam", "audit", "links",
+    "security_reports", "staying", "health", "mailbox",
 )  # fmt: skip
 """Modules of idp.web that hold a `router` of people's pages or consoles."""
 LANE: tuple[str, ...] = ("machines", "access", "signals", "scim", "authorize")
@@ -73,5 +75,5 @@ def create_app(settings: Settings) -> App:
     for name in ROUTERS:
         app.include_router(import_module(f"idp.web.{name}").router)
     app.mount("/static", Files(), name="static")
-    app.front = Edge(Measured(FastLane(lane, app.pages, plain_sign_in.ENDPOINTS)), settings)
+    app.front = Edge(Measured(Door(FastLane(lane, app.pages, plain_sign_in.ENDPOINTS))), settings)
     return app

@@ -7,6 +7,7 @@ said. Changing them raises the policy epoch, so every worker reads them again.
 from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
+from pydantic import Field as Limit
 from sqlmodel import Field, Session
 
 from idp.database.types import Row
@@ -27,8 +28,15 @@ class _Section(BaseModel):
 class Clocks(_Section):
     """Durations; ISO 8601 or seconds in the applied file."""
 
-    session_idle: timedelta = timedelta(minutes=15)
-    session_absolute: timedelta = timedelta(hours=12)
+    session_idle: timedelta = Limit(default=timedelta(minutes=15), gt=timedelta(0), le=timedelta(hours=1))
+    """Of sessions at AAL2, and where the strength has no limit of its own; ceilings of NIST SP 800-63B-4 2.2.3."""
+    session_absolute: timedelta = Limit(default=timedelta(hours=12), gt=timedelta(0), le=timedelta(hours=24))
+    session_idle_aal1: timedelta | None = Limit(default=None, gt=timedelta(0), le=timedelta(hours=24))
+    """Of sessions with one factor; the ceiling of the absolute one is NIST SP 800-63B-4 2.1.3."""
+    session_absolute_aal1: timedelta | None = Limit(default=None, gt=timedelta(0), le=timedelta(days=30))
+    session_idle_phr: timedelta = Limit(default=timedelta(minutes=15), gt=timedelta(0), le=timedelta(minutes=15))
+    """Of sessions at phishing-resistant strength; ceilings of AAL3 (NIST SP 800-63B-4 2.3.3)."""
+    session_absolute_phr: timedelta = Limit(default=timedelta(hours=12), gt=timedelta(0), le=timedelta(hours=12))
     access_token: timedelta = timedelta(minutes=5)
     id_token: timedelta = timedelta(minutes=5)
     refresh_token: timedelta = timedelta(hours=12)
@@ -37,6 +45,11 @@ class Clocks(_Section):
     pushed_request: timedelta = timedelta(seconds=90)
     link_proof: timedelta = timedelta(minutes=10)
     invitation: timedelta = timedelta(hours=24)
+    recovery: timedelta = timedelta(hours=1)
+    """How long getting back in may take, from the name typed to the new password."""
+    recovery_wait: timedelta = timedelta(hours=24)
+    """How long an access manager's word for a person waits, so that its owner can stop it."""
+    mailed_code: timedelta = Limit(default=timedelta(minutes=15), gt=timedelta(0), le=timedelta(minutes=15))
     client_assertion: timedelta = timedelta(minutes=5)
     factor_fresh: timedelta = timedelta(minutes=15)
     key_next: timedelta = timedelta(hours=1)
@@ -55,6 +68,19 @@ class Clocks(_Section):
     application_expires: timedelta = timedelta(days=30)
     claim_locked: timedelta = timedelta(hours=24)
     """How long a person waits after five wrong proofs before claiming again (W-1)."""
+    review: timedelta = Limit(default=timedelta(days=365), ge=timedelta(days=60))
+    """How often access managers confirm what a person may do (W-7)."""
+    review_sensitive: timedelta = Limit(default=timedelta(days=90), ge=timedelta(days=60))
+    """The same for people of outside companies and for functions of sensitivity 5."""
+    review_notices: tuple[timedelta, ...] = (
+        timedelta(days=45),
+        timedelta(days=20),
+        timedelta(days=7),
+        timedelta(days=1),
+    )
+    """Before a review's due date; the first also opens it."""
+    review_ends: timedelta = timedelta(days=14)
+    """After the due date: what was paused because nobody answered ends."""
     seal: timedelta = timedelta(milliseconds=250)
     checkpoint: timedelta = timedelta(seconds=60)
 
@@ -94,6 +120,8 @@ class Registration(_Section):
     """Id of an app, practice, partner or login provider -> routes that are closed there."""
     most_practices: int = 50
     """TINs in one registration."""
+    starts_per_hour: int = Limit(default=60, ge=1)
+    """Registrations one network may begin in an hour."""
 
 
 class Configuration(_Section):

@@ -23,6 +23,11 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{base64.b32encode(_ids.take(16)).decode().rstrip('=').lower()}"
 
 
+def mark() -> str:
+    """Return 96 random bits that tell one thing from all others, such as a request; never a secret."""
+    return base64.urlsafe_b64encode(_ids.take(12)).decode()
+
+
 class _Pool(threading.local):
     """Random bytes for ids, drawn by the page: one system call for 256 ids. Secrets never come from here."""
 

@@ -15,7 +15,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration
-from idp.accounts import attempts, devices, local_logins, moved, passwords, second_factor, sessions
+from idp.accounts import attempts, devices, local_logins, moved, new_device, passwords, second_factor, sessions
 from idp.accounts.assertion import Assertion
 from idp.accounts.assurance import AAL1, AAL2, PHR, meets, weaker
 from idp.accounts.passwords import Hashed
@@ -23,6 +23,7 @@ from idp.accounts.tables import Account, Login, Password, Session
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import Database, of, transaction
+from idp.database.lane import drive
 from idp.errors import Invalid, NotSignedIn, Refused
 
 
@@ -132,6 +133,7 @@ def by_password(
             account_id=found[0].account_id if found else None,
             login_id=found[0].id if found else None,
             stored=found[1].hash if found else None,
+            since=clock.micros(found[1].changed_at) if found else None,
         )
         limits = configuration.current(db).passwords
     good, better = passwords.verify(database, password, tried.stored, limits)
@@ -146,6 +148,8 @@ class Tried:
     account_id: str | None
     login_id: str | None
     stored: str | None = field(repr=False)
+    since: int | None
+    """When the password that is stored was chosen; a hash may be renewed, this changes with the password alone."""
 
 
 def after_password(
@@ -171,6 +175,10 @@ def after_password(
         if login is None or login.ended_at is not None:  # removed while we were hashing
             raise WrongPassword(
                 Event("accounts.login.refused", account=tried.account_id, outcome="refused", reason="login_removed")
+            )
+        if not drive(db, local_logins.unchanged(tried.login_id, tried.since)):
+            raise WrongPassword(
+                Event("accounts.login.refused", account=tried.account_id, outcome="refused", reason="password_changed")
             )
         if better is not None:
             _rehash(db, login, tried.stored, better)
@@ -369,6 +377,7 @@ def _open(
     login.last_used_at = now
     db.add(login)
     given = devices.seen(db, browser.device_secret, browser.user_agent)
+    new_device.tell(db, account.id, given.device.id, browser.user_agent)
     until = None
     if assertion is not None and meets(acr, AAL2):
         factor_time = assertion.auth_time

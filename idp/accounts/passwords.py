@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING, Any, NewType
 
 from idp import configuration, entropy
+from idp.accounts import hash_memory
 from idp.database import Database
 from idp.envelope import KeyRing
 from idp.errors import TooMany
@@ -27,20 +28,50 @@ Hashed = NewType("Hashed", str)
 """The stored form of a password; only `hashed` makes one."""
 
 LONGEST = 1024
-_SECONDS_IN_QUEUE = 4.0
+_SECONDS_IN_QUEUE = 0.15
+"""Longer than this nobody waits to be told no: the answer to the excess is due within 200 ms."""
 
 
 @cache
 def _schemes() -> "CryptContext":
-    from passlib.context import CryptContext  # with the first password: a worker starts without it
+    # With the first password: a worker starts without it. Not by passlib's lazy names: two threads may come at once.
+    from passlib.context import CryptContext
+    from passlib.handlers.argon2 import argon2
+
+    class Argon2(argon2):
+        """Passlib's Argon2, which computes its digest in memory that is kept (hash_memory)."""
+
+        @classmethod
+        def hash(cls, secret: str | bytes, **_more: Any) -> str:
+            made: Any = cls(use_defaults=True)
+            made.checksum = _digest(made, secret, made.checksum_size)
+            return str(made.to_string())
+
+        @classmethod
+        def verify(cls, secret: str | bytes, hash: str | bytes, **_more: Any) -> bool:  # noqa: A002 - as passlib has it
+            stored: Any = cls.from_string(hash)
+            if (stored.type, stored.version, stored.memory_cost) != ("id", 19, cls.memory_cost) or not stored.checksum:
+                return bool(argon2.verify(secret, hash))  # type: ignore[no-untyped-call]
+            return hmac.compare_digest(_digest(stored, secret, len(stored.checksum)), stored.checksum)
 
     return CryptContext(
-        schemes=["argon2", "bcrypt"],
+        schemes=[Argon2, "bcrypt"],
         deprecated="auto",
         argon2__type="ID",
         argon2__memory_cost=19456,  # KiB
         argon2__time_cost=2,
         argon2__parallelism=1,
+    )
+
+
+def _digest(stored: Any, secret: str | bytes, length: int) -> bytes:
+    return hash_memory.argon2id(
+        secret.encode() if isinstance(secret, str) else secret,
+        stored.salt,
+        rounds=stored.rounds,
+        kibibytes=stored.memory_cost,
+        lanes=stored.parallelism,
+        length=length,
     )
 
 
@@ -62,11 +93,14 @@ class _Room:
         self._changed = threading.Condition()
         self._working = 0
         self._waiting = 0
+        self.limits = configuration.Passwords()
+        """The limits last asked for; the door reads them without the database."""
 
     @contextmanager
     def place(self, limits: configuration.Passwords) -> Iterator[None]:
         """Wait for a place; raise TooMany when the queue is full or the wait too long."""
         with self._changed:
+            self.limits = limits
             if self._working >= limits.concurrent_hashes:
                 if self._waiting >= limits.waiting_hashes:
                     raise TooMany("Many people are signing in just now. Try again in a moment.", retry_after=1)
@@ -89,6 +123,11 @@ class _Room:
 
 
 _room = _Room()
+
+
+def seats() -> int:
+    """Return how many sign-ins may be under way in this worker: at a place, or waiting for one."""
+    return _room.limits.concurrent_hashes + _room.limits.waiting_hashes
 
 
 def hashed(ring: KeyRing, password: str, limits: configuration.Passwords | None = None) -> Hashed:

@@ -38,6 +38,7 @@ class Recovery(Row, table=True):
     id: str = id_column("rec")
     account_id: str | None = Field(default=None, index=True)
     browser_hash: bytes = secret_column()
+    known_device: bool = False
     tries: int = 0
     code_wanted_at: datetime | None = moment(nullable=True)
     code_hash: bytes | None = secret_column(nullable=True, default=None)

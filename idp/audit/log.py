@@ -1,10 +1,11 @@
 """Record events: in the session that makes the change, or with a group of the machines' lane."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 from sqlalchemy import CursorResult, text
 from sqlmodel import Session
@@ -14,10 +15,8 @@ from idp.audit import leaf, origin
 from idp.audit.events import Event
 from idp.audit.tables import SubjectKey
 from idp.database import Database, gathering, of
-from idp.database.lane import Append, Many, Sql, Work
+from idp.database.lane import Append, Records, Sql, Work
 
-_MARKS = ",".join(f"${n}" for n in range(1, len(leaf.COLUMNS) + 1))
-_INSERT = Sql(f"INSERT INTO audit_record ({','.join(leaf.COLUMNS)}) VALUES ({_MARKS})")  # noqa: S608 - our own names
 _INSERT_NAMED = text(
     f"INSERT INTO audit_record ({','.join(leaf.COLUMNS)}) "  # noqa: S608 - our own names
     f"VALUES ({','.join(':' + name for name in leaf.COLUMNS)})"
@@ -98,12 +97,27 @@ def machine_row(database: Database, event: Event, at: datetime) -> tuple[object,
     return leaf.row(event, origin.current(), at, database.ring)
 
 
-def append(rows: list[tuple[object, ...]]) -> Work:
-    """Insert a group's rows; handed to the lane's writer."""
+def _count(rows: Sequence[tuple[Any, ...]]) -> None:
     metrics.GROUP.observe(len(rows))
     for row in rows:
-        metrics.EVENTS.labels(row[_EVENT], row[_OUTCOME]).inc()
-    yield Many(_INSERT, rows)
+        _counter(row[_EVENT], row[_OUTCOME]).inc()
+
+
+@cache
+def _counter(event: str, outcome: str) -> Any:
+    return metrics.EVENTS.labels(event, outcome)
+
+
+_BYTES = ("address_hash", "leaf", "mac")
+append = Records(
+    "audit_record",
+    tuple(
+        (name, "bigint" if name in ("created_at", "at") else "bytea" if name in _BYTES else "text")
+        for name in leaf.COLUMNS
+    ),
+    _count,
+)
+"""How the machines' lane appends a group's rows."""
 
 
 def subject_key(session: Session, account_id: str) -> bytes | None:

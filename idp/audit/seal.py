@@ -31,7 +31,19 @@ _LOCK = 0x1D9_A0D17
 _CHUNK = 500
 _log = structlog.get_logger("idp.audit")
 
-_WAITING = text("SELECT seq FROM audit_unsealed WHERE refused_at IS NULL ORDER BY seq LIMIT :n")
+_ANY = text("SELECT 1 FROM audit_unsealed WHERE refused_at IS NULL LIMIT 1")
+_READ = ", ".join(f"r.{name}" for name in ("leaf", "mac", *leaf.CHECKED))
+_WAITING = text(
+    f"SELECT u.seq, {_READ} FROM (SELECT seq FROM audit_unsealed WHERE refused_at IS NULL "  # noqa: S608 - our own names
+    "ORDER BY seq LIMIT :n) AS u LEFT JOIN audit_record r ON r.seq = u.seq ORDER BY u.seq"
+)
+_COPIES = text(
+    "SELECT r.seq, o.seq, EXISTS (SELECT 1 FROM audit_unsealed w WHERE w.seq = o.seq) "
+    "FROM audit_unsealed u JOIN audit_record r ON r.seq = u.seq "
+    "JOIN audit_record o ON o.at = r.at AND o.mac = r.mac AND o.seq <> r.seq "
+    "WHERE u.refused_at IS NULL AND u.seq BETWEEN :low AND :high"
+)
+"""Waiting records that say the same as another one: who, which other, and whether that waits too."""
 _NEWEST = text("SELECT number, size, root, frontier, note, at FROM audit_checkpoint ORDER BY number DESC LIMIT 1")
 _ADD_BATCH = text(
     "INSERT INTO audit_batch (first_index, count, low_seq, high_seq, seqs, hashes, created_at) "
@@ -41,7 +53,6 @@ _ADD_CHECKPOINT = text(
     "INSERT INTO audit_checkpoint (number, size, root, frontier, note, at, created_at) "
     "VALUES (:number, :size, :root, :frontier, :note, :at, :now)"
 )
-_COLUMNS = ", ".join(("seq", "leaf", "mac", *leaf.CHECKED))
 
 
 class LogDamaged(Exception):
@@ -93,8 +104,8 @@ class Sealer:
             if not self._alone(session):
                 return Sealed(0, 0, None, more=False)
             head = self._head(session)
-            seqs = [int(n) for n in session.execute(_WAITING, {"n": BATCH}).scalars()]
-            hashes, kept, refused, oldest = self._examine(session, seqs)
+            waiting = session.execute(_WAITING, {"n": BATCH}).all()
+            hashes, kept, refused, oldest = self._examine(session, waiting)
             if not kept and not refused and head.at is not None and clock.now() - head.at < at_least_every:
                 return Sealed(0, 0, None, more=False)
             if kept:
@@ -105,7 +116,7 @@ class Sealer:
         self._seen = (number, made.size, made.root)
         if self._copy is not None:
             copies.append(self._copy, number, note)
-        return Sealed(len(kept), refused, made, more=len(seqs) == BATCH, oldest=oldest)
+        return Sealed(len(kept), refused, made, more=len(waiting) == BATCH, oldest=oldest)
 
     def seal_all(self) -> int:
         """Seal until nothing waits; return how many records were sealed."""
@@ -119,7 +130,7 @@ class Sealer:
     def _due(self, at_least_every: timedelta) -> bool:
         """Look without a lock whether there is anything to do."""
         with self._database.engine.connect().execution_options(idp_read_only=True) as connection:
-            waiting = connection.execute(_WAITING, {"n": 1}).first()
+            waiting = connection.execute(_ANY).first()
             newest = connection.execute(text("SELECT max(at) FROM audit_checkpoint")).scalar()
             connection.rollback()
         return waiting is not None or newest is None or clock.now() - clock.from_micros(newest) >= at_least_every
@@ -158,59 +169,49 @@ class Sealer:
                 )
         return _Head(number, tree, at)
 
-    def _examine(self, session: Session, seqs: Sequence[int]) -> tuple[list[bytes], list[int], int, datetime | None]:
+    def _examine(
+        self, session: Session, waiting: Sequence[Sequence[Any]]
+    ) -> tuple[list[bytes], list[int], int, datetime | None]:
         """Return the leaf hashes and numbers of the rows that are ours, how many were refused, the oldest time."""
         hashes: list[bytes] = []
         kept: list[int] = []
         refused = 0
         oldest: int | None = None
-        for start in range(0, len(seqs), _CHUNK):
-            chunk = seqs[start : start + _CHUNK]
-            rows = {row.seq: row for row in session.execute(_select("seq", chunk)).all()}
-            twins = self._twins(session, sorted({row.at for row in rows.values()}))
-            for seq in chunk:
-                row = rows.get(seq)
-                why = "missing" if row is None else self._objection(row, twins)
-                if why is not None:
-                    self._refuse(session, seq, why)
-                    refused += 1
-                    continue
-                assert row is not None
-                hashes.append(leaf_hash(bytes(row.leaf)))
-                kept.append(seq)
-                oldest = row.at if oldest is None else min(oldest, row.at)
-        if kept:
-            for start in range(0, len(kept), _CHUNK):
-                marks = ",".join(str(n) for n in kept[start : start + _CHUNK])
-                session.execute(text(f"DELETE FROM audit_unsealed WHERE seq IN ({marks})"))  # noqa: S608 - integers
+        copied = self._copied(session, waiting[0][0], waiting[-1][0]) if waiting else frozenset()
+        key = leaf.mac_key(self._database.ring)
+        for seq, found, mac, *columns in waiting:
+            stored, why = b"", None if found is not None else "missing"
+            if found is not None:
+                stored = leaf.raw(found)
+                why = _objection(key, stored, leaf.raw(mac), columns) or ("copied" if seq in copied else None)
+            if why is not None:
+                self._refuse(session, seq, why)
+                refused += 1
+                continue
+            hashes.append(leaf_hash(stored))
+            kept.append(seq)
+            at = columns[0]
+            oldest = at if oldest is None else min(oldest, at)
+        self._sealed(session, kept)
         return hashes, kept, refused, None if oldest is None else clock.from_micros(oldest)
 
-    def _twins(self, session: Session, times: Sequence[int]) -> dict[bytes, int]:
-        """Return, per leaf of these moments, the number that counts as the original: a sealed one, else the lowest."""
-        same: dict[bytes, list[int]] = {}
-        for seq, mac in session.execute(_select("at", times, "seq, mac")).all() if times else ():
-            same.setdefault(leaf.raw(mac), []).append(seq)
-        doubled = [seq for seqs in same.values() if len(seqs) > 1 for seq in seqs]
-        waiting: set[int] = set()
-        for start in range(0, len(doubled), _CHUNK):
-            marks = ",".join(str(n) for n in doubled[start : start + _CHUNK])
-            waiting.update(
-                session.execute(
-                    text(f"SELECT seq FROM audit_unsealed WHERE seq IN ({marks})")  # noqa: S608 - integers
-                ).scalars()
-            )
-        return {mac: min(seqs, key=lambda number: (number in waiting, number)) for mac, seqs in same.items()}
+    def _sealed(self, session: Session, seqs: Sequence[int]) -> None:
+        """Take rows off the waiting list."""
+        if not self._database.is_sqlite:
+            session.execute(text("DELETE FROM audit_unsealed WHERE seq = ANY(:seqs)"), {"seqs": list(seqs)})
+            return
+        for start in range(0, len(seqs), _CHUNK):
+            marks = ",".join(str(n) for n in seqs[start : start + _CHUNK])
+            session.execute(text(f"DELETE FROM audit_unsealed WHERE seq IN ({marks})"))  # noqa: S608 - integers
 
-    def _objection(self, row: Any, twins: dict[bytes, int]) -> str | None:
-        """Say why a row is not one that this service wrote; None when it is."""
-        stored = bytes(row.leaf)
-        if not hmac.compare_digest(leaf.mac(self._database.ring, stored), bytes(row.mac)):
-            return "not_ours"
-        if leaf.differing(orjson.loads(stored), [getattr(row, name) for name in leaf.CHECKED]):
-            return "columns_differ"
-        if twins.get(bytes(row.mac)) != row.seq:
-            return "copied"
-        return None
+    @staticmethod
+    def _copied(session: Session, low: int, high: int) -> frozenset[int]:
+        """Return the waiting numbers that repeat an original: a sealed one, else the lowest."""
+        return frozenset(
+            seq
+            for seq, other, waits in session.execute(_COPIES, {"low": low, "high": high}).all()
+            if not waits or other < seq
+        )
 
     def _refuse(self, session: Session, seq: int, why: str) -> None:
         _log.critical("audit_record_refused", record=seq, why=why)
@@ -243,6 +244,10 @@ class Sealer:
         return made, note
 
 
-def _select(column: str, values: Sequence[int], what: str = _COLUMNS) -> Any:
-    marks = ",".join(str(int(value)) for value in values)
-    return text(f"SELECT {what} FROM audit_record WHERE {column} IN ({marks}) ORDER BY seq")  # noqa: S608 - integers
+def _objection(key: bytes, stored: bytes, mac: bytes, columns: Sequence[Any]) -> str | None:
+    """Say why a row is not one that this service wrote; None when it is."""
+    if not hmac.compare_digest(leaf.mac_under(key, stored), mac):
+        return "not_ours"
+    if leaf.differing(orjson.loads(stored), columns):
+        return "columns_differ"
+    return None

@@ -14,17 +14,19 @@ from sqlmodel import Session
 from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
-from idp.database import Database
+from idp.database import Database, of
 from idp.database.lane import Lane, RestsOn, Stale, Work, drive
 from idp.entitlements import facts as gathering
+from idp.entitlements.before import Before
+from idp.entitlements.before import before as reading_before
 from idp.entitlements.decision import Decision, decide
-from idp.entitlements.facts import Before
 from idp.entitlements.memo import Memo
 from idp.entitlements.question import Question
 from idp.errors import Unavailable
 
 TRIES = 10
 """How often an answer is computed anew when what it rests on keeps changing."""
+_BEING_CHANGED = "Access is being changed just now. Ask again in a moment."
 
 
 class Decider:
@@ -50,36 +52,43 @@ class Decider:
     async def decide(self, question: Question, known: Before | None = None) -> Decision:
         """Decide without recording it: for searches and measurements. Nobody may act on it."""
         if known is None:
-            known = await self.read(gathering.before(question.account_id, question.sid))
+            known = await self.read(reading_before(question.account_id, question.sid))
         return decide(await self.read(gathering.gather(question, known, self.memo)))
 
-    async def answer(self, questions: Sequence[Question], *, until: str | None = None) -> list[Decision]:
+    async def answer(
+        self, questions: Sequence[Question], *, until: str | None = None, jti: str | None = None
+    ) -> list[Decision]:
         """Decide questions about one account and record each; stop after an outcome of `until` (`permit`, `deny`).
 
+        The first try may rest on versions read for an earlier answer: the commit checks them all the same.
+        `jti` is a token the commit must find unrevoked; only then Stale is raised, to ask who the caller is.
         Raises Unavailable when the database does not answer, or when what an answer rests on keeps
         changing.
         """
         account_id = questions[0].account_id
-        for _ in range(TRIES):
+        one_session = len({question.sid for question in questions}) == 1
+        for n in range(TRIES):
             known: dict[str | None, Before] = {}
             decisions: list[Decision] = []
             for question in questions:
                 if question.sid not in known:
-                    known[question.sid] = await self.read(gathering.before(account_id, question.sid))
+                    known[question.sid] = await self._before(account_id, question.sid, recall=n == 0 and one_session)
                 decisions.append(await self.decide(question, known[question.sid]))
                 if until is not None and decisions[-1].allowed == (until == "permit"):
                     break
             bases = {(b.epoch, b.version) for b in known.values()}
             if len(bases) > 1:
                 continue  # something changed between two reads of this very batch
-            [(epoch, version)] = bases
             rows = [self._row(q, d) for q, d in zip(questions, decisions, strict=False)]
             try:
-                await self._lane.write(rows=rows, rests_on=RestsOn(epoch, account_id, version))
+                await self._lane.write(rows=rows, rests_on=self._ground(known, account_id, jti))
             except Stale:
+                self.memo.forget_before(account_id, questions[0].sid)
+                if jti is not None:
+                    raise
                 continue
             return decisions
-        raise Unavailable("Access is being changed just now. Ask again in a moment.")
+        raise Unavailable(_BEING_CHANGED)
 
     async def answer_all(self, questions: Sequence[Question]) -> list[Decision]:
         """Decide questions about any accounts, each account's together; return answers in order."""
@@ -92,6 +101,29 @@ class Decider:
         for group, decisions in zip(groups, answers, strict=True):
             found.update(zip(group, decisions, strict=True))
         return [found[place] for place in range(len(questions))]
+
+    async def _before(self, account_id: str, sid: str | None, *, recall: bool) -> Before:
+        """Return the versions and the session: as last read where the commit will check that, else read now."""
+        found = self.memo.before(account_id, sid) if recall else None
+        if found is None:
+            found = await self.read(reading_before(account_id, sid))
+            assert isinstance(found, Before)
+            self.memo.keep_before(account_id, sid, found)
+        return found
+
+    @staticmethod
+    def _ground(known: dict[str | None, Before], account_id: str, jti: str | None) -> RestsOn:
+        """Return what the commit checks; of several sessions none, which are read anew each time."""
+        [(sid, base), *_] = known.items()
+        state = base.session.state if base.session is not None else None
+        return RestsOn(
+            base.epoch,
+            account_id,
+            base.version,
+            jti=jti,
+            session_id=sid if state is not None and len(known) == 1 else None,
+            session_state=state,
+        )
 
     def _row(self, question: Question, decision: Decision) -> tuple[object, ...]:
         return log.machine_row(self._database, event(question, decision), clock.now())
@@ -123,7 +155,19 @@ def event(question: Question, decision: Decision) -> Event:
 
 
 def decide_in_session(db: Session, question: Question) -> Decision:
-    """Decide in the pages' lane, on what this transaction sees; the caller records it with `event`."""
+    """Decide in the pages' lane, on what this transaction sees; the caller records it with `event`.
+
+    On PostgreSQL each statement sees what was committed before it, so a change between two of them would make
+    an answer of two halves that never held together: the versions are read again after the rows.
+    Raises Unavailable when what the answer rests on keeps changing.
+    """
     db.flush()
-    known = drive(db, gathering.before(question.account_id, question.sid))
-    return decide(drive(db, gathering.gather(question, known, None)))
+    one_moment = of(db).is_sqlite
+    known = drive(db, reading_before(question.account_id, question.sid))
+    for _ in range(TRIES):
+        decision = decide(drive(db, gathering.gather(question, known, None)))
+        again = known if one_moment else drive(db, reading_before(question.account_id, question.sid))
+        if again == known:
+            return decision
+        known = again
+    raise Unavailable(_BEING_CHANGED)

@@ -10,38 +10,18 @@ from typing import Any
 from idp import clock
 from idp.database.lane import Sql, Work
 from idp.entitlements import standing, world
+from idp.entitlements.before import Before, SessionFacts
 from idp.entitlements.dates import Dates
 from idp.entitlements.memo import Memo
 from idp.entitlements.question import Question
 from idp.entitlements.standing import Organisation, Person
 from idp.entitlements.world import Function, World
 
-_BEFORE = Sql(
-    "SELECT (SELECT epoch FROM policy_epoch), "
-    "COALESCE((SELECT version FROM account_version WHERE account_id = $1), 0), "
-    "s.account_id, s.acr, s.auth_time, s.factor_time, s.last_seen_at, s.expires_at, s.ended_at, s.partner_id "
-    "FROM (SELECT 1 AS one) AS always LEFT JOIN session AS s ON s.id = $2"
-)
-"""The versions, before any row they guard, and the session, whose end no version tells."""
 _SHARED = Sql(
     "SELECT s.partner_id, s.starts_at, s.ends_at, o.owner, o.partner_id, o.contact_name, o.contact_phone, "
     "o.contact_url FROM shared_account AS s LEFT JOIN function_owner AS o "
     "ON o.shared_account_id = s.id AND o.entitlement = $2 WHERE s.account_number = $1"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SessionFacts:
-    """The person's session as stored; moments in microseconds."""
-
-    account_id: str
-    acr: str
-    auth_time: int
-    factor_time: int | None
-    last_seen_at: int
-    expires_at: int
-    ended_at: int | None
-    partner_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +35,6 @@ class SharedFacts:
     owner: str | None = None
     owner_partner_id: str | None = None
     contact: tuple[str, str, str] = ("", "", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What is read before everything else."""
-
-    epoch: int
-    version: int
-    session: SessionFacts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +60,6 @@ class Facts:
     def freshness(self) -> str:
         """An opaque token: the state this was computed from, or a later one."""
         return f"{self.epoch}.{self.version}"
-
-
-def before(account_id: str, sid: str | None) -> Work:
-    """Read the versions and the session in one statement."""
-    [row] = yield _BEFORE, (account_id, sid or "")
-    session = None
-    if row[2] is not None:
-        session = SessionFacts(row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9])
-    return Before(row[0], row[1], session)
 
 
 def gather(question: Question, known: Before, memo: Memo | None) -> Work:

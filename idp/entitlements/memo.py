@@ -2,13 +2,15 @@
 
 An entry answers only for the very (policy epoch, account version) it was computed from, and only
 between the moment it was computed for and the earliest date it used (decisions.md 3). The versions are
-read on every decision, before the rows, so there is no staleness to bound. Bounded, oldest out first;
+read on every decision, before the rows, or, where an earlier reading serves, checked in the commit of the
+answer, so there is no staleness to bound. Bounded, oldest out first;
 used by one thread, the worker's event loop.
 """
 
 from collections import OrderedDict
 from typing import Any
 
+from idp.entitlements.before import Before
 from idp.entitlements.standing import Organisation, Person
 from idp.entitlements.world import World
 
@@ -23,7 +25,21 @@ class Memo:
         self._limit = limit
         self._world: World | None = None
         self._organisations: OrderedDict[tuple[str, str], tuple[int, Organisation]] = OrderedDict()
+        self._before: OrderedDict[tuple[str, str | None], Before] = OrderedDict()
         self._people: OrderedDict[tuple[str, str, str], tuple[int, int, Person]] = OrderedDict()
+
+    def before(self, account_id: str, sid: str | None) -> Before | None:
+        """Return versions and session as last read; whoever answers by them has the commit check them."""
+        return self._before.get((account_id, sid))
+
+    def keep_before(self, account_id: str, sid: str | None, before: Before) -> None:
+        """Remember versions and session; unknown accounts and sessions are not."""
+        if before.version and (sid is None or before.session is not None):
+            _keep(self._before, (account_id, sid), before, self._limit)
+
+    def forget_before(self, account_id: str, sid: str | None) -> None:
+        """Forget them: they no longer hold."""
+        self._before.pop((account_id, sid), None)
 
     def world(self, epoch: int) -> World | None:
         """Return what all decisions share, if remembered for this epoch."""
@@ -61,7 +77,7 @@ class Memo:
         return len(self._organisations) + len(self._people)
 
 
-def _keep(entries: "OrderedDict[Any, Any]", key: tuple[str, ...], entry: tuple[Any, ...], limit: int) -> None:
+def _keep(entries: "OrderedDict[Any, Any]", key: tuple[Any, ...], entry: Any, limit: int) -> None:
     entries[key] = entry
     entries.move_to_end(key)
     while len(entries) > limit:

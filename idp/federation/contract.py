@@ -133,3 +133,7 @@ class Connector(Protocol):
     def end_session(self, told: Told) -> str | None:
         """Return where a person signs out there too, where that is known without asking; None otherwise."""
         ...
+
+    def answer_sign_out(self, told: Told, token: str, relay_state: str | None) -> SendBrowser | None:
+        """Return our answer to what `signed_out` verified, where it came through the browser; None otherwise."""
+        ...

@@ -34,6 +34,11 @@ def entity_id(issuer: str, upstream_id: str) -> str:
     return f"{issuer}/login/{upstream_id}/metadata"
 
 
+def logout_address(issuer: str, upstream_id: str) -> str:
+    """Return where an upstream's logout messages come in."""
+    return f"{issuer}/login/{upstream_id}/slo"
+
+
 def put(db: Db, upstream: Upstream, wanted: Mapping[str, Any]) -> list[str]:
     """Record what a SAML upstream needs; return the names of what changed. Raises Invalid with field names."""
     trust = db.get(SamlTrust, upstream.id) or SamlTrust(upstream_id=upstream.id)
@@ -70,6 +75,7 @@ def details(db: Db, upstream_id: str) -> dict[str, Any]:
     ring = of(db).ring
     return {
         **of_upstream(db, upstream_id),
+        "logout": logout_address(of(db).settings.issuer, upstream_id),
         "keys": [
             {
                 "state": key.state,
@@ -87,7 +93,9 @@ def our_metadata(db: Db, upstream: Upstream) -> bytes:
 
     here = f"{of(db).settings.issuer}/login/{upstream.id}"
     known = [(key.state, key.certificate) for key in keys(db, upstream.id)]
-    return ours.metadata(upstream.client_id, known, f"{here}/callback", f"{here}/slo")
+    return ours.metadata(
+        upstream.client_id, known, f"{here}/callback", logout_address(of(db).settings.issuer, upstream.id)
+    )
 
 
 def keys(db: Db, upstream_id: str) -> list[SamlKey]:

@@ -4,12 +4,13 @@ A token's jti begins with its family's id, so a check can find the family withou
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from idp import clock, entropy
-from idp.database.lane import Lane, Sql
+from idp.database.lane import Lane, RestsOn
 from idp.oauth import liveness
 from idp.oauth.client_facts import ClientFacts
 from idp.oauth.keys import ALGORITHMS
@@ -91,6 +92,8 @@ class Checked:
     """None for a service's token."""
     more: tuple[Any, ...]
     picture: Picture
+    rests_on: RestsOn
+    """What the commit of an answer checks, so that it holds at that moment too."""
 
 
 class NotInForce(Exception):
@@ -102,10 +105,25 @@ class NotInForce(Exception):
         self.claims = claims
 
 
+Recall = Literal["nothing", "services", "people"]
+"""Whose tokens may be answered for from memory: nobody's, those of services, those of people too."""
+
+
 async def check(
-    token: str, memory: Memory, lane: Lane, issuer: str, *, audience: str | None, with_person: bool = False
+    token: str,
+    memory: Memory,
+    lane: Lane,
+    issuer: str,
+    *,
+    audience: str | None,
+    with_person: bool = False,
+    recall: Recall = "nothing",
 ) -> Checked:
-    """Verify a token and ask, with one statement, whether it is still in force; raise NotInForce otherwise."""
+    """Verify a token and ask, with one statement, whether it is still in force; raise NotInForce otherwise.
+
+    With `recall` what was read before may serve in place of that statement: the caller must then commit
+    on `rests_on`, and when that is Stale, ask again recalling nothing. A refusal is never from memory.
+    """
     picture = await memory.picture(lane)
     for _ in range(3):
         now = clock.now()
@@ -118,36 +136,49 @@ async def check(
                 picture = newer
                 continue
             raise NotInForce(problem.reason) from None
-        statement, values = _question(claims, picture, now, with_person)
-        [row] = await lane.fetch(statement, *values)
-        if row[0] != picture.epoch:
-            picture = await memory.renew(lane, picture.epoch)
-            continue
-        return _judge(claims, row, picture, now)
+        jti = str(claims["jti"])
+        family = family_of(jti)
+        if family is None:
+            if recall != "nothing" and _usable(claims, picture):
+                return _service(claims, None, picture)
+            [row] = await lane.fetch(liveness.SERVICE, jti)
+            if row[0] == picture.epoch:
+                return _service(claims, row[1], picture)
+        else:
+            values = (str(claims["sub"]), str(claims.get("sid", "")), family, claims.get("provider"))
+            moments = liveness.moments(picture, now)
+            key = (*values, with_person)
+            if recall == "people" and (known := memory.standings.row(key, picture.epoch, moments)) is not None:
+                with suppress(NotInForce):
+                    return _person(claims, known, picture, now)
+            statement = liveness.TOKEN_AND_PERSON if with_person else liveness.TOKEN
+            [row] = await lane.fetch(statement, *moments, *values, jti)
+            if row[0] == picture.epoch:
+                checked = _person(claims, row, picture, now)
+                memory.standings.keep(key, row, moments, liveness.added(row)[1])
+                return checked
+        picture = await memory.renew(lane, picture.epoch)
     raise NotInForce("changing")
 
 
-def _question(claims: SignedClaims, picture: Picture, now: datetime, with_person: bool) -> tuple[Sql, tuple[Any, ...]]:
-    jti = str(claims["jti"])
-    family = family_of(jti)
-    if family is None:
-        return liveness.SERVICE, (jti,)
-    statement = liveness.TOKEN_AND_PERSON if with_person else liveness.TOKEN
-    values = (str(claims["sub"]), str(claims.get("sid", "")), family, claims.get("provider"), jti)
-    return statement, (*liveness.moments(picture, now), *values)
-
-
-def _judge(claims: SignedClaims, row: Sequence[Any], picture: Picture, now: datetime) -> Checked:
+def _usable(claims: SignedClaims, picture: Picture) -> bool:
     client = picture.clients.get(str(claims["client_id"]))
-    family = family_of(str(claims["jti"]))
-    if family is None:
-        if client is None or not client.usable:
-            raise NotInForce("client_not_allowed", claims)
-        if row[1] is not None:
-            raise NotInForce("token_revoked", claims)
-        return Checked(claims, client, None, (), picture)
+    return client is not None and client.usable
+
+
+def _service(claims: SignedClaims, revoked: object, picture: Picture) -> Checked:
+    if not _usable(claims, picture):
+        raise NotInForce("client_not_allowed", claims)
+    if revoked is not None:
+        raise NotInForce("token_revoked", claims)
+    client = picture.clients[str(claims["client_id"])]
+    return Checked(claims, client, None, (), picture, RestsOn(picture.epoch, jti=str(claims["jti"])))
+
+
+def _person(claims: SignedClaims, row: Sequence[Any], picture: Picture, now: datetime) -> Checked:
+    client = picture.clients.get(str(claims["client_id"]))
     found = liveness.standing(row)
-    revoked, *more = liveness.added(row)
+    revoked, _, *more = liveness.added(row)
     if revoked is not None:
         raise NotInForce("token_revoked", claims)
     if found.family_id is None:
@@ -158,4 +189,12 @@ def _judge(claims: SignedClaims, row: Sequence[Any], picture: Picture, now: date
     if reason is not None:
         raise NotInForce(reason, claims)
     assert client is not None
-    return Checked(claims, client, found, tuple(more), picture)
+    rests_on = RestsOn(
+        picture.epoch,
+        found.account_id,
+        found.version,
+        jti=str(claims["jti"]),
+        family_id=found.family_id,
+        session_id=str(claims["sid"]),
+    )
+    return Checked(claims, client, found, tuple(more), picture, rests_on)

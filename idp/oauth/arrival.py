@@ -46,7 +46,7 @@ _STATEMENT = Sql(
     "LEFT JOIN affiliation af ON af.account_id = a.id AND af.ended_at IS NULL AND af.starts_at <= CAST($4 AS BIGINT) "
     "AND (af.ends_at IS NULL OR af.ends_at > CAST($4 AS BIGINT)) "
     "LEFT JOIN provider pr ON pr.id = af.provider_id "
-    "LEFT JOIN partner ap ON ap.id = af.partner_id"
+    "LEFT JOIN partner ap ON ap.id = af.partner_id WHERE e.id = 1"
 )
 _WIDTH_OF_SESSION = 13
 _WIDTH_OF_FLOW = len(flows.COLUMNS)

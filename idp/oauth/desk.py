@@ -16,7 +16,7 @@ from authlib.oauth2.rfc6749.requests import OAuth2Payload
 
 from idp import clock
 from idp.audit.events import Event
-from idp.database.lane import Append, RestsOn, Sql, Work
+from idp.database.lane import Append, Lane, OneStatement, RestsOn, Sql, Work
 from idp.oauth.client_facts import ClientFacts
 from idp.oauth.memory import Picture
 
@@ -51,15 +51,29 @@ class Desk:
     """What the request's one statement found, in a form its grant knows."""
     work: Callable[[], Work] | None = None
     """What to write; answers None or a Late refusal."""
+    at_once: OneStatement | None = None
+    """The common case of that work in one statement."""
     events: list[Event] = field(default_factory=list)
     assertion: tuple[str, str, int] | None = None
     """(client id, jti, end) of a client assertion, to be spent with the commit."""
     rests_on: RestsOn | None = None
+    recall: bool = False
+    """What was read before may serve: whatever is answered rests on it in the commit."""
 
     @property
     def micros(self) -> int:
         """Return the moment of this request as the database stores it."""
         return clock.micros(self.now)
+
+    async def commit(self, lane: Lane) -> Late | None:
+        """Write all of it, or only the record of a Late refusal; raise Stale when what it rests on has changed."""
+        if self.assertion is None and self.work is None:
+            await lane.write(None, [self.row(event) for event in self.events], self.rests_on)
+            return None
+        # What else is to be written is known to the work alone.
+        at_once = self.at_once if self.assertion is None and not self.events else None
+        late: Late | None = await lane.write(self.compose, (), self.rests_on, at_once)
+        return late
 
     def compose(self) -> Work:
         """Spend the assertion, do the work, append the events: all or a Late refusal."""

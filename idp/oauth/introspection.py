@@ -24,6 +24,7 @@ class Presented:
 
     kind: str
     claims: dict[str, Any]
+    rests_on: RestsOn | None = None
 
     def is_expired(self) -> bool:
         """Only tokens in force get this far."""
@@ -68,7 +69,7 @@ class Introspection(IntrospectionEndpoint):
         desk = at_hand.get()
         answer = super().create_introspection_payload(token)  # type: ignore[no-untyped-call]
         claims = token.claims if token else {}
-        desk.rests_on = RestsOn(desk.picture.epoch)
+        desk.rests_on = (token.rests_on if token else None) or RestsOn(desk.picture.epoch)
         desk.events.append(
             Event(
                 "oauth.token.introspected",

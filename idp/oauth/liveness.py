@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from idp import clock
+from idp.accounts.assurance import idle_limit
 from idp.database.lane import Sql
 from idp.oauth.client_facts import IN_GOOD_STANDING, ClientFacts
 from idp.oauth.memory import KINDS, Picture
@@ -64,16 +65,23 @@ def statement(*, account: str, session: str, family: str, provider: str, start: 
         f"LEFT JOIN account a ON a.id = {account} "
         f"LEFT JOIN session s ON s.id = {session} "
         f"LEFT JOIN token_family f ON f.id = {family} "
-        f"LEFT JOIN provider pr ON pr.id = {provider} {_JOINS}"
+        f"LEFT JOIN provider pr ON pr.id = {provider} {_JOINS} WHERE e.id = 1"
     )
 
 
 _REVOKED = ", (SELECT 1 FROM revoked_token rt WHERE rt.jti = $8)"
+_NEXT = """, (SELECT min(x.t) FROM (
+    SELECT starts_at AS t FROM portal_access WHERE provider_id = pr.id
+    UNION ALL SELECT ends_at FROM portal_access WHERE provider_id = pr.id
+    UNION ALL SELECT ended_at FROM portal_access WHERE provider_id = pr.id
+    UNION ALL SELECT starts_at FROM agreement WHERE provider_id = pr.id
+    UNION ALL SELECT ends_at FROM agreement WHERE provider_id = pr.id) x WHERE x.t > CAST($3 AS BIGINT))"""
+"""The next date on which the lines change by themselves."""
 _CLAIMED = {"account": "$4", "session": "$5", "family": "$6", "provider": "$7"}
-TOKEN = statement(**_CLAIMED, more=_REVOKED)
-"""$4 account, $5 session, $6 family, $7 provider, $8 jti."""
-TOKEN_AND_PERSON = statement(**_CLAIMED, more=_REVOKED + PERSON)
-SERVICE = Sql("SELECT e.epoch, (SELECT 1 FROM revoked_token rt WHERE rt.jti = $1) FROM policy_epoch e")
+TOKEN = statement(**_CLAIMED, more=_REVOKED + _NEXT)
+"""$4 account, $5 session, $6 family, $7 provider, $8 jti; adds whether it was revoked and until when this holds."""
+TOKEN_AND_PERSON = statement(**_CLAIMED, more=_REVOKED + _NEXT + PERSON)
+SERVICE = Sql("SELECT e.epoch, (SELECT 1 FROM revoked_token rt WHERE rt.jti = $1) FROM policy_epoch e WHERE e.id = 1")
 """For a token without a person: $1 jti."""
 
 
@@ -167,7 +175,7 @@ def refusal(
         return "account_inactive"
     if found.session_account != found.account_id or found.session_ended is not None:
         return "session_ended"
-    idle = picture.configuration.clocks.session_idle // _MICROSECOND
+    idle = idle_limit(picture.configuration.clocks, found.acr) // _MICROSECOND
     if at >= found.session_expires or at >= found.session_seen + idle:
         return "session_expired"
     if found.family_ended is not None:

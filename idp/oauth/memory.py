@@ -21,6 +21,7 @@ from idp.errors import Unavailable
 from idp.oauth import keys
 from idp.oauth.client_facts import Audience, ClientFacts, facts_of
 from idp.oauth.keys import KeySet
+from idp.oauth.remembered import Standings
 from idp.signatures import Key, Remembered
 
 _COLUMNS = (
@@ -29,7 +30,7 @@ _COLUMNS = (
     "entitlements", "lines", "default_line", "acts_for_provider", "first_party", "continue_page", "id_token_alg",
     "pkce", "require_par", "help_url",
 )  # fmt: skip
-_EPOCH = Sql("SELECT epoch FROM policy_epoch")
+_EPOCH = Sql("SELECT epoch FROM policy_epoch WHERE id = 1")
 _CONFIGURATION = Sql("SELECT body FROM configuration")
 _CLIENTS = Sql(
     f"SELECT p.status, {', '.join('c.' + name for name in _COLUMNS)} FROM client c "  # noqa: S608 - our own names
@@ -77,9 +78,15 @@ class Memory:
         self._known: dict[str, Key] = {}
         self.proved = Remembered()
         """Access tokens whose signature was proved in this worker."""
+        self.standings = Standings()
+        """What was read of the people behind them."""
         self._picture: Picture | None = None
         self._checked = 0.0
         self._loading = asyncio.Lock()
+
+    def known(self) -> Configuration:
+        """Return the settings last read, for whoever must speak while the database is away."""
+        return self._picture.configuration if self._picture is not None else Configuration()
 
     async def picture(self, lane: Lane) -> Picture:
         """Return the picture at hand, which may be out of date: whoever uses it must check its epoch."""

@@ -97,8 +97,8 @@ def access_token(desk: Desk, client: ClientFacts, ground: Ground, scope: str) ->
     return {"access_token": token, "token_type": "Bearer", "expires_in": lifetime, "scope": scope}, jti
 
 
-def new_refresh(desk: Desk, ground: Ground) -> tuple[str, Callable[[], Work]]:
-    """Make a refresh token that ends with the session at the latest; return it and the insert of its hash."""
+def new_refresh(desk: Desk, ground: Ground) -> tuple[str, tuple[tuple[Any, ...], Callable[[], Work]]]:
+    """Make a refresh token that ends with the session at the latest; return it, the row of its hash and its insert."""
     from hashlib import sha256
 
     token = entropy.token()
@@ -109,7 +109,7 @@ def new_refresh(desk: Desk, ground: Ground) -> tuple[str, Callable[[], Work]]:
     def insert() -> Work:
         yield INSERT_REFRESH, values
 
-    return token, insert
+    return token, (values, insert)
 
 
 def rests_on(desk: Desk, ground: Ground) -> RestsOn:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from idp.audit import origin
 from idp.errors import NotEntitled, NotSignedIn
-from idp.oauth.access_tokens import Checked, NotInForce, check
+from idp.oauth.access_tokens import Checked, NotInForce, Recall, check
 from idp.oauth.clients import ClientFacts
 from idp.oauth.memory import Memory
 from idp.signatures import SignedClaims
@@ -35,14 +35,16 @@ def memory_of(service: Service) -> Memory:
     return memory
 
 
-async def bearer(service: Service, request: Request, *any_of_scopes: str) -> Caller:
+async def bearer(service: Service, request: Request, *any_of_scopes: str, recall: Recall = "nothing") -> Caller:
     """Require an access token made for us, in force, with one of the scopes (RFC 6750).
+
+    `recall` as for `access_tokens.check`.
 
     Raises NotSignedIn (401) without a good token and NotEntitled (403) when the scope is missing; both
     carry WWW-Authenticate.
     """
     token = token_of(request)
-    checked = await in_force(service, token)
+    checked = await in_force(service, token, recall=recall)
     return caller_of(checked, any_of_scopes)
 
 
@@ -74,11 +76,19 @@ def caller_of(checked: Checked, any_of_scopes: tuple[str, ...]) -> Caller:
     return caller
 
 
-async def in_force(service: Service, token: str, *, with_person: bool = False) -> Checked:
+async def in_force(service: Service, token: str, *, with_person: bool = False, recall: Recall = "nothing") -> Checked:
     """Check a token made for us; raise NotSignedIn with the challenge of RFC 6750 3.1."""
     issuer = service.settings.issuer
     try:
-        return await check(token, memory_of(service), service.lane, issuer, audience=issuer, with_person=with_person)
+        return await check(
+            token,
+            memory_of(service),
+            service.lane,
+            issuer,
+            audience=issuer,
+            with_person=with_person,
+            recall=recall,
+        )
     except NotInForce as problem:
         raise NotSignedIn(
             "The access token is not valid.",

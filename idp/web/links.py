@@ -17,12 +17,13 @@ from idp.web.forms import TheForm
 from idp.web.guards import Acting, insurer_staff
 
 router = APIRouter()
+MayLook = Annotated[Acting, Depends(insurer_staff("audit.search"))]
 Support = Annotated[Acting, Depends(insurer_staff("security.access.revoke"))]
 PATH = "/security/links"
 
 
 @router.get(PATH, include_in_schema=False)
-def look(request: Request, staff: Support, db: Transaction, account: str = "") -> Response:
+def look(request: Request, staff: MayLook, db: Transaction, account: str = "") -> Response:
     """Show an account's logins and everything that was done to them; looking is recorded."""
     if not account:
         return pages.page(request, "audit/links.html", acting=_acting(staff), found=None, account="")

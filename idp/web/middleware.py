@@ -20,6 +20,8 @@ POLICY = (
     "connect-src 'self'; form-action 'self'{extra}; base-uri 'none'; frame-ancestors 'none'"
 )
 
+_POLICY = POLICY.format(extra="").encode()
+
 
 class Edge:
     """Wraps the whole application."""
@@ -54,7 +56,7 @@ class Edge:
         host, agent = seen_headers.get(b"host"), seen_headers.get(b"user-agent")
         forwarded, content_type = seen_headers.get(b"x-forwarded-for"), seen_headers.get(b"content-type")
         length, given_id = seen_headers.get(b"content-length"), seen_headers.get(b"x-request-id")
-        request_id = given_id.decode() if given_id and _REQUEST_ID.match(given_id) else entropy.token(12)
+        request_id = given_id.decode() if given_id and _REQUEST_ID.match(given_id) else entropy.mark()
         address = scope["client"][0] if scope.get("client") else None
         if address in self._proxies and forwarded:
             address = forwarded.decode("latin-1").rsplit(",", 1)[-1].strip()
@@ -112,7 +114,7 @@ def complete(present: list[tuple[bytes, bytes]], headers: list[tuple[bytes, byte
     """Add the headers every answer has to those that are present."""
     names = {name.lower() for name, _ in present}
     if b"content-security-policy" not in names:
-        present.append((b"content-security-policy", POLICY.format(extra="").encode()))
+        present.append((b"content-security-policy", _POLICY))
     if b"cache-control" not in names:
         present.append((b"cache-control", b"no-store"))
     present.extend(headers)

@@ -54,7 +54,7 @@ def leave(request: Request, service: TheService, upstream: str, flow: str = "") 
             login_hint=hint,
             max_age=_max_age(asked(here, "prompt"), asked(here, "max_age")),
         )
-    return _send(request, send)
+    return send_browser(request, send)
 
 
 def _hint(db: Db, here: Flow, upstream_id: str) -> str | None:
@@ -113,16 +113,17 @@ def add(request: Request, service: TheService, upstream: str) -> Response:
             session_id=by.session.id,
             another=upstream in mine,
         )
-    return _send(request, send)
+    return send_browser(request, send)
 
 
-def _send(request: Request, send: SendBrowser) -> Response:
+def send_browser(request: Request, send: SendBrowser) -> Response:
+    """Send the browser where a protocol wants it: by redirect, or by a page with a form."""
     if send.method == "GET":
         return pages.go(request, send.url)
     return pages.page(request, "login/send.html", send=send, form_action=send.url.partition("?")[0])
 
 
-async def _posted(request: Request) -> dict[str, str]:
+async def posted(request: Request) -> dict[str, str]:
     """Return the fields of a form another site's page posted here; without duplicates, of bounded size."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
@@ -146,7 +147,7 @@ def _once(items: Sequence[tuple[str, object]], longest: int = _LONGEST) -> dict[
 @router.post("/login/{upstream}/callback")
 @open_to_anyone("the organization's page posts here; the browser then comes by itself, with its cookie")
 def posted_back(
-    request: Request, service: TheService, upstream: str, fields: Annotated[dict[str, str], Depends(_posted)]
+    request: Request, service: TheService, upstream: str, fields: Annotated[dict[str, str], Depends(posted)]
 ) -> Response:
     """Keep a posted answer and have the browser come back by GET (decisions.md 10)."""
     with transaction(service.database) as db:

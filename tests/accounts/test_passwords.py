@@ -1,8 +1,10 @@
 """Passwords: what is accepted, how it is kept, and that hashing cannot be used against us."""
 
+import asyncio
 import threading
 import time
 import unicodedata
+from collections.abc import Awaitable, Callable
 
 import bcrypt
 import pytest
@@ -13,6 +15,7 @@ from idp.accounts import local_logins, login, password_rules, passwords
 from idp.accounts.tables import Password
 from idp.database import Database, transaction
 from idp.errors import Conflict, Invalid, TooMany
+from idp.web.door import Door
 from tests.sign_in_world import PASSWORD, World
 
 LIMITS = configuration.Passwords()
@@ -121,6 +124,7 @@ def test_security_6_a_storm_of_sign_ins_is_turned_away_quickly(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = threading.Event()
+    monkeypatch.setattr(passwords, "_SECONDS_IN_QUEUE", 9.0)
     monkeypatch.setattr(passwords, "_nobodys_hash", lambda: release.wait(10) and passwords._schemes().hash("x"))
     limits = configuration.Passwords(concurrent_hashes=2, waiting_hashes=3)
     answers: list[object] = []
@@ -143,6 +147,56 @@ def test_security_6_a_storm_of_sign_ins_is_turned_away_quickly(
         one.join()
     assert turned_away == ["1"] * 7
     assert answers.count(False) == 5
+
+
+def test_figure_nobody_waits_longer_than_200_ms_to_be_turned_away(database: Database) -> None:
+    limits = configuration.Passwords(concurrent_hashes=1, waiting_hashes=5)
+    waited: list[float] = []
+
+    def knock() -> None:
+        start = time.monotonic()
+        with pytest.raises(TooMany):
+            passwords.verify(database, "x", None, limits)
+        waited.append(time.monotonic() - start)
+
+    with passwords._room.place(limits):  # somebody works, and goes on working
+        threads = [threading.Thread(target=knock) for _ in range(20)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+    assert sorted(waited)[14] < 0.15, "what finds no seat is turned away at once"
+    assert passwords._SECONDS_IN_QUEUE < 0.2
+    assert max(waited) < 1.0, "the rest after its short wait (the margin is the test machine's)"
+
+
+def test_figure_a_storm_at_the_door_is_refused_before_it_costs_anything(world: World) -> None:
+    sent: list[int] = []
+
+    async def slow(_scope: object, _receive: object, send: Callable[[object], Awaitable[None]]) -> None:
+        await asyncio.sleep(0.05)
+        await send({"type": "http.response.start", "status": 303, "headers": []})
+
+    async def told(message: object) -> None:
+        assert isinstance(message, dict)
+        if message["type"] == "http.response.start":
+            sent.append(message["status"])
+
+    async def storm() -> None:
+        door = Door(slow)  # type: ignore[arg-type]
+        scope = {"type": "http", "path": "/sign-in/password", "method": "POST"}
+        await asyncio.gather(*(door(scope, None, told) for _ in range(500)))  # type: ignore[arg-type]
+        await door({**scope, "method": "GET"}, None, told)  # type: ignore[arg-type]
+
+    passwords._room.limits = configuration.Passwords()
+    started = time.process_time()
+    asyncio.run(storm())
+    assert time.process_time() - started < 0.2, "500 at once cost less than one fifth of a second"
+    assert sorted(sent) == [303] * 19 + [429] * 482
+    browser = world.browser()
+    browser.get("/sign-in?next=/account").submit("Continue", username="ana.ruiz")
+    browser.submit("Sign in", password=PASSWORD)
+    assert browser.path == "/account", "the door lets ordinary people in"
 
 
 def test_security_9_an_unknown_name_costs_the_same_work(database: Database) -> None:

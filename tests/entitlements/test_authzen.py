@@ -10,7 +10,7 @@ from sqlalchemy import text
 from idp.database import Database, reading, transaction
 from idp.entitlements import grants
 from idp.entitlements.tables import Grant
-from tests.entitlements.conftest import Caller, question
+from tests.entitlements.conftest import SECRET, Caller, question
 
 Run = Callable[[Callable[[Caller], Any]], Any]
 
@@ -319,3 +319,32 @@ def test_authzen_searches_hold_what_evaluation_would_permit_complete_and_paged(r
 
     run(play)
     assert len(_rows(ana, "entitlements.search.answered")) == 5
+
+
+def test_security_44_a_revoked_service_token_is_refused_though_everything_is_remembered(
+    run: Run, ana: Database
+) -> None:
+    async def play(app: Caller) -> list[int]:
+        headers = await app.token("access:evaluate")
+        seen = [(await app.ask(headers, question())).status_code for _ in range(3)]
+        token = headers["Authorization"].removeprefix("Bearer ")
+        await app.http.post("/oauth/revoke", data={"token": token}, auth=("claims", SECRET))
+        return [*seen, (await app.ask(headers, question())).status_code]
+
+    assert run(play) == [200, 200, 200, 401]
+    assert len(_rows(ana)) == 3
+
+
+@pytest.mark.parametrize(
+    "change", ["ended_at = 1", "last_seen_at = 0", "expires_at = 1", "factor_time = 1, auth_time = 1, acr = 'low'"]
+)
+def test_d4_a_remembered_session_is_compared_in_the_commit_of_the_answer(run: Run, ana: Database, change: str) -> None:
+    async def play(app: Caller) -> list[str]:
+        headers = await app.token("access:evaluate")
+        outcomes = [(await app.ask(headers, question())).json()["context"]["outcome"] for _ in range(2)]
+        with transaction(ana) as db:
+            db.execute(text(f"UPDATE session SET {change}"))
+        return [*outcomes, (await app.ask(headers, question())).json()["context"]["outcome"]]
+
+    assert run(play) == ["permit", "permit", "step_up"]
+    assert [row["outcome"] for row in _rows(ana)] == ["permit", "permit", "step_up"]

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from idp import clock
 from idp.accounts.assurance import AAL1, AAL2
 from idp.database.lane import Sql, Work
+from idp.entitlements import before as read_before
 from idp.entitlements import facts as gathering
 from idp.entitlements import standing, world
+from idp.entitlements.before import before
 from idp.entitlements.decision import decide
 from idp.entitlements.memo import Memo
 from idp.entitlements.question import AskingApp, Question
@@ -167,7 +169,7 @@ class Storage:
 
     def _rows(self, sql: Sql) -> list[Any]:
         w, s = self.w, self.w["session"]
-        if sql is gathering._BEFORE:
+        if sql is read_before._BEFORE:
             acr = AAL2 if s["acr"] == 2 else AAL1
             return [(1, 1, "acc", acr, s["auth"], s["factor"], s["seen"], s["expires"], s["ended"], None)]
         if sql is gathering._SHARED:
@@ -304,7 +306,7 @@ def test_invariants_4_to_8_the_engine_agrees_with_a_plain_reading_at_every_momen
             for q in asked:
                 storage.number = q["record"].get("shared_account")
                 question = _asked(q)
-                known = storage.run(gathering.before("acc", "ses"))
+                known = storage.run(before("acc", "ses"))
                 answer = decide(storage.run(gathering.gather(question, known, memo)))
                 assert (answer.outcome, answer.reason) == oracle.decide({**w, "catalogue": KEYS}, q, at), (
                     at - START

@@ -1,9 +1,11 @@
 """Two workers at once: one winner, whatever the database (security.md 43, 44, 45)."""
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx2
 from starlette.testclient import TestClient
 
 from idp.app import create_app
@@ -78,3 +80,24 @@ def test_security_45_an_assertion_used_twice_at_once_authenticates_once(world: W
         return lambda http: http.post("/oauth/token", data=form)
 
     assert race(world, prepare) == [[200, 401]] * ROUNDS
+
+
+def test_security_44_refreshes_of_one_session_in_one_group_commit_are_told_apart(world: World) -> None:
+    world.sign_in()
+    one, other = world.tokens()["refresh_token"], world.tokens()["refresh_token"]
+
+    async def together() -> list[int]:
+        app = create_app(world.service.settings)
+        async with app.router.lifespan_context(app):
+            transport = httpx2.ASGITransport(app=app)
+            async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as http:
+                forms = [{"grant_type": "refresh_token", "refresh_token": token} for token in (one, other, one)]
+                answers = [http.post("/oauth/token", data=form, auth=("claims", SECRET)) for form in forms]
+                return [answer.status_code for answer in await asyncio.gather(*answers)]
+
+    first, second, third = asyncio.run(together())
+    assert second == 200
+    assert sorted((first, third)) == [200, 400]
+    assert world.run("SELECT count(*) FROM token_family WHERE ended_at IS NULL") == [(1,)]
+    assert world.events.count("oauth.refresh.reused") == 1
+    assert world.events.count("oauth.token.refreshed") == 2

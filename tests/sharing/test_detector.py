@@ -176,7 +176,7 @@ def size(memory: AccountMemory) -> int:
 
 
 def test_domain_10_an_accounts_memory_is_bounded_and_an_event_costs_the_same_after_a_long_history():
-    detector, pick = Detector(), random.Random(1)
+    detector, pick = Detector(), random.Random(1)  # noqa: S311 - to repeat
     sizes, costs = [], []
     for part in range(8):
         began = time.process_time()

@@ -132,6 +132,9 @@ class Oidc:
             raise AnswerRefused("logout_iat")
         return SignedOut(jti, subject, sid, _moment(claims["exp"]))
 
+    def answer_sign_out(self, told: Told, token: str, relay_state: str | None) -> None:
+        """Return nothing: a logout token comes from server to server, and the status is the answer."""
+
     def end_session(self, told: Told) -> str | None:
         """Return the issuer's end_session_endpoint, from metadata known already (RP-Initiated Logout 1.0, 2.1)."""
         with self._lock:

@@ -167,7 +167,7 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
         answer, jti = person_tokens.access_token(desk, client, ground, ground.scope)
         insert = None
         if include_refresh_token:
-            answer["refresh_token"], insert = person_tokens.new_refresh(desk, ground)
+            answer["refresh_token"], (_, insert) = person_tokens.new_refresh(desk, ground)
         event = person_tokens.issued("oauth.token.issued", client, ground, jti, ground.scope)
 
         def work() -> Work:

@@ -8,7 +8,7 @@ from authlib.oauth2.rfc6749 import grants
 from authlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidRequestError
 
 from idp.audit.events import Event
-from idp.database.lane import Append, Sql, Work
+from idp.database.lane import Append, Merged, OneStatement, Sql, Work
 from idp.oauth import liveness, person_tokens
 from idp.oauth.audiences import InvalidTarget
 from idp.oauth.desk import Asked, Desk, Late, at_hand, client_of
@@ -34,7 +34,30 @@ _SPEND = Sql(
     "UPDATE refresh_token SET spent_at = $2 WHERE token_hash = $1 AND spent_at IS NULL AND EXISTS "
     "(SELECT 1 FROM token_family f WHERE f.id = refresh_token.family_id AND f.ended_at IS NULL) RETURNING 1"
 )
+_AT_ONCE = Merged(
+    columns=(
+        ("session_id", "text"),
+        ("spent", "bytea"),
+        ("at", "bigint"),
+        ("made", "bytea"),
+        ("family_id", "text"),
+        ("client_id", "text"),
+        ("expires_at", "bigint"),
+    ),
+    key=0,
+    steps="""taken AS (UPDATE refresh_token r SET spent_at = g.at FROM given g
+        WHERE r.token_hash = g.spent AND g.n IN (SELECT n FROM fresh) AND r.spent_at IS NULL
+        AND (SELECT f.ended_at IS NULL FROM token_family f WHERE f.id = r.family_id) RETURNING g.n),
+      done AS (UPDATE session s SET last_seen_at = g.at FROM given g
+        WHERE s.id = g.session_id AND g.n IN (SELECT n FROM taken) AND s.ended_at IS NULL RETURNING g.n),
+      made AS (INSERT INTO refresh_token (token_hash, family_id, client_id, expires_at, created_at)
+        SELECT g.made, g.family_id, g.client_id, g.expires_at, g.at FROM given g WHERE g.n IN (SELECT n FROM done))""",
+)
+"""The three statements of a refresh that nobody disputes, for a group of them."""
 _SPENT = Sql("SELECT 1 FROM refresh_token WHERE token_hash = $1 AND spent_at IS NOT NULL")
+
+
+_SESSION_ENDED = Late("invalid_grant", "session_ended")
 
 
 def hash_of(token: str) -> bytes:
@@ -110,8 +133,8 @@ class RefreshTokenGrant(grants.RefreshTokenGrant):
         ground: Ground = desk.loaded
         given = scope or ground.scope
         answer, jti = person_tokens.access_token(desk, client, ground, given)
-        answer["refresh_token"], insert = person_tokens.new_refresh(desk, ground)
-        event = person_tokens.issued("oauth.token.refreshed", client, ground, jti, given)
+        answer["refresh_token"], (made, insert) = person_tokens.new_refresh(desk, ground)
+        row = desk.row(person_tokens.issued("oauth.token.refreshed", client, ground, jti, given))
 
         def work() -> Work:
             spent = yield _SPEND, (ground.hash, desk.micros)
@@ -119,11 +142,13 @@ class RefreshTokenGrant(grants.RefreshTokenGrant):
                 return (yield from _lost(desk, ground))
             seen = yield _SEEN, (ground.session_id, desk.micros)
             if not seen:
-                return Late("invalid_grant", "session_ended")
+                return _SESSION_ENDED
             yield from insert()
-            yield Append(desk.row(event))
+            yield Append(row)
             return None
 
+        values = (ground.session_id, ground.hash, desk.micros, *made[:4])
+        desk.at_once = OneStatement(_AT_ONCE, values, [row], _SESSION_ENDED)
         desk.work, desk.rests_on = work, person_tokens.rests_on(desk, ground)
         return answer
 

@@ -28,9 +28,9 @@ async def conduct(service: Service, request: Request, form: dict[str, str], load
     """Answer one request; what it rests on is checked in its own commit."""
     memory = memory_of(service)
     picture = await memory.picture(service.lane)
-    for _ in range(TRIES):
+    for n in range(TRIES):
         now = clock.now()
-        desk = Desk(picture, service.settings.issuer, now, partial(_row, service, now))
+        desk = Desk(picture, service.settings.issuer, now, partial(_row, service, now), recall=n == 0)
         epoch = await load(desk, form)
         if epoch is not None and epoch != picture.epoch:
             picture = await memory.renew(service.lane, picture.epoch)
@@ -46,9 +46,10 @@ async def conduct(service: Service, request: Request, form: dict[str, str], load
                 continue
             _note_refusal(desk, asked, answer)
         try:
-            late = await service.lane.write(desk.compose, (), desk.rests_on)
+            late = await desk.commit(service.lane)
         except Stale:
-            picture = await memory.renew(service.lane, picture.epoch)
+            if await memory.epoch(service.lane) != picture.epoch:
+                picture = await memory.renew(service.lane, picture.epoch)
             continue
         if isinstance(late, Late):
             status = 401 if late.error == "invalid_client" else 400

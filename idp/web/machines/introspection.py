@@ -33,11 +33,16 @@ async def endpoint(request: Request) -> Response:
 async def _access(service: Service, desk: Desk, value: str) -> int | None:
     try:
         found = await access_tokens.check(
-            value, memory_of(service), service.lane, service.settings.issuer, audience=None
+            value,
+            memory_of(service),
+            service.lane,
+            service.settings.issuer,
+            audience=None,
+            recall="people" if desk.recall else "nothing",
         )
     except access_tokens.NotInForce:
         return None
-    desk.loaded = Presented("Bearer", dict(found.claims))
+    desk.loaded = Presented("Bearer", dict(found.claims), found.rests_on)
     return found.picture.epoch
 
 

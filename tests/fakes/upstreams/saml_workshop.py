@@ -6,16 +6,18 @@ document, move its parts about, and send it.
 
 import base64
 import secrets
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 import xmlsec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 from lxml import etree
 from signxml import CanonicalizationMethod, DigestAlgorithm, SignatureMethod, XMLSigner
@@ -214,6 +216,38 @@ class Workshop:
     def posted(self, asked: Mapping[str, str], **said: Any) -> str:
         """The form field a browser would bring."""
         return base64.b64encode(etree.tostring(self.response(asked, **said))).decode()
+
+    def logout_request(self, here: str, /, **said: Any) -> etree._Element:
+        """A request to end somebody's session."""
+        now = clock_of()
+        made = etree.Element(
+            f"{{{SAMLP}}}LogoutRequest", {"ID": "_" + secrets.token_hex(16)}, nsmap={"samlp": SAMLP, "saml": SAML}
+        )
+        made.set("Version", "2.0")
+        made.set("IssueInstant", stamp(now + said.get("made", timedelta())))
+        made.set("Destination", said.get("destination", here))
+        if "ends" in said:
+            made.set("NotOnOrAfter", stamp(now + said["ends"]))
+        _add(made, "Issuer", said.get("issuer", self.issuer))
+        _add(made, "NameID", said.get("subject", "ev-1"), Format=said.get("format", PERSISTENT))
+        if "session" in said:
+            etree.SubElement(made, f"{{{SAMLP}}}SessionIndex").text = said["session"]
+        return made
+
+    def in_form(self, message: etree._Element) -> str:
+        """A message as a form field, signed."""
+        return base64.b64encode(etree.tostring(signed(message, self.signer))).decode()
+
+    def in_address(self, message: etree._Element | bytes) -> str:
+        """A request as an address carries it, signed."""
+        deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+        text = message if isinstance(message, bytes) else etree.tostring(message)
+        packed = base64.b64encode(deflate.compress(text) + deflate.flush()).decode()
+        algorithm = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+        query = urlencode({"SAMLRequest": packed, "RelayState": "there", "SigAlg": algorithm})
+        key = serialization.load_pem_private_key(self.signer.key.encode(), None)
+        mark = key.sign(query.encode(), padding.PKCS1v15(), hashes.SHA256())
+        return query + "&" + urlencode({"Signature": base64.b64encode(mark).decode()})
 
 
 def _add(parent: etree._Element, name: str, text: object = None, **attributes: Any) -> etree._Element:

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from idp.federation.connectors.saml.reading import MESSAGE, Element, to_bytes
-from idp.federation.connectors.saml.signed import Signers
+from idp.federation.connectors.saml.signed import Signers, private_key
 from idp.federation.contract import AnswerRefused
 
 _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
@@ -51,9 +51,7 @@ def to_address(endpoint: str, name: str, message: Element, relay_state: str | No
         fields["RelayState"] = relay_state
     fields["SigAlg"] = _RS256
     query = urlencode(fields, quote_via=quote)
-    key = serialization.load_pem_private_key(key_pem.encode(), None)
-    assert isinstance(key, rsa.RSAPrivateKey)
-    mark = key.sign(query.encode(), padding.PKCS1v15(), hashes.SHA256())
+    mark = private_key(key_pem).sign(query.encode(), padding.PKCS1v15(), hashes.SHA256())
     query += "&Signature=" + quote(base64.b64encode(mark).decode(), safe="")
     parts = urlsplit(endpoint)
     return urlunsplit(parts._replace(query=f"{parts.query}&{query}" if parts.query else query))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from idp import entropy
 from idp.accounts.assertion import Assertion
 from idp.federation.connectors.saml import answer as answers
-from idp.federation.connectors.saml import names
+from idp.federation.connectors.saml import logout, names
 from idp.federation.connectors.saml.binding import from_form, to_address, to_form
 from idp.federation.connectors.saml.metadata import Described, certificate_of, described
 from idp.federation.connectors.saml.names import saml, samlp
@@ -88,8 +89,20 @@ class Saml:
         return answers.assertion(data, attempt, signers_of(upstream, again, attempt.now))
 
     def signed_out(self, told: Told, token: str) -> SignedOut:
-        """Refuse: SAML has no logout token; its logout messages come through the browser."""
-        raise AnswerRefused("no_logout_token")
+        """Verify a logout request: the query of an address, or the field of a form (Bindings 3.4, 3.5)."""
+        found = self.describe(told.upstream, told.now, told.keep)
+        return logout.signed_out(logout.message(token, signers_of(told.upstream, found, told.now)), told)
+
+    def answer_sign_out(self, told: Told, token: str, relay_state: str | None) -> SendBrowser | None:
+        """Return our signed answer to a logout request, or None where the provider names no address for it."""
+        found = self.describe(told.upstream, told.now, told.keep)
+        if not found.logout:
+            return None
+        binding = names.REDIRECT if names.REDIRECT in found.logout else names.POST
+        request = logout.message(token, signers_of(told.upstream, found, told.now))
+        endpoint = found.logout[binding][1]
+        made = logout.answer(request, told, endpoint, "_" + entropy.token())
+        return send(told.upstream, endpoint, binding, {"SAMLResponse": made}, relay_state)
 
     def end_session(self, told: Told) -> str | None:
         """Return nothing: a person is led to a SAML sign-out by a message of our own, not by an address alone."""

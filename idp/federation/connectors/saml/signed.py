@@ -7,9 +7,12 @@ canonical bytes, and nothing around it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature as WrongSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from lxml import etree
 from signxml.algorithms import (
     CanonicalizationMethod,
@@ -122,6 +125,14 @@ def _plain(signature: Element, over: Element) -> None:
         raise AnswerRefused("signature_transform")
 
 
+@lru_cache(maxsize=64)
+def private_key(pem: str) -> rsa.RSAPrivateKey:
+    """Read a key of ours once: reading checks it, which costs more than 30 ms of CPU each time."""
+    key = serialization.load_pem_private_key(pem.encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
+
+
 def sign(element: Element, key_pem: str, certificate_pem: str) -> Element:
     """Return a message signed with our key: RSA with SHA-256, enveloped, exclusive canonical form."""
     signer = XMLSigner(
@@ -131,7 +142,7 @@ def sign(element: Element, key_pem: str, certificate_pem: str) -> Element:
         c14n_algorithm=_EXCLUSIVE,
     )
     signed: Element = signer.sign(
-        element, key=key_pem, cert=certificate_pem, reference_uri=str(element.get("ID")), id_attribute="ID"
+        element, key=private_key(key_pem), cert=certificate_pem, reference_uri=str(element.get("ID")), id_attribute="ID"
     )
     _behind_issuer(signed)
     return signed

@@ -14,9 +14,15 @@ from idp.errors import Unavailable
 
 AT_MOST = 8
 SECONDS = 2
-BY_KEY = {"jit": "off", "plan_cache_mode": "force_generic_plan"}
-"""Our statements join many tables by key: their one plan is always good, and making it (or compiling it) anew
-costs more than running it."""
+BY_KEY = {
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+"""Our statements join many tables by key: one plan that goes from key to key is always good, and making it (or
+compiling it) anew costs more than running it. One made while a table was small must not scan it when it has grown."""
 GONE = (
     OSError,
     TimeoutError,

@@ -1,0 +1,87 @@
+"""The queue every lane has: requests wait here for the next group, and for its commit."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from idp.database.lane.group import Item, Records
+from idp.database.lane.resting import RestsOn
+from idp.database.lane.statements import OneStatement, Sql, Work
+from idp.errors import Unavailable
+
+QUEUE_LIMIT = 4096
+GROUP_LIMIT = 256
+SECONDS_TO_ANSWER = 5.0
+AWAY = "The database did not answer. Try again in a moment."
+
+
+def _give_up(future: "asyncio.Future[Any]") -> None:
+    if not future.done():
+        future.set_exception(Unavailable("The database did not answer in time. Try again in a moment."))
+
+
+class Lane:
+    """Reads and group commits of one worker; made by `open_lane`, closed with `close`."""
+
+    _loop: asyncio.AbstractEventLoop
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._waiting: deque[Item] = deque()
+        self._closing = False
+
+    async def fetch(self, sql: Sql, *values: Any) -> list[Any]:
+        """Run one statement on the autocommit reader and return its rows as tuples."""
+        raise NotImplementedError
+
+    async def write(
+        self,
+        work: Callable[[], Work] | None = None,
+        rows: Sequence[tuple[Any, ...]] = (),
+        rests_on: RestsOn | None = None,
+        at_once: OneStatement | None = None,
+    ) -> Any:
+        """Do the work and append the rows in the next group; return once it is committed.
+
+        `at_once` is the common case of `work` in one statement, for the driver that can.
+
+        Raises Stale when `rests_on` no longer holds (nothing of this item was written) and Unavailable
+        when the queue is full or the database does not answer in time.
+        """
+        if self._closing or len(self._waiting) >= QUEUE_LIMIT:
+            raise Unavailable("The service is busy. Try again in a moment.")
+        item = Item(work, rows, rests_on, at_once, self._loop.create_future())
+        self._waiting.append(item)
+        self._wake()
+        # A timer, not wait_for: one of these stands behind every machine's answer.
+        timer = self._loop.call_later(SECONDS_TO_ANSWER, _give_up, item.future)
+        try:
+            return await item.future
+        finally:
+            timer.cancel()
+
+    def _take(self) -> list[Item]:
+        group: list[Item] = []
+        while self._waiting and len(group) < GROUP_LIMIT:
+            item = self._waiting.popleft()
+            if not item.future.done():  # gave up waiting before its turn: must not be written
+                group.append(item)
+        return group
+
+    @staticmethod
+    def _resolve(group: list[Item]) -> None:
+        for item in group:
+            if item.future.done():
+                continue
+            if item.error is not None:
+                item.future.set_exception(item.error)
+            else:
+                item.future.set_result(item.result)
+
+    def _wake(self) -> None:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Finish the waiting groups and close the connections."""
+        raise NotImplementedError

@@ -1,0 +1,154 @@
+"""The lane on SQLite: reads directly in the loop (about 10 microseconds), writes in one thread."""
+
+import asyncio
+import sqlite3
+import threading
+from contextlib import closing
+from typing import Any
+
+import structlog
+
+from idp.database.engine import Database
+from idp.database.lane.group import Item, Records, worked
+from idp.database.lane.queue import AWAY, Lane
+from idp.database.lane.resting import HOLDS_ONE, Stale, one
+from idp.database.lane.statements import Many, Sql
+from idp.errors import Unavailable
+
+MAPPED = 1 << 30
+"""Bytes of an SQLite file read through memory instead of by system calls: a million grants cost like a few."""
+
+_AWAY_CODES = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+    | {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PROTOCOL}
+)
+_log = structlog.get_logger("idp.lane")
+
+
+def _away(problem: Exception) -> bool:
+    """Say whether SQLite is locked, or its disk full or failing: the asker may come back."""
+    return isinstance(problem, sqlite3.OperationalError) and problem.sqlite_errorcode & 0xFF in _AWAY_CODES
+
+
+class SqliteLane(Lane):
+    """One reading connection, one writing thread."""
+
+    def __init__(self, database: Database, records: Records) -> None:
+        super().__init__(records)
+        self._path = database.url.database or ":memory:"
+        self._loop = asyncio.get_running_loop()
+        self._reader = self._connect()
+        self._reader.execute("PRAGMA query_only=ON")
+        self._reader.execute(f"PRAGMA mmap_size={MAPPED}")
+        marks = ", ".join("?" * len(records.columns))
+        self._insert = f"INSERT INTO {records.table} ({records.names}) VALUES ({marks})"  # noqa: S608 - our own names
+        self._signal = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lane-writer", daemon=True)
+        self._thread.start()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    async def fetch(self, sql: Sql, *values: Any) -> list[Any]:
+        try:
+            return self._reader.execute(sql.sqlite, values).fetchall()
+        except sqlite3.OperationalError as problem:
+            if _away(problem):
+                raise Unavailable(AWAY) from problem
+            raise
+
+    def _wake(self) -> None:
+        self._signal.set()
+
+    def _run(self) -> None:
+        """Write until closed; whatever ends the writing begins it anew: answers must not wait for nobody."""
+        while True:
+            group: list[Item] = []
+            try:
+                with closing(self._connect()) as connection:  # what was begun on it ends with it
+                    self._write_on(connection, group)
+            except BaseException as problem:
+                _log.error("lane_writer_failed", cause=type(problem).__name__)
+                for item in group:
+                    item.error = item.error or Unavailable(AWAY)
+                self._loop.call_soon_threadsafe(self._resolve, group)
+                self._signal.set()
+            else:
+                return
+
+    def _write_on(self, connection: sqlite3.Connection, group: list[Item]) -> None:
+        while True:
+            self._signal.wait()
+            self._signal.clear()
+            while taken := self._take():
+                group[:] = taken
+                self._commit(connection, taken)
+                group.clear()
+                self._loop.call_soon_threadsafe(self._resolve, taken)
+            if self._closing:
+                return
+
+    def _commit(self, connection: sqlite3.Connection, group: list[Item]) -> None:
+        try:
+            self._drive(connection, group)
+        except Exception as problem:
+            if _away(problem):
+                for item in group:
+                    item.error = Unavailable(AWAY)
+                return
+            if len(group) == 1:
+                group[0].error = problem
+                return
+            for item in group:  # one bad item must not fail its neighbours: each alone
+                item.error, item.result = None, None
+                self._commit(connection, [item])
+
+    def _drive(self, connection: sqlite3.Connection, group: list[Item]) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._check(connection, group)
+            rows: list[tuple[Any, ...]] = []
+            work = worked(group, rows)
+            answer: list[Any] | None = None
+            while True:
+                try:
+                    step = work.send(answer) if answer is not None else next(work)
+                except StopIteration:
+                    break
+                if isinstance(step, Many):
+                    connection.executemany(step.sql.sqlite, step.rows)
+                    answer = []
+                else:
+                    assert isinstance(step, tuple)
+                    answer = connection.execute(step[0].sqlite, step[1]).fetchall()
+            if rows:
+                connection.executemany(self._insert, rows)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:  # a full disk has ended it already
+                connection.execute("ROLLBACK")
+            raise
+        if rows:
+            self._records.count(rows)
+
+    @staticmethod
+    def _check(connection: sqlite3.Connection, group: list[Item]) -> None:
+        """Mark the items whose ground no longer holds; the write lock keeps it as it is until the commit."""
+        [(epoch,)] = connection.execute("SELECT epoch FROM policy_epoch").fetchall()
+        for item in group:
+            base = item.rests_on
+            if base is None:
+                continue
+            if base.epoch != epoch or (
+                base.more_than_epoch and connection.execute(HOLDS_ONE, one(base)).fetchone() is None
+            ):
+                item.error = Stale()
+
+    async def close(self) -> None:
+        self._closing = True
+        self._signal.set()
+        await asyncio.to_thread(self._thread.join, 10)
+        self._reader.close()
