@@ -9,7 +9,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, entropy
-from idp.accounts.tables import Device, KnownDevice, Login, Session
+from idp.accounts.tables import Device, KnownDevice
 from idp.database.lane import Sql, Work
 
 _LABELS = (
@@ -164,14 +164,3 @@ def forget(db: Db, account_id: str, device_id: str) -> bool:
         delete(KnownDevice).where(col(KnownDevice.account_id) == account_id, col(KnownDevice.device_id) == device_id)
     )
     return bool(result.rowcount == 1)
-
-
-def last_login_on(db: Db, device_id: str) -> Login | None:
-    """Return the login last used on a device; the sign-in page puts its organization first."""
-    return db.exec(
-        select(Login)
-        .join(Session, col(Session.login_id) == col(Login.id))
-        .where(col(Session.device_id) == device_id, col(Login.ended_at).is_(None))
-        .order_by(col(Session.auth_time).desc())
-        .limit(1)
-    ).first()

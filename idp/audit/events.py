@@ -100,6 +100,11 @@ VOCABULARY: dict[str, str] = {
     "wam.appointment.ended": "An access manager's appointment ended",
     "wam.person.viewed": "An access manager looked at a person",
     "wam.people.searched": "An access manager searched the people of a practice",
+    "wam.review.opened": "A review of who has what was opened",
+    "wam.review.answered": "An access manager answered about a person in a review",
+    "wam.review.signed": "A review of who has what was signed",
+    "wam.review.missed": "A review was not answered by its due date",
+    "wam.review.ended": "A review nobody answered ended, and the paused access with it",
     "wam.change.refused": "A change of access was refused",
     # organisations and partners
     "providers.provider.created": "A practice was recorded",

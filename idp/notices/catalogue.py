@@ -141,6 +141,26 @@ TEMPLATES: dict[str, Template] = {
         "Nobody at the practice with the TIN ending {tin} answered your application, so it ended. "
         "Ask there who manages access, then apply again: {link}/register",
     ),
+    "manager_appointed": Template(
+        "{name} is now an access manager of {provider}",
+        "{by} appointed {name} as access manager of {provider} ({line}).\n\n"
+        "If you did not expect this, look at {people} and call {phone} now.",
+    ),
+    "manager_ended": Template(
+        "{name} is no longer an access manager of {provider}",
+        "{name} is no longer an access manager of {provider} ({line}). What they gave to others stays; "
+        "look through it within 30 days: {reviews}\n\nAccess managers left: {left}.",
+    ),
+    "review_due": Template(
+        "Confirm who has what at {provider}, by {day}",
+        "{people} of {provider} ({line}) wait for your answer: keep, change or remove. Who is not answered by {day} "
+        "is paused then.\n\n{reviews}",
+    ),
+    "review_missed": Template(
+        "People of {provider} are paused",
+        "Nobody answered about {people} of {provider} ({line}) by {day}, so their access is paused. Answer now and it "
+        "goes on; in {days} days it ends.\n\n{reviews}",
+    ),
     "attestation_due": Template(
         "Confirm again why you may act, by {day}",
         "Once a year we ask why you may act. Yours ends on {day}; without a new one your access pauses then. "

@@ -16,7 +16,13 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Second step", "/account/second-step"),
         ("Devices and activity", "/account/activity"),
     ),
-    "practice": (("Inbox", "/p/{p}/inbox"), ("People", "/p/{p}/people"), ("Add a person", "/p/{p}/people/new")),
+    "practice": (
+        ("Inbox", "/p/{p}/inbox"),
+        ("People", "/p/{p}/people"),
+        ("Add a person", "/p/{p}/people/new"),
+        ("Reviews", "/p/{p}/reviews"),
+        ("Access managers", "/p/{p}/managers"),
+    ),
     "security": (
         ("Search", "/security/search"),
         ("Log proof", "/security/log"),

@@ -122,5 +122,6 @@ def test_a_name_with_a_line_break_adds_no_header() -> None:
 def test_every_mail_renders_with_the_facts_it_is_sent_with(name: str) -> None:
     facts = {"login": "L", "factor": "F", "left": 7, "reason": "r", "provider": "P", "inviter": "I"}
     facts |= {"hours": 24, "url": "U", "documents": "D"}
+    facts |= dict.fromkeys(("code", "stop", "lost", "practices", "name", "tin", "day", "inbox", "days", "when"), "X")
     subject, body = catalogue.rendered(name, facts, insurer="Meridian", phone="1-800", link="https://i")
     assert "{" not in subject + body

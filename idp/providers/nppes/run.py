@@ -8,7 +8,7 @@ import csv
 import io
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -53,7 +53,7 @@ def import_file(
     *,
     resume: bool = False,
     limit: int | None = None,
-    told: Callable[[Progress], None] = lambda progress: None,
+    told: Callable[[Progress], None] = lambda _: None,
     rows: int = ROWS,
 ) -> Progress:
     """Take a file over, or at most `limit` rows of what is left of it; return where it stands.
@@ -143,54 +143,59 @@ def _opened(errors: Path, source: Path, position: int | None) -> BinaryIO:
 
 
 def _batch(database: Database, reader: Reader, run: ImportRun, chunk: list[Line], out: BinaryIO) -> ImportRun:
-    entries, found, counts = _read(reader, chunk)
-    for attempt in range(3):
+    taken = _read(reader, chunk)
+    for _ in range(2):
         try:
-            with transaction(database) as db:
-                batch = Batch(db)
-                batch.take(entries)
-                written = _written(found + batch.problems)
-                out.seek(run.errors_position)
-                out.truncate()
-                out.write(written)
-                out.flush()
-                os.fsync(out.fileno())
-                total = Counter(run.counts) + counts + batch.counts
-                log.record(db, _event(run, chunk, counts + batch.counts))
-                after = ImportRun(
-                    id=run.id,
-                    file_digest=run.file_digest,
-                    position=chunk[-1].end,
-                    line=chunk[-1].number,
-                    errors_position=run.errors_position + len(written),
-                    counts=dict(total),
-                )
-                moved = db.execute(
-                    update(ImportRun)
-                    .where(
-                        col(ImportRun.id) == run.id,
-                        col(ImportRun.position) == run.position,
-                        col(ImportRun.finished_at).is_(None),
-                    )
-                    .values(
-                        position=after.position,
-                        line=after.line,
-                        errors_position=after.errors_position,
-                        counts=after.counts,
-                        updated_at=clock.now(),
-                    )
-                )
-                assert isinstance(moved, CursorResult)
-                if moved.rowcount != 1:
-                    raise Conflict("Another import of this file is under way.")
-            return after
+            return _stored(database, run, chunk, taken, out)
         except IntegrityError:  # somebody recorded one of these numbers meanwhile: look again
-            if attempt == 2:
-                raise
-    raise AssertionError("unreachable")
+            continue
+    return _stored(database, run, chunk, taken, out)
 
 
-def _read(reader: Reader, chunk: list[Line]) -> tuple[list[Entry], list[tuple[int, Problem]], Counter[str]]:
+def _stored(database: Database, run: ImportRun, chunk: list[Line], taken: "_Taken", out: BinaryIO) -> ImportRun:
+    """Store a batch and its checkpoint; return where the run stands then."""
+    with transaction(database) as db:
+        batch = Batch(db)
+        batch.take(taken.entries)
+        written = _written(taken.problems + batch.problems)
+        out.seek(run.errors_position)
+        out.truncate()
+        out.write(written)
+        out.flush()
+        os.fsync(out.fileno())  # before the checkpoint that counts on it
+        counts = taken.counts + batch.counts
+        log.record(db, _event(run, chunk, counts))
+        after = {
+            "position": chunk[-1].end,
+            "line": chunk[-1].number,
+            "errors_position": run.errors_position + len(written),
+            "counts": dict(Counter(run.counts) + counts),
+        }
+        moved = db.execute(
+            update(ImportRun)
+            .where(
+                col(ImportRun.id) == run.id,
+                col(ImportRun.position) == run.position,
+                col(ImportRun.finished_at).is_(None),
+            )
+            .values(**after, updated_at=clock.now())
+        )
+        assert isinstance(moved, CursorResult)
+        if moved.rowcount != 1:
+            raise Conflict("Another import of this file is under way.")
+    return ImportRun(id=run.id, file_digest=run.file_digest, **after)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What the lines of a batch say, before the database is asked."""
+
+    entries: list[Entry]
+    problems: list[tuple[int, Problem]]
+    counts: Counter[str]
+
+
+def _read(reader: Reader, chunk: list[Line]) -> _Taken:
     entries: list[Entry] = []
     found: list[tuple[int, Problem]] = []
     counts: Counter[str] = Counter(rows=len(chunk))
@@ -205,7 +210,7 @@ def _read(reader: Reader, chunk: list[Line]) -> tuple[list[Entry], list[tuple[in
         else:
             entries.append(entry)
         counts["warnings"] += sum(problem.warning for problem in problems)
-    return entries, found, +counts
+    return _Taken(entries, found, +counts)
 
 
 def _written(problems: list[tuple[int, Problem]]) -> bytes:
@@ -232,13 +237,3 @@ def _finish(database: Database, run: ImportRun, size: int) -> Progress:
         if ended.rowcount == 1:
             log.record(db, Event("providers.import.finished", details={"run": run.id, "counts": dict(run.counts)}))
     return _progress(run, size, finished=True)
-
-
-def unfinished(database: Database, path: Path) -> Iterator[ImportRun]:
-    """Yield the runs over a file that stopped before its end."""
-    with reading(database) as db:
-        yield from db.exec(
-            select(ImportRun).where(
-                col(ImportRun.file_digest) == lines.digest(path), col(ImportRun.finished_at).is_(None)
-            )
-        ).all()
