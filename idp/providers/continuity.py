@@ -63,7 +63,7 @@ def allow(
     return opened
 
 
-def end_early(db: Session, opened: PortalAccess, ends_at: datetime) -> bool:
+def set_end(db: Session, opened: PortalAccess, ends_at: datetime) -> bool:
     """Move the end of a continuity opening and of its agreement together; return whether it differed."""
     if ends_at - opened.starts_at > LONGEST:
         raise Invalid(fields={"ends_at": "Enter an end at most a year after the start."})

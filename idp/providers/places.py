@@ -2,15 +2,24 @@
 
 from datetime import datetime
 
+from sqlalchemy import ColumnElement, exists, or_
 from sqlmodel import Session, col, select
 
 from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
 from idp.errors import Conflict, Invalid
-from idp.providers import identifiers
+from idp.providers import identifiers, organisations
 from idp.providers.registry_tables import ProviderLocation, ProviderNpi
-from idp.providers.tables import Practitioner
+from idp.providers.tables import (
+    Affiliation,
+    Agreement,
+    Participation,
+    PortalAccess,
+    Practitioner,
+    PractitionerMembership,
+    Provider,
+)
 
 WORDS = ("name", "line1", "line2", "city", "state", "postal_code", "country", "phone")
 _LONGEST = 200
@@ -36,6 +45,39 @@ def npi_of(db: Session, npi: str) -> ProviderNpi | None:
     return db.exec(select(ProviderNpi).where(col(ProviderNpi.npi) == identifiers.normalise(npi))).one_or_none()
 
 
+def adopt_npi(db: Session, provider_id: str, row: ProviderNpi) -> None:
+    """Give an organisation an NPI that the registry's file brought first, with its place; the husk it leaves ends.
+
+    Raises Conflict where the NPI belongs to an organisation that is more than the registry's row.
+    """
+    husk = db.exec(select(Provider).where(col(Provider.id) == row.provider_id, ~not_of_the_registry_alone())).first()
+    if husk is None or husk.tin_hash is not None:
+        raise Conflict("This NPI is already recorded for an organization.")
+    row.provider_id = provider_id
+    db.add(row)
+    for place in db.exec(select(ProviderLocation).where(col(ProviderLocation.npi) == row.npi)):
+        place.provider_id = provider_id
+        db.add(place)
+    db.flush()
+    if db.exec(select(ProviderNpi.id).where(col(ProviderNpi.provider_id) == husk.id)).first() is None:
+        organisations.change(db, husk, status="ended")
+    _changed(db, provider_id, {"npi": row.id, "from": husk.id})
+
+
+def not_of_the_registry_alone() -> ColumnElement[bool]:
+    """The condition that an organisation is more than a row of the registry's file: something hangs on it.
+
+    What is the registry's alone comes with its file again, and is left out of exports.
+    """
+    mine = col(Provider.id)
+    hangs = [
+        exists().where(col(table.provider_id) == mine)
+        for table in (PortalAccess, Participation, Agreement, PractitionerMembership, Affiliation)
+    ]
+    ours = exists().where(col(ProviderLocation.provider_id) == mine, col(ProviderLocation.source) == "operator")
+    return or_(col(Provider.source) != "registry", ours, *hangs)
+
+
 def add_location(
     db: Session,
     provider_id: str,
@@ -48,7 +90,9 @@ def add_location(
     _check(words)
     starts_at = starts_at or clock.now()
     _in_order(starts_at, ends_at)
-    row = ProviderLocation(provider_id=provider_id, starts_at=starts_at, ends_at=ends_at, **words)
+    row = ProviderLocation(provider_id=provider_id, starts_at=starts_at, ends_at=ends_at)
+    for name, word in words.items():
+        setattr(row, name, word)
     db.add(row)
     _changed(db, provider_id, {"location": row.id})
     return row

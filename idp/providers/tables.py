@@ -22,6 +22,8 @@ class Provider(Row, table=True):
     )
     id: str = id_column("prv")
     kind: str = "practice"
+    source: str = "operator"
+    """`registry`: made by an import, until somebody opens something to it."""
     name: str
     tin_encrypted: bytes | None = secret_column(nullable=True, default=None)
     tin_hash: bytes | None = secret_column(nullable=True, default=None, unique=True)

@@ -13,10 +13,10 @@ branch_labels = None
 depends_on = None
 
 _BASIS = "basis IN ('contract','continuity')"
-_LINE = "line IN ('medical','behavioural','dental','medicare_advantage')"
 _OLD = "kind IN ('licence','credentialing','dea','board','malpractice')"
 _NEW = "kind IN ('licence','credentialing','dea','board','malpractice','education','residency')"
 _COLUMNS = (
+    ("provider", sa.Column("source", sa.String(), nullable=False, server_default="operator")),
     ("practitioner", sa.Column("registry_facts", sa.Text(), nullable=True)),
     ("practitioner", sa.Column("registry_date", sa.String(), nullable=False, server_default="")),
     ("practitioner", sa.Column("deactivated_at", sa.BigInteger(), nullable=True)),
@@ -30,33 +30,23 @@ _COLUMNS = (
 )
 
 
-def _checks(table: str, checks: dict[str, str]) -> None:
-    """Give a table these checks; SQLite writes the table anew, and only with the checks it is told."""
-    if op.get_bind().dialect.name == "sqlite":
-        present = {column["name"] for column in sa.inspect(op.get_bind()).get_columns(table)}
-        told = [sa.CheckConstraint(text, name=op.f(f"ck_{table}_{name}")) for name, text in checks.items()]
-        with op.batch_alter_table(table, recreate="always", table_args=told) as batch:
-            for at, column in _COLUMNS:
-                if at == table and column.server_default is not None and column.name in present:
-                    batch.alter_column(column.name, server_default=None)
-        return
-    present = {check["name"] for check in sa.inspect(op.get_bind()).get_check_constraints(table)}
-    for name, text in checks.items():
-        if f"ck_{table}_{name}" not in present:
-            op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, text)
+_ANEW = ("credential", "portal_access", "agreement")
+"""Written anew on SQLite for their checks; nothing refers to them, as much does to providers and practitioners."""
 
 
 def upgrade() -> None:
     for table, column in _COLUMNS:
         op.add_column(table, column)
-    if op.get_bind().dialect.name != "sqlite":
-        for table, column in _COLUMNS:
-            if column.server_default is not None:
-                op.alter_column(table, column.name, server_default=None)
-        op.drop_constraint(op.f("ck_credential_kind"), "credential", type_="check")
-    _checks("credential", {"kind": _NEW})
-    _checks("portal_access", {"line": _LINE, "basis": _BASIS})
-    _checks("agreement", {"basis": _BASIS})
+    for table in _ANEW:
+        with op.batch_alter_table(table) as batch:
+            for at, column in _COLUMNS:
+                if at == table and column.server_default is not None:
+                    batch.alter_column(column.name, server_default=None)
+            if table == "credential":
+                batch.drop_constraint(op.f("ck_credential_kind"), type_="check")
+                batch.create_check_constraint(op.f("ck_credential_kind"), _NEW)
+            if table in ("portal_access", "agreement"):
+                batch.create_check_constraint(op.f(f"ck_{table}_basis"), _BASIS)
     op.create_index("ix_credential_ends_at", "credential", ["ends_at"])
     op.create_table(
         "provider_npi",
@@ -111,18 +101,12 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_index("ix_credential_ends_at", "credential")
     op.execute("DELETE FROM credential WHERE kind IN ('education','residency')")
-    if op.get_bind().dialect.name != "sqlite":
-        for name in ("credential_kind", "portal_access_basis", "agreement_basis"):
-            op.drop_constraint(op.f(f"ck_{name}"), name.rsplit("_", 1)[0], type_="check")
-    before: dict[str, dict[str, str]] = {
-        "credential": {"kind": _OLD},
-        "portal_access": {"line": _LINE},
-        "agreement": {},
-        "practitioner": {},
-    }
-    for table, checks in before.items():
+    for table in _ANEW:
         with op.batch_alter_table(table) as batch:
-            for at, column in _COLUMNS:
-                if at == table:
-                    batch.drop_column(column.name)
-        _checks(table, checks)
+            if table == "credential":
+                batch.drop_constraint(op.f("ck_credential_kind"), type_="check")
+                batch.create_check_constraint(op.f("ck_credential_kind"), _OLD)
+            if table in ("portal_access", "agreement"):
+                batch.drop_constraint(op.f(f"ck_{table}_basis"), type_="check")
+    for table, column in reversed(_COLUMNS):
+        op.drop_column(table, column.name)

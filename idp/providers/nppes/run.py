@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from sqlalchemy import CursorResult, update
 from sqlalchemy.exc import IntegrityError
@@ -165,7 +165,7 @@ def _stored(database: Database, run: ImportRun, chunk: list[Line], taken: "_Take
         os.fsync(out.fileno())  # before the checkpoint that counts on it
         counts = taken.counts + batch.counts
         log.record(db, _event(run, chunk, counts))
-        after = {
+        after: dict[str, Any] = {
             "position": chunk[-1].end,
             "line": chunk[-1].number,
             "errors_position": run.errors_position + len(written),

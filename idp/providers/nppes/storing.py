@@ -156,6 +156,7 @@ class Batch:
             Provider,
             id=provider_id,
             kind=kind,
+            source="registry",
             name=entry.name,
             status="active",
             payment_arrangement="fee_for_service",
