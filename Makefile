@@ -27,6 +27,7 @@ check: lint types imports migration-check lock-check deps test ## all that must 
 bench: $(READY) $(ASSETS) ## print the figures: the engine, the service beside a peer, the sharing detector
 	@$(BIN)/python -m bench.engine
 	@$(BIN)/python -m bench.peers
+	@$(BIN)/python -m bench.nppes
 	@$(BIN)/python -m bench.sharing
 	@$(BIN)/python -m bench.sharing_cost
 
