@@ -53,7 +53,7 @@ def main() -> None:
     given = [int(value) for value in sys.argv[1:] if value.isdigit()]
     accounts, days, seeds = (given + [240, 60, 1][len(given) :])[:3]
     months = days / 30
-    with ProcessPoolExecutor(1) as pool:
+    with ProcessPoolExecutor(2) as pool:
         waiting = {
             (family, seed, without): pool.submit(one, family, seed, accounts, days, without)
             for without in ("", *NAMES)
