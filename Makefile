@@ -29,6 +29,7 @@ bench: $(READY) $(ASSETS) ## print the figures: the engine, the service beside a
 	@$(BIN)/python -m bench.peers
 	@$(BIN)/python -m bench.nppes
 	@$(BIN)/python -m bench.sharing
+	@$(BIN)/python -m bench.sharing 100 45 1 --guards
 	@$(BIN)/python -m bench.sharing_cost
 
 faults: $(READY) $(ASSETS) ## the faults that take longer than the test suite should

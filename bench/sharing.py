@@ -1,7 +1,7 @@
-"""Judge the sharing detector on worlds it was not fitted on, with every guard off in turn; a table and a chart.
+"""Judge the sharing detector on worlds it was not fitted on: a table and a chart, or with each guard off in turn.
 
-`python -m bench.sharing [accounts [days [seeds]]]` prints Markdown; `--write` puts it into docs/sharing.md and draws
-docs/pictures/sharing.svg. Guards are judged on the first seed of each family.
+`python -m bench.sharing [accounts [days [seeds]]] [--guards] [--write]` prints Markdown; `--write` puts it into
+docs/sharing.md and draws docs/pictures/sharing.svg.
 """
 
 import sys
@@ -17,7 +17,7 @@ from idp.sharing.simulator.parameters import JUDGE, world
 from idp.sharing.simulator.world import World
 
 FIRST_SEED = 901
-MARKS = "<!-- figures begin: python -m bench.sharing --write -->", "<!-- figures end -->"
+MARK = "<!-- {name} begin -->", "<!-- {name} end -->"
 Done = tuple[dict[str, Line], dict[str, Line]]
 
 
@@ -48,38 +48,19 @@ HEAD = (
 )
 
 
-def main() -> None:
-    """Run everything and print it."""
-    given = [int(value) for value in sys.argv[1:] if value.isdigit()]
-    accounts, days, seeds = (given + [240, 60, 1][len(given) :])[:3]
-    months = days / 30
-    with ProcessPoolExecutor(2) as pool:
-        waiting = {
-            (family, seed, without): pool.submit(one, family, seed, accounts, days, without)
-            for without in ("", *NAMES)
-            for family in JUDGE
-            for seed in range(FIRST_SEED, FIRST_SEED + (1 if without else seeds))
-        }
-        families: dict[str, Done] = {name: (lines(), lines()) for name in JUDGE}
-        guards: dict[str, Done] = {name: (lines(), lines()) for name in ("", *NAMES)}
-        everything: Done = (lines(), lines())
-        events = 0
-        for (family, seed, without), future in waiting.items():
-            done = future.result()
-            if not without:
-                events += done[0].events
-                add(done, families[family])
-                add(done, everything)
-            if seed == FIRST_SEED:
-                add(done, guards[without])
+def figures(families: dict[str, Done], events: int, months: float) -> list[str]:
+    """Write the tables of the detector with all its guards."""
+    everything: Done = (lines(), lines())
+    for done in families.values():
+        for into, summed in zip(everything, done, strict=True):
+            for band, line in summed.items():
+                merge(into[band], line)
+    families["all"] = everything
     sharing, takeover = everything
-    text = [
-        f"{len(JUDGE)} families, {seeds} seed(s) each, {accounts} accounts, {days} days: {events:,} events.",
-        "",
-        HEAD,
-    ]
+    text = [f"{len(families) - 1} families of worlds, {events:,} events.", "", HEAD]
     text += [row("**all**", band, line, months) for band, line in sharing.items()]
-    text += [row(name, band, done[0][band], months) for name, done in families.items() for band in ("notice", "case")]
+    for name, done in families.items():
+        text += [row(name, band, done[0][band], months) for band in ("notice", "case") if name != "all"]
     text += [
         "",
         "By kind of sharing (found / planted):",
@@ -90,21 +71,68 @@ def main() -> None:
     for kind in sorted(sharing["case"].patterns):
         cells = [f"{sum(line.patterns[kind])} / {len(line.patterns[kind])}" for line in sharing.values()]
         text.append(f"| {kind} | {' | '.join(cells)} |")
-    text += ["", "With one guard off (first seed of each family):", "", HEAD.replace("| world |", "| guard off |", 1)]
-    for name, done in guards.items():
-        text += [row(name or "(none)", band, done[0][band], months) for band in ("notice", "case")]
-    text += ["", "Takeover, scored apart:", "", HEAD]
-    text += [row("all", band, line, months) for band, line in takeover.items()]
+    return [
+        *text,
+        "",
+        "Takeover, scored apart:",
+        "",
+        HEAD,
+        *(row("all", band, line, months) for band, line in takeover.items()),
+    ]
+
+
+def merge(into: Line, line: Line) -> None:
+    """Add one line's counts to another's."""
+    into.found, into.false, into.other = into.found + line.found, into.false + line.false, into.other + line.other
+    into.months += line.months
+    into.lasting, into.once, into.delays = into.lasting + line.lasting, into.once + line.once, into.delays + line.delays
+    for kind, hits in line.patterns.items():
+        into.patterns[kind] = into.patterns.get(kind, []) + hits
+
+
+def main() -> None:
+    """Run the worlds and print what came out."""
+    given = [int(value) for value in sys.argv[1:] if value.isdigit()]
+    accounts, days, seeds = (given + [160, 60, 2][len(given) :])[:3]
+    months, without = days / 30, ("", *NAMES) if "--guards" in sys.argv else ("",)
+    made: dict[str, dict[str, Done]] = {off: {name: (lines(), lines()) for name in JUDGE} for off in without}
+    events = 0
+    with ProcessPoolExecutor(2) as pool:
+        waiting = [
+            (off, family, pool.submit(one, family, seed, accounts, days, off))
+            for family in JUDGE
+            for seed in range(FIRST_SEED, FIRST_SEED + seeds)
+            for off in without
+        ]
+        for off, family, future in waiting:
+            done = future.result()
+            events += done[0].events
+            add(done, made[off][family])
+    name = "guards" if "--guards" in sys.argv else "figures"
+    text = [f"{seeds} seed(s) of each family, {accounts} accounts, {days} days.", ""]
+    if name == "figures":
+        text += figures(made[""], events, months)
+    else:
+        text.append(HEAD.replace("| world |", "| guard off |", 1))
+        for off, families in made.items():
+            figures(families, events, months)
+            text += [row(off or "(none)", band, families["all"][0][band], months) for band in ("notice", "case")]
     print("\n".join(text))
     if "--write" in sys.argv:
-        page = Path("docs/sharing.md")
-        before, rest = page.read_text(encoding="utf-8").split(MARKS[0])
-        body = "\n".join(text)
-        page.write_text(f"{before}{MARKS[0]}\n{body}\n{MARKS[1]}{rest.split(MARKS[1])[1]}", encoding="utf-8")
+        write(name, text, made[""])
+
+
+def write(name: str, text: list[str], families: dict[str, Done]) -> None:
+    """Put a table into the page, and draw the chart."""
+    page, (begin, end) = Path("docs/sharing.md"), (mark.format(name=name) for mark in MARK)
+    before, rest = page.read_text(encoding="utf-8").split(begin)
+    lines_ = "\n".join(text)
+    page.write_text(f"{before}{begin}\n{lines_}\n{end}{rest.split(end)[1]}", encoding="utf-8")
+    if name == "figures":
         bars = {}
-        for name, done in {"all": everything, **families}.items():
+        for world_, done in families.items():
             case, notice = done[0]["case"], done[0]["notice"]
-            bars[name] = (case.recall or 0.0, case.false_rate, notice.recall or 0.0)
+            bars[world_] = (case.recall or 0.0, case.false_rate, notice.recall or 0.0)
         Path("docs/pictures/sharing.svg").write_text(chart(bars), encoding="utf-8")
 
 
