@@ -1,10 +1,11 @@
 """Measure what a sign-in costs the server, request by request, on SQLite or PostgreSQL.
 
-    python -m bench.sign_ins [--postgres] [--runs N] [--only login,remembered,federated,sso]
+    python -m bench.sign_ins [--postgres] [--runs N] [--people N] [--only login,remembered,federated,sso]
 
 Server CPU is what the worker's threads ran (nanoseconds of the scheduler, not the clock); the partner's login runs
 in a process of its own. Cases: `login` (new browser, password), `remembered` (a browser that knows a second step),
-`federated` (new browser, a partner's login), `sso` (a session is there).
+`federated` (new browser, a partner's login), `sso` (a session is there). `--people`: so many others are there,
+with two and a half logins each.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import sqlalchemy
 
-from bench import make_world, served, upstream
+from bench import make_world, many, served, upstream
 from bench.visitor import Visitor
 
 PARTNER_PORT = 9032
@@ -114,7 +115,7 @@ def _remembered(url: str) -> dict[str, str]:
     """Sign Kim in once and let the device know their second step until tonight."""
     browser = Visitor()
     password(browser, "kim")
-    engine = sqlalchemy.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    engine = _engine(url)
     now = time.time_ns() // 1000
     values = {"until": now + 36_000_000_000, "now": now}
     with engine.begin() as connection:
@@ -129,6 +130,16 @@ def _remembered(url: str) -> dict[str, str]:
         )
     engine.dispose()
     return {name: value for name, value in browser.cookies.items() if name.endswith("device")}
+
+
+def _engine(url: str) -> sqlalchemy.Engine:
+    return sqlalchemy.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+
+
+def _crowd(url: str, people: int) -> None:
+    engine = _engine(url)
+    many.fill(engine, people, issuer=served.BASE, upstream="ups_evergreen", now=time.time_ns() // 1000)
+    engine.dispose()
 
 
 @contextmanager
@@ -185,10 +196,12 @@ def main() -> None:
     parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--only", default="login,remembered,federated,sso")
-    parser.add_argument("--wait", action="store_true", help="print the worker's process and go on at Enter")
+    parser.add_argument("--people", type=int, default=0)
     chosen = parser.parse_args()
     os.environ.setdefault("PYTHONPATH", str(served.HOME))
     with the_service(postgres=chosen.postgres) as (process, url, server):
+        if chosen.people:
+            _crowd(url, chosen.people)
         for _ in range(5):
             password(Visitor())
             federated(Visitor())
@@ -201,8 +214,6 @@ def main() -> None:
             "federated": (federated, {}),
             "sso": (sso, there.cookies),
         }
-        if chosen.wait:
-            input(f"{process} ")
         for name in chosen.only.split(","):
             one, cookies = cases[name]
             print(f"== {name}, {'PostgreSQL' if chosen.postgres else 'SQLite'}")
@@ -211,7 +222,9 @@ def main() -> None:
             if server:
                 spent = sum(served.cpu(p) - before.get(p, 0) for p in served.database_of(server))
                 print(f"  database: {spent / chosen.runs:.2f} ms a run")
-        print(f"memory (PSS): {served.memory(process):.0f} MiB")
+        print(f"memory (PSS): {served.memory(process):.0f} MiB", end=", ")
+        time.sleep(2.5)
+        print(f"{served.memory(process):.0f} MiB after a rest")
 
 
 if __name__ == "__main__":
