@@ -151,7 +151,7 @@ def the_service(*, postgres: bool) -> Iterator[tuple[int, str, int | None]]:
         if postgres:
             url, server = stack.enter_context(_postgres(home))
         world = home / "world.yaml"
-        world.write_text(make_world.HEAD.format() + MORE)
+        world.write_text(make_world.HEAD.format().replace("http://127.0.0.1:9010", served.BASE) + MORE)
         environment = {
             "IDP_DATABASE_URL": url,
             "IDP_MASTER_KEYS": "bench:" + b64encode(secrets.token_bytes(32)).decode(),
