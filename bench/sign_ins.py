@@ -28,6 +28,7 @@ import sqlalchemy
 
 from bench import make_world, many, served, upstream
 from bench.visitor import Visitor
+from tests.engines import MASTER_KEYS, PostgresEngine
 
 PARTNER_PORT = 9032
 NAME, PASSWORD = "pat", "pat-long-password-1"
@@ -148,13 +149,15 @@ def the_service(*, postgres: bool) -> Iterator[tuple[int, str, int | None]]:
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url, server = f"sqlite:///{home / 'bench.db'}", None
+        keys = "bench:" + b64encode(secrets.token_bytes(32)).decode()
         if postgres:
+            keys = MASTER_KEYS  # its first keys are sealed already
             url, server = stack.enter_context(_postgres(home))
         world = home / "world.yaml"
         world.write_text(make_world.HEAD.format().replace("http://127.0.0.1:9010", served.BASE) + MORE)
         environment = {
             "IDP_DATABASE_URL": url,
-            "IDP_MASTER_KEYS": "bench:" + b64encode(secrets.token_bytes(32)).decode(),
+            "IDP_MASTER_KEYS": keys,
             "IDP_AUDIT_KEY_FILE": str(home / "audit.pem"),
         }
         partner = subprocess.Popen([sys.executable, "-m", "bench.upstream", str(PARTNER_PORT)], cwd=served.HOME)  # noqa: S603
@@ -166,8 +169,6 @@ def the_service(*, postgres: bool) -> Iterator[tuple[int, str, int | None]]:
 @contextmanager
 def _postgres(home: Path) -> Iterator[tuple[str, int]]:
     """Run a private server with durable settings; the tests' own engine starts it."""
-    from tests.engines import PostgresEngine
-
     engine = PostgresEngine(home, fsync=True)
     try:
         with engine.fresh(home) as url:
