@@ -85,6 +85,7 @@ def done(request: Request, db: Transaction, acting: Sees, r: str) -> Response:
         added=words(facts["added"], end),
         changed=words(facts["changed"], end),
         removed=words(facts["removed"], ""),
+        held=[names[key][0] for key in facts.get("held", [])],
         count=sum(len(facts[key]) for key in ("added", "changed", "removed")),
         line=facts["line"],
         **_receipt_facts(db, acting, receipt),
