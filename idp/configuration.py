@@ -122,6 +122,8 @@ class Registration(_Section):
     """Id of an app, practice, partner or login provider -> routes that are closed there."""
     most_practices: int = 50
     """TINs in one registration."""
+    starts_per_hour: int = Limit(default=60, ge=1)
+    """Registrations one network may begin in an hour."""
 
 
 class Configuration(_Section):

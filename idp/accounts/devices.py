@@ -21,7 +21,17 @@ _LABELS = (
     ("CrOS", "Chromebook"),
     ("Linux", "Linux"),
 )
-_BROWSERS = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+"""Looked for in this order: most browsers also say they are one of those below them."""
 _SEEN_EVERY = timedelta(minutes=15)
 
 

@@ -14,7 +14,7 @@ from sqlmodel import Session
 from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
-from idp.database import Database
+from idp.database import Database, of
 from idp.database.lane import Lane, RestsOn, Stale, Work, drive
 from idp.entitlements import facts as gathering
 from idp.entitlements.before import Before
@@ -26,6 +26,7 @@ from idp.errors import Unavailable
 
 TRIES = 10
 """How often an answer is computed anew when what it rests on keeps changing."""
+_BEING_CHANGED = "Access is being changed just now. Ask again in a moment."
 
 
 class Decider:
@@ -87,7 +88,7 @@ class Decider:
                     raise
                 continue
             return decisions
-        raise Unavailable("Access is being changed just now. Ask again in a moment.")
+        raise Unavailable(_BEING_CHANGED)
 
     async def answer_all(self, questions: Sequence[Question]) -> list[Decision]:
         """Decide questions about any accounts, each account's together; return answers in order."""
@@ -154,7 +155,19 @@ def event(question: Question, decision: Decision) -> Event:
 
 
 def decide_in_session(db: Session, question: Question) -> Decision:
-    """Decide in the pages' lane, on what this transaction sees; the caller records it with `event`."""
+    """Decide in the pages' lane, on what this transaction sees; the caller records it with `event`.
+
+    On PostgreSQL each statement sees what was committed before it, so a change between two of them would make
+    an answer of two halves that never held together: the versions are read again after the rows.
+    Raises Unavailable when what the answer rests on keeps changing.
+    """
     db.flush()
+    one_moment = of(db).is_sqlite
     known = drive(db, reading_before(question.account_id, question.sid))
-    return decide(drive(db, gathering.gather(question, known, None)))
+    for _ in range(TRIES):
+        decision = decide(drive(db, gathering.gather(question, known, None)))
+        again = known if one_moment else drive(db, reading_before(question.account_id, question.sid))
+        if again == known:
+            return decision
+        known = again
+    raise Unavailable(_BEING_CHANGED)

@@ -129,7 +129,10 @@ def history(db: Session, provider_id: str, lines: Sequence[str], *, since: datet
     steps = []
     for g in rows:
         who, what, line = names[g.account_id], functions.get(g.entitlement, g.entitlement), g.line_of_business
-        began, over = ("Given", "Ended") if g.effect == "allow" else ("Paused", "Pause ended")
+        coming = g.not_before > clock.now()
+        began, over = (
+            ("Will begin" if coming else "Given", "Ended") if g.effect == "allow" else ("Paused", "Pause ended")
+        )
         if g.not_before >= since:
             steps.append(Step(g.not_before, who, line, what, began, names[g.granted_by], g.reason, g.id))
         if g.ended_at is not None and g.ended_at >= since:

@@ -69,7 +69,7 @@ async def _read(request: Request) -> Form:
 async def _text_of(file: UploadFile) -> str:
     """Read a file of a form as text; whoever sends a file sends it as the field's value."""
     if (file.size or 0) > _MOST_OF_A_FILE:
-        raise Refused("The file is too large. Send at most 500 lines at a time.", code="file_too_large")
+        raise Refused("The file is too large. Send a smaller one.", code="file_too_large")
     try:
         return (await file.read()).decode("utf-8-sig")
     except UnicodeDecodeError:

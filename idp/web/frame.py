@@ -26,6 +26,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "security": (
         ("Search", "/security/search"),
+        ("Misuse reports", "/security/reports"),
         ("Log proof", "/security/log"),
         ("Logins of a person", "/security/links"),
         ("Terms", "/insurer/terms"),

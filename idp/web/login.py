@@ -199,9 +199,8 @@ def signed_out(
 ) -> Response:
     """Say that the session ended, and why; offer to sign out at the organization too, where it was used."""
     back = "/sign-in?" + urlencode({"next": where}) if flows.is_own_path(where) else "/sign-in"
-    return pages.page(
-        request, "login/signed_out.html", idle=why == "idle", back=back, there=upstream_logout.offer(service, at)
-    )
+    there = upstream_logout.offer(service, at)
+    return pages.page(request, "login/signed_out.html", why=why, back=back, there=there)
 
 
 router.include_router(second_step.router)
