@@ -232,7 +232,7 @@ def _check_facts(request: Request, db: Session, acting: Acting, a: str) -> dict[
     return {
         "who": authority.person(db, provider_id, a).account,
         "line": line,
-        "here": f"{request.url.path}?{query}",
+        "action": f"{request.url.path}?{query}",
         "back": f"/p/{provider_id}/people/{a}/change?{query}",
         "form_id": receipts.new_form_id(),
         "reason": "",
@@ -288,7 +288,7 @@ def _remove_facts(request: Request, db: Session, acting: Acting, a: str, typed: 
         "reasons": removing.REASONS,
         "chosen": {"reason": "", "note": "", "left": "", **typed},
         "form_id": receipts.new_form_id(),
-        "here": request.url.path + (f"?{query}" if query else ""),
+        "action": request.url.path + (f"?{query}" if query else ""),
         "problem": None,
         **wam_views.frame(db, acting.provider, by),
     }
