@@ -22,12 +22,14 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Add a person", "/p/{p}/people/new"),
         ("Reviews", "/p/{p}/reviews"),
         ("Access managers", "/p/{p}/managers"),
+        ("Practice profile", "/p/{p}/profile"),
     ),
     "security": (
         ("Search", "/security/search"),
         ("Misuse reports", "/security/reports"),
         ("Log proof", "/security/log"),
         ("Logins of a person", "/security/links"),
+        ("Practices", "/insurer/organizations"),
         ("Terms", "/insurer/terms"),
     ),
 }
