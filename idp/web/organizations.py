@@ -82,7 +82,8 @@ def one(request: Request, staff: MayLook, db: Transaction, x: str) -> Response:
 def own(request: Request, acting: Sees, db: Transaction) -> Response:
     """Show a practice's access managers what the insurer knows of it."""
     frame = wam_views.frame(db, acting.provider, acting.visitor.account.id)
-    return pages.page(request, "wam/profile.html", **frame, **_facts(request, profile.read(db, acting.provider)))
+    facts = _facts(request, profile.read(db, acting.provider))
+    return pages.page(request, "wam/profile.html", **frame | facts)
 
 
 def _desk(staff: Acting) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def _facts(request: Request, found: Profile) -> dict[str, Any]:
         "words": WORDS,
         "states": STATES,
         "arrangement": ARRANGEMENTS[found.provider.payment_arrangement],
-        "status": _status(found.provider),
+        "standing": _status(found.provider),
         "line_names": wam_views.LINE_NAMES,
         "soon": [span for span in (*found.spans, *found.facts) if _ends_soon(span, found.at)],
         **_picture(found, zone),
