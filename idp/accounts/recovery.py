@@ -173,7 +173,7 @@ def prove(database: Database, row: Recovery, kind: str, code: str) -> None:
             key = attempts.key_for(db, "code", account_id=row.account_id)
             attempts.count(db, key)
     with transaction(database) as db:
-        if not _CHECKS[kind](db, row, typed):
+        if not CHECKS[kind](db, row, typed):
             event = Event(
                 "accounts.recovery.refused",
                 account=row.account_id,
@@ -223,7 +223,8 @@ def _factor(db: Db, row: Recovery, typed: str) -> bool:
     return is_code and second_factor.verify(db, row.account_id or "", typed) == "otp"
 
 
-_CHECKS: dict[str, Callable[[Db, Recovery, str], bool]] = {"saved": _saved, "mailed": _mailed, "factor": _factor}
+CHECKS: dict[str, Callable[[Db, Recovery, str], bool]] = {"saved": _saved, "mailed": _mailed, "factor": _factor}
+"""Looks at a code of each kind and spends it."""
 _COLUMNS = {"saved": "saved_proved_at", "mailed": "code_proved_at", "factor": "factor_proved_at"}
 
 

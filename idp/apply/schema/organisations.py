@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from idp.apply.schema.apps import Address
 from idp.apply.schema.common import Contact, Dated, Entry, Line, Moment, Ref, SecretText, Text, id_of, wrong
+from idp.apply.schema.places import Continuity, Location, Npi
 
 Algorithm = Literal["ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "Ed25519"]
 
@@ -104,11 +105,12 @@ class Agreement(Dated):
 class Credential(Dated):
     """A licence or another credentialing fact."""
 
-    kind: Literal["licence", "credentialing", "dea", "board", "malpractice"]
+    kind: Literal["licence", "credentialing", "dea", "board", "malpractice", "education", "residency"]
     number: str = ""
     state: str = ""
     services: list[str] | None = None
     source: str = ""
+    verified: Moment | None = None
 
 
 class Practitioner(Dated):
@@ -154,3 +156,6 @@ class Provider(Entry):
     agreements: list[Agreement] = []
     practitioners: list[Practitioner] = []
     delegations: list[Delegation] = []
+    npis: list[Npi] = []
+    locations: list[Location] = []
+    continuity: list[Continuity] = []
