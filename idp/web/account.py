@@ -14,7 +14,7 @@ from idp.web import (
     my_leaving,
     my_logins,
     my_notices,
-    my_reduction,
+    my_requests,
     my_second_step,
     pages,
 )
@@ -26,7 +26,7 @@ router = APIRouter()
 
 
 @router.get("/account")
-def home(request: Request, db: Transaction, by: SignedIn, given_back: int = 0) -> Response:
+def home(request: Request, db: Transaction, by: SignedIn) -> Response:
     """Answer in one screen: what, from whom, until when, which logins, which devices."""
     account_id = by.account.id
     if readiness.awaits_approval(db, account_id):
@@ -42,7 +42,6 @@ def home(request: Request, db: Transaction, by: SignedIn, given_back: int = 0) -
         devices=len(devices.known_to(db, account_id)),
         sessions=len(sessions.live_of(db, account_id)),
         addresses=len(people.contacts(db, account_id)),
-        given_back=given_back,
         apps=[one for one in (db.get(Client, c.client_id) for c in consents.of_person(db, account_id)) if one],
     )
 
@@ -59,6 +58,6 @@ router.include_router(my_activity.router)
 router.include_router(my_leaving.router)
 router.include_router(my_logins.router)
 router.include_router(my_notices.router)
-router.include_router(my_reduction.router)
 router.include_router(merging.router)
 router.include_router(my_second_step.router)
+router.include_router(my_requests.router)
