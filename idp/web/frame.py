@@ -15,6 +15,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Logins", "/account/logins"),
         ("Second step", "/account/second-step"),
         ("Devices and activity", "/account/activity"),
+        ("Notices", "/account/notices"),
     ),
     "practice": (
         ("Inbox", "/p/{p}/inbox"),
@@ -23,12 +24,14 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Reviews", "/p/{p}/reviews"),
         ("Reports", "/p/{p}/reports"),
         ("Access managers", "/p/{p}/managers"),
+        ("Practice profile", "/p/{p}/profile"),
     ),
     "security": (
         ("Search", "/security/search"),
         ("Misuse reports", "/security/reports"),
         ("Log proof", "/security/log"),
         ("Logins of a person", "/security/links"),
+        ("Practices", "/insurer/organizations"),
         ("Terms", "/insurer/terms"),
     ),
 }

@@ -150,6 +150,7 @@ class Provider(Entry):
     )
     help_name: str | None = None
     help_contact: str | None = None
+    channels: list[Literal["site", "mobile", "third_party_site"]] | None = None
     portals: list[Portal] = []
     participation: list[Participation] = []
     agreements: list[Agreement] = []

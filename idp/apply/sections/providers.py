@@ -19,7 +19,7 @@ from idp.providers.tables import (
     Provider,
 )
 
-FACTS = ("name", "status", "payment_arrangement", "help_name", "help_contact")
+FACTS = ("name", "status", "payment_arrangement", "help_name", "help_contact", "channels")
 
 
 def apply(work: Work, entries: list[Wanted]) -> None:
