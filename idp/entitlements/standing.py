@@ -4,13 +4,14 @@ Two parts, remembered apart (memo.py): the organisation with its line of busines
 share and which only the policy epoch outdates; and the person there, outdated by their own version too.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import orjson
 
 from idp.database.lane import Sql, Work
 from idp.entitlements.dates import Dates
-from idp.entitlements.world import World, status_at
+from idp.entitlements.world import World
 
 _ORGANISATION = Sql(
     "SELECT 'provider' AS kind, id, name AS a, status AS b, provider.kind AS c, payment_arrangement AS d, "
@@ -45,7 +46,11 @@ _PERSON = Sql(
 )
 
 
-_STATUSES = Sql("SELECT status, at FROM status_change WHERE subject_id = $1 ORDER BY at, id")
+_STATUSES = Sql(
+    "SELECT subject_id, what, status, before, at FROM status_change WHERE subject_id = $1 "
+    "OR subject_id IN (SELECT id FROM delegation WHERE provider_id = $1) ORDER BY at, id"
+)
+"""What an account, or an organisation and its delegations, were on other days: read for replays alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,7 @@ class Person:
 def organisation(provider_id: str, line: str, dates: Dates) -> Work:
     """Read an organisation and one line of it; return it as of the dates' moment."""
     rows = yield _ORGANISATION, (provider_id, line)
+    then = (yield from _history(provider_id, dates)) if dates.replay else _as_it_is
     name, exists, active, kind, arrangement = "", False, False, "", ""
     portal = agreement = None
     participates = credentialed = False
@@ -139,7 +145,9 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
     delegations: dict[str, DelegationFacts] = {}
     for what, row_id, a, b, c, d, e, w, x, y, z in rows:
         if what == "provider":
-            name, exists, active, kind, arrangement = a, True, b == "active", c, d
+            name, exists, kind = a, True, c
+            active = then(row_id, "status", b) == "active"
+            arrangement = then(row_id, "payment_arrangement", d)
         elif what == "portal":
             if dates.holds(w, x, y):
                 portal = row_id
@@ -149,7 +157,8 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
         elif what == "participation":
             participates = dates.holds(w, x) or participates
         elif what == "delegation":
-            usable = e == "active" or (e == "ended" and dates.replay and y is not None)
+            status = then(row_id, "status", e)
+            usable = status == "active" or (status == "ended" and dates.replay and y is not None)
             delegations[row_id] = DelegationFacts(
                 row_id,
                 a,
@@ -213,9 +222,11 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
             dates.turns(y)
             grants.append(GrantRow(row_id, a, b, c, x, y, _revoked(dates, y, z)))
     if dates.replay and exists:
-        history = yield _STATUSES, (account_id,)
+        then = yield from _history(account_id, dates)
+        dates.turns(ceased_at)
         gone = status == "ceased" and ceased_at is not None and ceased_at <= dates.at
-        status = "ceased" if gone else status_at(history, dates.at, status)
+        status = "ceased" if gone else then(account_id, "status", status)
+        ial = int(then(account_id, "ial", str(ial)))
     ceased = status == "ceased" and (ceased_at is None or dates.begun(ceased_at))
     return Person(
         exists=exists,
@@ -232,6 +243,27 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
         since=dates.at,
         until=dates.until,
     )
+
+
+Then = Callable[[str, str, str], str]
+"""Given a subject, a column and its value now: the value at the dates' moment."""
+
+
+def _as_it_is(subject_id: str, what: str, now: str) -> str:
+    return now
+
+
+def _history(subject_id: str, dates: Dates) -> Work:
+    """Read what a subject was on other days; return a Then."""
+    rows = yield _STATUSES, (subject_id,)
+    histories: dict[tuple[str, str], list[tuple[str, str | None, int]]] = {}
+    for subject, what, value, before, since in rows:
+        histories.setdefault((subject, what), []).append((value, before, since))
+
+    def then(subject: str, what: str, now: str) -> str:
+        return dates.then(histories.get((subject, what), ()), now)
+
+    return then
 
 
 def _revoked(dates: Dates, expires_at: int | None, ended_at: int | None) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
+from idp.database.history import keep_statuses
 from idp.database.types import Row, id_column, json_column, moment, secret_column
 
 LINES = ("medical", "behavioural", "dental", "medicare_advantage")
@@ -30,6 +31,9 @@ class Provider(Row, table=True):
     payment_arrangement: str = "fee_for_service"
     help_name: str | None = None
     help_contact: str | None = None
+
+
+keep_statuses(Provider, "payment_arrangement")
 
 
 class PortalAccess(Row, table=True):
