@@ -62,13 +62,15 @@ def was(db: Db, row: Any, entry: _Says, *what: str, new: bool) -> bool:
     of_it = select(StatusChange).where(col(StatusChange.subject_id) == row.id)
     if new:  # what inserting it noted, with the moment of applying
         names = {name for name, _, _ in stated}
-        db.execute(delete(StatusChange).where(col(StatusChange.subject_id) == row.id, col(StatusChange.what).in_(names)))
+        db.execute(
+            delete(StatusChange).where(col(StatusChange.subject_id) == row.id, col(StatusChange.what).in_(names))
+        )
     known = {(change.what, change.status, change.at) for change in db.exec(of_it)}
     fresh = sorted(stated - known, key=lambda change: change[2])
     for name, value, at in fresh:
         db.add(StatusChange(subject_id=row.id, what=name, status=value, at=at))
     if isinstance(row, Account) and row.status == "ceased" and new:
-        row.ceased_at = max(at for name, value, at in stated if value == "ceased")
+        row.ceased_at = min(at for name, value, at in stated if value == "ceased")
         db.add(row)
     if fresh:
         db.flush()

@@ -17,9 +17,11 @@ from idp.audit.events import Event
 from idp.database import Database
 from idp.database.lane import Lane, RestsOn, Stale, Work, drive
 from idp.entitlements import facts as gathering
+from idp.entitlements import supposing
 from idp.entitlements.before import Before
 from idp.entitlements.before import before as reading_before
 from idp.entitlements.decision import Decision, decide
+from idp.entitlements.facts import Facts
 from idp.entitlements.memo import Memo
 from idp.entitlements.question import Question
 from idp.errors import Unavailable
@@ -52,7 +54,14 @@ class Decider:
         """Decide without recording it: for searches and measurements. Nobody may act on it."""
         if known is None:
             known = await self.read(reading_before(question.account_id, question.sid))
-        return decide(await self.read(gathering.gather(question, known, self.memo)))
+        return decide(await self.read(_gather(question, known, self.memo)))
+
+    async def look(self, question: Question) -> Facts:
+        """Return what the gates see for a question, to explain the answer; nobody may act on it."""
+        known = await self.read(reading_before(question.account_id, question.sid))
+        found = await self.read(_gather(question, known, self.memo))
+        assert isinstance(found, Facts)
+        return found
 
     async def answer(
         self, questions: Sequence[Question], *, until: str | None = None, jti: str | None = None
@@ -137,6 +146,10 @@ def event(question: Question, decision: Decision) -> Event:
         details["at"] = clock.iso(question.at)
     if question.assume_authenticated:
         details["assumed_authenticated"] = True
+    if question.supposes:
+        details["supposed"] = [{"kind": one.kind, "id": one.id} for one in question.supposes]
+    if decision.agreement is not None:
+        details["agreement"] = decision.agreement
     return Event(
         "entitlements.decision.made",
         account=question.account_id,
@@ -157,4 +170,20 @@ def decide_in_session(db: Session, question: Question) -> Decision:
     """Decide in the pages' lane, on what this transaction sees; the caller records it with `event`."""
     db.flush()
     known = drive(db, reading_before(question.account_id, question.sid))
-    return decide(drive(db, gathering.gather(question, known, None)))
+    return decide(drive(db, _gather(question, known, None)))
+
+
+def look_in_session(db: Session, question: Question) -> Facts:
+    """Return what the gates see, in the pages' lane, to explain an answer."""
+    db.flush()
+    known = drive(db, reading_before(question.account_id, question.sid))
+    found = drive(db, _gather(question, known, None))
+    assert isinstance(found, Facts)
+    return found
+
+
+def _gather(question: Question, known: Before, memo: Memo | None) -> Work:
+    """Gather; what is only supposed is neither taken from the memo nor put there."""
+    if not question.supposes:
+        return gathering.gather(question, known, memo)
+    return supposing.supposed(gathering.gather(question, known, None), question)

@@ -17,7 +17,7 @@ from idp.entitlements.question import Question
 from idp.entitlements.standing import Organisation, Person
 from idp.entitlements.world import Function, World
 
-_SHARED = Sql(
+SHARED = Sql(
     "SELECT s.partner_id, s.starts_at, s.ends_at, o.owner, o.partner_id, o.contact_name, o.contact_phone, "
     "o.contact_url FROM shared_account AS s LEFT JOIN function_owner AS o "
     "ON o.shared_account_id = s.id AND o.entitlement = $2 WHERE s.account_number = $1"
@@ -101,7 +101,7 @@ def gather(question: Question, known: Before, memo: Memo | None) -> Work:
     number = question.record.get("shared_account")
     shared = None
     if number is not None:
-        rows = yield _SHARED, (number, question.entitlement)
+        rows = yield SHARED, (number, question.entitlement)
         shared = _shared(rows)
     if replay:
         for edge in (organisation.until, person.until, *((shared.starts_at, shared.ends_at) if shared else ())):

@@ -13,7 +13,7 @@ from idp.database.lane import Sql, Work
 from idp.entitlements.dates import Dates
 from idp.entitlements.world import World
 
-_ORGANISATION = Sql(
+ORGANISATION = Sql(
     "SELECT 'provider' AS kind, id, name AS a, status AS b, provider.kind AS c, payment_arrangement AS d, "
     "CAST(NULL AS TEXT) AS e, CAST(NULL AS BIGINT) AS w, CAST(NULL AS BIGINT) AS x, "
     "CAST(NULL AS BIGINT) AS y, CAST(NULL AS BIGINT) AS z FROM provider WHERE id = $1 "
@@ -30,7 +30,7 @@ _ORGANISATION = Sql(
     "JOIN credential c ON c.practitioner_id = m.practitioner_id "
     "WHERE m.provider_id = $1 AND c.kind IN ('licence', 'credentialing')"
 )
-_PERSON = Sql(
+PERSON = Sql(
     "SELECT 'account' AS kind, id, status AS a, ceased_because AS b, CAST(NULL AS TEXT) AS c, "
     "CAST(ial AS BIGINT) AS x, ceased_at AS y, CAST(NULL AS BIGINT) AS z FROM account WHERE id = $1 "
     "UNION ALL SELECT 'terms', document_id, NULL, NULL, NULL, accepted_at, NULL, NULL "
@@ -46,7 +46,7 @@ _PERSON = Sql(
 )
 
 
-_STATUSES = Sql(
+STATUSES = Sql(
     "SELECT subject_id, what, status, before, at FROM status_change WHERE subject_id = $1 "
     "OR subject_id IN (SELECT id FROM delegation WHERE provider_id = $1) ORDER BY at, id"
 )
@@ -124,6 +124,8 @@ class Person:
     """An approved affiliation has begun."""
     affiliated: bool
     """One is in force."""
+    affiliation: str | None
+    """Id of the one in force."""
     partner_id: str | None
     """The third party the person works for, by the affiliation in force."""
     grants: tuple[GrantRow, ...]
@@ -136,7 +138,7 @@ class Person:
 
 def organisation(provider_id: str, line: str, dates: Dates) -> Work:
     """Read an organisation and one line of it; return it as of the dates' moment."""
-    rows = yield _ORGANISATION, (provider_id, line)
+    rows = yield ORGANISATION, (provider_id, line)
     then = (yield from _history(provider_id, dates)) if dates.replay else _as_it_is
     name, exists, active, kind, arrangement = "", False, False, "", ""
     portal = agreement = None
@@ -195,11 +197,11 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
 
 def person(account_id: str, provider_id: str, line: str, world: World, dates: Dates) -> Work:
     """Read a person and what they hold at an organisation; return it as of the dates' moment."""
-    rows = yield _PERSON, (account_id, provider_id, line)
+    rows = yield PERSON, (account_id, provider_id, line)
     status, ial, ceased_at, exists = "", 0, None, False
     accepted: dict[str, int] = {}
     attested = affiliated_once = affiliated = False
-    partner_id = None
+    partner_id = affiliation = None
     grants: list[GrantRow] = []
     appointments: list[AppointmentRow] = []
     for what, row_id, a, b, c, x, y, z in rows:
@@ -212,7 +214,7 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
         elif what == "affiliation":
             affiliated_once = dates.begun(x) or affiliated_once
             if dates.holds(x, y, z):
-                affiliated, partner_id = True, a
+                affiliated, affiliation, partner_id = True, row_id, a
         elif what == "appointment":
             dates.turns(x)
             dates.turns(y)
@@ -224,8 +226,7 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
     if dates.replay and exists:
         then = yield from _history(account_id, dates)
         dates.turns(ceased_at)
-        gone = status == "ceased" and ceased_at is not None and ceased_at <= dates.at
-        status = "ceased" if gone else then(account_id, "status", status)
+        status = then(account_id, "status", status)
         ial = int(then(account_id, "ial", str(ial)))
     ceased = status == "ceased" and (ceased_at is None or dates.begun(ceased_at))
     return Person(
@@ -237,6 +238,7 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
         attested=attested,
         affiliated_once=affiliated_once,
         affiliated=affiliated,
+        affiliation=affiliation,
         partner_id=partner_id,
         grants=tuple(sorted(grants, key=lambda g: (g.not_before, g.grant_id))),
         appointments=tuple(sorted(appointments, key=lambda a: (a.starts_at, a.appointment_id))),
@@ -255,7 +257,7 @@ def _as_it_is(subject_id: str, what: str, now: str) -> str:
 
 def _history(subject_id: str, dates: Dates) -> Work:
     """Read what a subject was on other days; return a Then."""
-    rows = yield _STATUSES, (subject_id,)
+    rows = yield STATUSES, (subject_id,)
     histories: dict[tuple[str, str], list[tuple[str, str | None, int]]] = {}
     for subject, what, value, before, since in rows:
         histories.setdefault((subject, what), []).append((value, before, since))

@@ -1,7 +1,6 @@
 """What every decision shares: catalogue, channels, clocks, terms, partners. Valid for one policy epoch."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import orjson
 
@@ -15,10 +14,10 @@ _CATALOGUE = Sql(
 )
 _SETTINGS = Sql("SELECT body FROM configuration WHERE id = 1")
 _TERMS = Sql("SELECT kind, id, effective_at, version FROM terms_document")
-_PARTNERS = Sql("SELECT id, status, name, contact_name, contact_phone, contact_url FROM partner")
+PARTNERS = Sql("SELECT id, status, name, contact_name, contact_phone, contact_url FROM partner")
 
 
-_STATUSES = Sql(
+STATUSES = Sql(
     "SELECT subject_id, status, before, at FROM status_change "
     "WHERE what = 'status' AND subject_id IN (SELECT id FROM partner) ORDER BY at, id"
 )
@@ -79,7 +78,7 @@ def load(epoch: int) -> Work:
     catalogue = yield _CATALOGUE, ()
     settings = yield _SETTINGS, ()
     terms = yield _TERMS, ()
-    partners = yield _PARTNERS, ()
+    partners = yield PARTNERS, ()
     config = configuration.parse(settings[0][0] if settings else "{}")
     insurer = config.insurer
     return World(
@@ -114,7 +113,7 @@ def load(epoch: int) -> Work:
 
 def as_of(known: World, dates: Dates) -> Work:
     """Return the world with each partner's status of that moment: for replays alone."""
-    rows = yield _STATUSES, ()
+    rows = yield STATUSES, ()
     histories: dict[str, list[tuple[str, str | None, int]]] = {}
     for partner_id, status, before, since in rows:
         histories.setdefault(partner_id, []).append((status, before, since))

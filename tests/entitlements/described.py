@@ -40,7 +40,7 @@ class Maker:
     """Makes one world."""
 
     def __init__(self, seed: int, *, people: int = 10, providers: int = 4) -> None:
-        self.r = Random(seed)
+        self.r = Random(seed)  # noqa: S311 - a seed repeats a world
         self.people = [f"p{n}" for n in range(people)]
         self.providers = [f"o{n}" for n in range(providers)]
 
@@ -197,7 +197,8 @@ class Maker:
         if not self.rarely(0.1):
             first = self.r.choice([OLD, *PAST[:3]])
             entry["attested"] = [
-                {"at": text(first + timedelta(days=300 * n))} | self.withdrawn(first, n) for n in range(self.r.choice([1, 4, 4]))
+                {"at": text(first + timedelta(days=300 * n))} | self.withdrawn(first, n)
+                for n in range(self.r.choice([1, 4, 4]))
             ]
         entry["terms"] = [
             {"kind": kind, "version": version, "at": text(self.r.choice([OLD, OLD, *PAST[:4]]))}
@@ -205,7 +206,11 @@ class Maker:
             if not self.rarely(0.08)
         ]
         entry["affiliations"] = [
-            {"provider": provider, **dates, **({"partner": self.r.choice(["firm", "helper", "trust"])} if third else {})}
+            {
+                "provider": provider,
+                **dates,
+                **({"partner": self.r.choice(["firm", "helper", "trust"])} if third else {}),
+            }
             for provider in self.r.sample(self.providers, min(3, len(self.providers)))
             for third in [self.rarely(0.35)]
             for dates in self.turns()

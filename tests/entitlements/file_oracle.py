@@ -253,7 +253,9 @@ class Oracle:
         number = q["record"]["shared_account"]
         if number is None:
             return None
-        shared = next((s for p in self.w["partners"] for s in p.get("shared_accounts", []) if s["number"] == number), None)
+        shared = next(
+            (s for p in self.w["partners"] for s in p.get("shared_accounts", []) if s["number"] == number), None
+        )
         if shared is None:
             return None if f["shared"] == "permit" else ("routed", "Meridian Health Plan")
         if not holds(shared, at):
@@ -287,5 +289,3 @@ class Oracle:
         if f["fresh"] and not factor <= at < factor + QUARTER:
             return wanted
         return None
-
-
