@@ -29,8 +29,14 @@ class Clocks(_Section):
     """Durations; ISO 8601 or seconds in the applied file."""
 
     session_idle: timedelta = Limit(default=timedelta(minutes=15), gt=timedelta(0), le=timedelta(hours=1))
-    """One pair for every strength; the ceilings are those of AAL2 (NIST SP 800-63B-4 2.2.3), the defaults AAL3's."""
+    """Of sessions at AAL2, and where the strength has no limit of its own; ceilings of NIST SP 800-63B-4 2.2.3."""
     session_absolute: timedelta = Limit(default=timedelta(hours=12), gt=timedelta(0), le=timedelta(hours=24))
+    session_idle_aal1: timedelta | None = Limit(default=None, gt=timedelta(0), le=timedelta(hours=24))
+    """Of sessions with one factor; the ceiling of the absolute one is NIST SP 800-63B-4 2.1.3."""
+    session_absolute_aal1: timedelta | None = Limit(default=None, gt=timedelta(0), le=timedelta(days=30))
+    session_idle_phr: timedelta = Limit(default=timedelta(minutes=15), gt=timedelta(0), le=timedelta(minutes=15))
+    """Of sessions at phishing-resistant strength; ceilings of AAL3 (NIST SP 800-63B-4 2.3.3)."""
+    session_absolute_phr: timedelta = Limit(default=timedelta(hours=12), gt=timedelta(0), le=timedelta(hours=12))
     access_token: timedelta = timedelta(minutes=5)
     id_token: timedelta = timedelta(minutes=5)
     refresh_token: timedelta = timedelta(hours=12)

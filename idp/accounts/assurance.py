@@ -1,4 +1,8 @@
-"""Authentication strength: the three values of `acr`, in order (decisions.md 6)."""
+"""Authentication strength: the three values of `acr`, in order (decisions.md 6), and how long each lasts."""
+
+from datetime import timedelta
+
+from idp.configuration import Clocks
 
 AAL1 = "http://idmanagement.gov/ns/assurance/aal/1"
 AAL2 = "http://idmanagement.gov/ns/assurance/aal/2"
@@ -20,3 +24,14 @@ def meets(acr: str | None, wanted: str) -> bool:
 def weaker(one: str, other: str) -> str:
     """Return the lower of two strengths."""
     return one if rank(one) <= rank(other) else other
+
+
+def idle_limit(clocks: Clocks, acr: str | None) -> timedelta:
+    """Return after how long without the person a session of this strength ends (NIST SP 800-63B-4 2.1.3 to 2.3.3)."""
+    return (clocks.session_idle_aal1 or clocks.session_idle, clocks.session_idle, clocks.session_idle_phr)[rank(acr)]
+
+
+def absolute_limit(clocks: Clocks, acr: str | None) -> timedelta:
+    """Return how long a session of this strength lasts at most."""
+    at_one = clocks.session_absolute_aal1 or clocks.session_absolute
+    return (at_one, clocks.session_absolute, clocks.session_absolute_phr)[rank(acr)]

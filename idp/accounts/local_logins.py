@@ -13,6 +13,7 @@ from idp.accounts.tables import Login, Password
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
+from idp.database.lane import Sql, Work
 from idp.errors import Conflict, Invalid, NotFound
 from idp.notices import outbox
 from idp.signals import epochs
@@ -76,6 +77,18 @@ def of_account(db: Db, account_id: str) -> tuple[Login, Password] | None:
         .order_by(col(Login.linked_at))
     ).first()
     return (row[0], row[1]) if row else None
+
+
+_UNCHANGED = Sql("UPDATE password SET changed_at = $2 WHERE login_id = $1 AND changed_at = $2 RETURNING 1")
+
+
+def unchanged(login_id: str, since: int | None) -> Work:
+    """Say whether a password is still the one chosen then, and hold it so until the commit, in either lane.
+
+    A change ends every session, so one that the old password opens must either come before it or not at all.
+    """
+    rows = yield _UNCHANGED, (login_id, since)
+    return bool(rows)
 
 
 def change_password(db: Db, account_id: str, password: Hashed, *, keep_session: str | None) -> int:

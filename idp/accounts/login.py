@@ -23,6 +23,7 @@ from idp.accounts.tables import Account, Login, Password, Session
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import Database, of, transaction
+from idp.database.lane import drive
 from idp.errors import Invalid, NotSignedIn, Refused
 
 
@@ -132,6 +133,7 @@ def by_password(
             account_id=found[0].account_id if found else None,
             login_id=found[0].id if found else None,
             stored=found[1].hash if found else None,
+            since=clock.micros(found[1].changed_at) if found else None,
         )
         limits = configuration.current(db).passwords
     good, better = passwords.verify(database, password, tried.stored, limits)
@@ -146,6 +148,8 @@ class Tried:
     account_id: str | None
     login_id: str | None
     stored: str | None = field(repr=False)
+    since: int | None
+    """When the password that is stored was chosen; a hash may be renewed, this changes with the password alone."""
 
 
 def after_password(
@@ -171,6 +175,10 @@ def after_password(
         if login is None or login.ended_at is not None:  # removed while we were hashing
             raise WrongPassword(
                 Event("accounts.login.refused", account=tried.account_id, outcome="refused", reason="login_removed")
+            )
+        if not drive(db, local_logins.unchanged(tried.login_id, tried.since)):
+            raise WrongPassword(
+                Event("accounts.login.refused", account=tried.account_id, outcome="refused", reason="password_changed")
             )
         if better is not None:
             _rehash(db, login, tried.stored, better)

@@ -27,7 +27,7 @@ _NOTHING = b""
 """Hash of no cookie: no row has it."""
 _FLOW = ", ".join(f"f.{name}" for name in flows.COLUMNS)
 _STATEMENT = Sql(
-    f"SELECT e.epoch, {_FLOW}, s.id, d.id, l.id, l.account_id, w.hash, a.status, k.account_id, k.key, "  # noqa: S608 - our own names
+    f"SELECT e.epoch, {_FLOW}, s.id, d.id, l.id, l.account_id, w.hash, w.changed_at, a.status, k.account_id, k.key, "  # noqa: S608 - our own names
     "kd.device_id, kd.remembered_until, kd.factor_at, "
     "CASE WHEN EXISTS (SELECT 1 FROM factor fa WHERE fa.account_id = a.id AND fa.ended_at IS NULL "
     "AND fa.kind <> 'recovery' AND fa.confirmed_at IS NOT NULL) THEN 1 ELSE 0 END, "
@@ -60,6 +60,7 @@ class Met:
     login_id: str | None
     account_id: str | None
     stored: str | None = field(repr=False)
+    since: int | None
     status: str | None
     subject_key: StoredKey | None
     knows_device: bool
@@ -90,7 +91,7 @@ def _met(row: Sequence[Any]) -> Met:
     epoch, *found = row
     width = len(flows.COLUMNS)
     (
-        session_id, device_id, login_id, account_id, stored, status, has_key, key,
+        session_id, device_id, login_id, account_id, stored, since, status, has_key, key,
         known, remembered_until, factor_at, has_factor, manages,
     ) = found[width:]  # fmt: skip
     return Met(
@@ -101,6 +102,7 @@ def _met(row: Sequence[Any]) -> Met:
         login_id=login_id if stored is not None else None,
         account_id=account_id if stored is not None else None,
         stored=stored,
+        since=since,
         status=status,
         subject_key=StoredKey(bytes(key) if key is not None else None) if has_key else None,
         knows_device=known is not None,
@@ -120,7 +122,7 @@ def tried(database: Database, met: Met, user_name: str) -> Tried:
         name=local_logins.normalised_name(user_name)[:256],
         known_device=met.device_id if met.knows_device else None,
     )
-    return Tried(key, met.account_id, met.login_id, met.stored)
+    return Tried(key, met.account_id, met.login_id, met.stored, met.since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ def opening(
 ) -> Callable[[], Work]:
     """Return the work a right password brings.
 
-    It answers False, and opens nothing, where the login or the journey changed meanwhile.
+    It answers False, and opens nothing, where the login, its password or the journey changed meanwhile.
     """
     session, here = entered.session, met.flow
     assert here is not None
@@ -184,7 +186,7 @@ def opening(
 
     def work() -> Work:
         used = yield _USED, (session.login_id, clock.micros(now))
-        if not used:
+        if not used or not (yield from local_logins.unchanged(session.login_id, met.since)):
             return False
         until = session.until
         if until is not None and not (

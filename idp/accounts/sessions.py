@@ -16,7 +16,7 @@ from sqlmodel import col, select
 
 from idp import clock, configuration, entropy
 from idp.accounts import devices
-from idp.accounts.assurance import meets
+from idp.accounts.assurance import absolute_limit, idle_limit, meets
 from idp.accounts.tables import Session
 from idp.audit import log
 from idp.audit.events import Event
@@ -81,7 +81,7 @@ def open_session(
         device_id=device_id,
         channel=channel,
         last_seen_at=now,
-        expires_at=min(now + clocks.session_absolute, until or FOREVER),
+        expires_at=min(now + absolute_limit(clocks, acr), until or FOREVER),
     )
     db.add(opened)
     db.flush()
@@ -91,13 +91,18 @@ def open_session(
 def strengthen(db: Db, session: Session, *, acr: str, amr: list[str], signed_in_again: bool = False) -> str:
     """Record a second factor or a repeated sign-in on a live session; return its new secret.
 
-    The id stays, so tokens keep their `sid`; the old cookie value dies (security.md 18).
+    The id stays, so tokens keep their `sid`; the old cookie value dies (security.md 18). A strength that rises
+    brings its own limit, counted from now at most, and never a longer session than the longer of the two limits.
     """
     secret = entropy.token()
     now = clock.now()
     session.token_hash = hash_of(secret)
     session.auth_time = now if signed_in_again else session.auth_time
-    session.acr = acr if meets(acr, session.acr) else session.acr
+    if not meets(session.acr, acr):
+        clocks = configuration.current(db).clocks
+        new, old = absolute_limit(clocks, acr), absolute_limit(clocks, session.acr)
+        session.expires_at = min(session.created_at + max(new, old), now + new)
+        session.acr = acr
     session.amr = sorted({*session.amr, *amr})
     session.factor_time = now
     session.last_seen_at = now
@@ -108,6 +113,10 @@ def strengthen(db: Db, session: Session, *, acr: str, amr: list[str], signed_in_
 
 class InForce(Protocol):
     """What of a session says whether it is in force."""
+
+    @property
+    def acr(self) -> str:
+        """How strongly the person signed in."""
 
     @property
     def ended_at(self) -> datetime | None:
@@ -124,7 +133,11 @@ class InForce(Protocol):
 
 def alive(session: InForce, clocks: configuration.Clocks, at: datetime) -> bool:
     """Say whether a session is in force at a moment: not ended, not idle too long, not past its limit."""
-    return session.ended_at is None and at < session.expires_at and at < session.last_seen_at + clocks.session_idle
+    return (
+        session.ended_at is None
+        and at < session.expires_at
+        and at < session.last_seen_at + idle_limit(clocks, session.acr)
+    )
 
 
 def find(db: Db, secret: str) -> Session | None:
@@ -174,7 +187,7 @@ def insert(fresh: Fresh, clocks: configuration.Clocks, now: datetime) -> Work:
             clock.micros(now),
             fresh.device_id,
             fresh.channel,
-            clock.micros(min(now + clocks.session_absolute, fresh.until or FOREVER)),
+            clock.micros(min(now + absolute_limit(clocks, fresh.acr), fresh.until or FOREVER)),
             None if fresh.factor_time is None else clock.micros(fresh.factor_time),
         ),
     )

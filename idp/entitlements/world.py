@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from idp import configuration
+from idp.accounts.assurance import ORDER, idle_limit
 from idp.database.lane import Sql, Work
 from idp.entitlements.dates import Dates
 from idp.entitlements.verdict import Contact
@@ -66,7 +67,8 @@ class World:
     terms: tuple[TermsVersion, ...]
     """Oldest first within a kind."""
     channels: frozenset[str]
-    idle: int
+    idle: tuple[int, ...]
+    """Microseconds without the person after which a session of each strength ends, weakest first."""
     fresh: int
     """Seconds a second factor counts as fresh."""
     service_line: Contact
@@ -104,7 +106,7 @@ def load(epoch: int) -> Work:
             for kind, document_id, effective_at, _ in sorted(terms, key=lambda t: (t[0], t[2], t[3]))
         ),
         channels=config.channels,
-        idle=int(config.clocks.session_idle.total_seconds() * 1_000_000),
+        idle=tuple(int(idle_limit(config.clocks, acr).total_seconds() * 1_000_000) for acr in ORDER),
         fresh=int(config.clocks.factor_fresh.total_seconds()),
         service_line=Contact(insurer.name, insurer.service_line),
         affiliate=Contact(insurer.affiliate_name, insurer.affiliate_phone),

@@ -1,10 +1,11 @@
 """Mark ended what has reached its date, and tell the apps. The decision compares dates itself (decisions.md 3)."""
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session as Db
-from sqlmodel import col, or_, select
+from sqlmodel import and_, col, or_, select
 
 from idp import clock, configuration
-from idp.accounts import sessions
+from idp.accounts import assurance, sessions
 from idp.accounts.tables import Session
 from idp.database import Database, transaction
 from idp.entitlements import grants
@@ -46,14 +47,25 @@ def end_sessions(db: Db) -> int:
     """End sessions past their idle or absolute limit; return how many."""
     now = clock.now()
     clocks = configuration.current(db).clocks
+    idle = [
+        and_(_of_strength(acr), col(Session.last_seen_at) <= now - assurance.idle_limit(clocks, acr))
+        for acr in assurance.ORDER
+    ]
     due = db.exec(
         select(Session)
         .where(
             col(Session.ended_at).is_(None),
-            or_(col(Session.expires_at) <= now, col(Session.last_seen_at) <= now - clocks.session_idle),
+            or_(col(Session.expires_at) <= now, *idle),
         )
         .limit(BATCH)
     ).all()
     for session in due:
         sessions.end(db, session, because="limit" if session.expires_at <= now else "idle", by="system")
     return len(due)
+
+
+def _of_strength(acr: str) -> ColumnElement[bool]:
+    """Sessions of a strength; an unknown one counts as the lowest."""
+    if acr == assurance.AAL1:
+        return col(Session.acr).not_in(assurance.ORDER[1:])
+    return col(Session.acr) == acr

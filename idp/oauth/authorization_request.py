@@ -96,7 +96,8 @@ def understand(
 ) -> AuthorizationRequest:
     """Check a request; raise OAuthRefused, with a redirect address only once that is proven.
 
-    `pushed`: the app sent it ahead, or it was begun before; a client registered so may bring it no other way.
+    `pushed`: the app sent it ahead, or the authorize endpoint began a journey with it; a client registered so may
+    bring it no other way. A journey that a link of ours began (`next`) carries what the browser brought, unchecked.
     """
     client, redirect_uri, given = _prove_address(picture, pairs)
     values = {name: value for name, value in pairs if value}

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from idp import clock
+from idp.accounts.assurance import idle_limit
 from idp.database.lane import Sql
 from idp.oauth.client_facts import IN_GOOD_STANDING, ClientFacts
 from idp.oauth.memory import KINDS, Picture
@@ -174,7 +175,7 @@ def refusal(
         return "account_inactive"
     if found.session_account != found.account_id or found.session_ended is not None:
         return "session_ended"
-    idle = picture.configuration.clocks.session_idle // _MICROSECOND
+    idle = idle_limit(picture.configuration.clocks, found.acr) // _MICROSECOND
     if at >= found.session_expires or at >= found.session_seen + idle:
         return "session_expired"
     if found.family_ended is not None:

@@ -120,8 +120,8 @@ class Consent:
     path, error = "/consent", "consent_required"
 
     def unmet(self, journey: Journey) -> bool:
-        request = journey.request
-        if journey.did("consent") is not None:
+        request, session, answered = journey.request, journey.arrival.session, journey.did("consent")
+        if answered is not None and session is not None and answered.get("account") == session.account_id:
             return False
         if "consent" in request.prompts:
             return True

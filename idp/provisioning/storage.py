@@ -3,8 +3,10 @@
 from contextlib import AbstractContextManager
 from typing import Any, cast
 
+import orjson
 from scim2_models import (
     InvalidFilterException,
+    InvalidValueException,
     Meta,
     NotFoundException,
     PreconditionFailedException,
@@ -28,6 +30,10 @@ from idp.provisioning.tables import PartnerPerson
 
 WALKED_MOST = 20_000
 """People a filter without an index may look through; a larger list is asked by userName, externalId or id."""
+LONGEST_NAME, LONGEST_FACTS = 256, 10_000
+"""Characters of a user name or external id, and bytes of all that is kept of one person."""
+_LAST_START = 2**31
+"""No list is as long; a number the database cannot hold starts there."""
 _INDEXED = {"userName": "name_key", "externalId": "external_id", "id": "id"}
 _NAME = ScimPath[User]("userName").resolve()
 
@@ -59,6 +65,7 @@ class PartnerPeople(ScimStorage):
             col(PartnerPerson.partner_id) == self._partner, col(PartnerPerson.removed_at).is_(None)
         )
         asked = search_request.filter
+        search_request.start_index = min(search_request.start_index or 1, _LAST_START)  # the answer repeats it
         start, count = search_request.start_index_0 or 0, search_request.count
         indexed = _indexed(asked)
         if indexed is not None:
@@ -122,7 +129,7 @@ def _indexed(asked: Any) -> tuple[str, str] | None:
         return None
     attribute = asked.resolve_comparison(node.attr_path, strict=False)
     column = _INDEXED.get(str(attribute.urn).rpartition(":")[2]) if attribute is not None else None
-    if column is None:
+    if column is None or "\x00" in node.value:
         return None
     return column, _key(node.value) if column == "name_key" else node.value
 
@@ -137,7 +144,14 @@ def _values(resource: Resource[Any]) -> dict[str, Any]:
     facts = user.model_dump(scim_ctx=None)
     for name in ("id", "meta", "schemas"):
         facts.pop(name, None)
-    return {"name_key": _key(user.user_name or ""), "external_id": user.external_id, "facts": facts}
+    name_key, stored = _key(user.user_name or ""), orjson.dumps(facts)
+    if max(len(name_key), len(user.user_name or ""), len(user.external_id or "")) > LONGEST_NAME:
+        raise InvalidValueException(detail=f"userName and externalId have at most {LONGEST_NAME} characters.")
+    if len(stored) > LONGEST_FACTS:
+        raise InvalidValueException(detail=f"All of one person has at most {LONGEST_FACTS} bytes.")
+    if b"\\u0000" in stored:
+        raise InvalidValueException(detail="A value holds a character that cannot be kept.")
+    return {"name_key": name_key, "external_id": user.external_id, "facts": facts}
 
 
 def _resource(row: PartnerPerson) -> User:

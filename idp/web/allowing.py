@@ -81,7 +81,7 @@ def consent_answered(request: Request, db: Transaction, who: SignedIn, form: The
     if "cancel" in form:
         return _cancelled(db, journey, asked)
     consents.give(db, who.account.id, asked.client.client_id, asked.scope)
-    flows.complete(db, journey, "consent")
+    flows.complete(db, journey, "consent", account=who.account.id)
     return pages.go(request, flows.resume(journey))
 
 
@@ -107,7 +107,8 @@ def understood(request: Request, db: Db, flow: Flow) -> AuthorizationRequest:
     """Return the app's request a journey carries, understood anew."""
     service = service_of(request)
     picture = memory_of(service).in_transaction(db)
-    return understand(picture, service.settings.issuer, clock.now(), pairs_of_target(flow.target), pushed=True)
+    pairs, checked = pairs_of_target(flow.target), flow.client_id is not None  # begun at the authorize endpoint
+    return understand(picture, service.settings.issuer, clock.now(), pairs, pushed=checked)
 
 
 def _resumed(request: Request, db: Db, who: Visitor, flow_id: str) -> tuple[Flow, AuthorizationRequest]:

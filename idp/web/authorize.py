@@ -49,7 +49,8 @@ async def endpoint(request: Request) -> Response:
     pushed = pushing.named_in(dict(pairs)) if flow is None else None
     if pushed is not None:
         pairs = await _pushed(service, *pushed)
-    asked = understand(picture, service.settings.issuer, now, pairs, pushed=pushed is not None or flow is not None)
+    checked = pushed is not None or (flow is not None and flow.client_id is not None)
+    asked = understand(picture, service.settings.issuer, now, pairs, pushed=checked)
     session = found.session
     if session is not None:
         origin.narrow(

@@ -80,3 +80,26 @@ def test_every_command_the_pages_tell_people_to_type_exists() -> None:
         targets = re.findall(r"^([a-z-]+):", (HOME / "Makefile").read_text(), re.MULTILINE)
         for target in re.findall(r"`make ([a-z-]+)`", page.read_text()):
             assert target in targets, f"{page.name}: make {target}"
+
+
+def test_decisions_have_one_number_each_and_their_heading_says_it() -> None:
+    files = sorted((HOME / "docs" / "decisions").glob("*.md"))
+    numbers = [int(file.name[:4]) for file in files]
+    assert len(numbers) == len(set(numbers)), [file.name for file in files]
+    for file in files:
+        heading = re.match(r"# 0*(\d+)\.? ", file.read_text())
+        assert heading, file.name
+        assert int(heading[1]) == int(file.name[:4]), file.name
+
+
+def test_every_test_the_security_pages_name_exists() -> None:
+    known = {file: set(re.findall(r"def (test_\w+)\(", file.read_text())) for file in (HOME / "tests").rglob("*.py")}
+    every = set().union(*known.values())
+    for page in sorted((HOME / "docs" / "security").rglob("*.md")):
+        for row in page.read_text().splitlines():
+            named = re.findall(r"`(test_\w+)`", row)
+            assert set(named) <= every, f"{page.name}: {set(named) - every}"
+            files = re.findall(r"`(tests/[\w/]+\.py)`", row)
+            if named and files:
+                there = set().union(*(known[HOME / file] for file in files))
+                assert set(named) <= there, f"{page.name}: {set(named) - there} in {files}"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from idp.accounts import login, plain_login
+from idp.accounts import local_logins, login, passwords, plain_login
 from idp.accounts.login import Browser
 from idp.audit import log
 from idp.database import transaction
@@ -142,6 +142,32 @@ def test_a_record_of_the_lane_can_be_done_again_and_makes_the_person_s_key(world
                 step = work.send(answer)
             assert (b'"personal_of"' in step.row[15]) is False, "nobody's address was known here"
     assert world.count("subject_key", "account_id = 'acc_nobody' AND key IS NOT NULL") == 1
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_security_6_a_password_changed_while_it_is_hashed_opens_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """A change ends every session; one that began with the old password must not begin after it."""
+    browser = world.browser()
+    if known:  # somebody is signed in here: the pages' lane
+        sign_in(browser)
+        browser.get("/sign-in?other=true").submit("Continue", username="ana.ruiz")
+    else:
+        browser.get("/sign-in").submit("Continue", username="ana.ruiz")
+    verify = passwords.verify
+
+    def changed_meanwhile(*given: Any) -> Any:
+        found = verify(*given)
+        better = passwords.hashed(world.database.ring, "another good pass phrase")
+        with transaction(world.database) as db:
+            local_logins.change_password(db, world.ids()["ana"], better, keep_session=None)
+        return found
+
+    monkeypatch.setattr(passwords, "verify", changed_meanwhile)
+    browser.submit("Sign in", password=PASSWORD)
+    assert browser.status == 401
+    assert world.count("session", "ended_at IS NULL") == 0
 
 
 def test_domain_9_a_remembered_second_step_counts_in_the_lane_until_it_is_forgotten(

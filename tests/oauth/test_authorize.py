@@ -6,7 +6,9 @@ import pytest
 from freezegun import freeze_time
 
 from idp import clock
+from idp.accounts import attestations, terms
 from idp.accounts.assurance import AAL1, AAL2, PHR
+from idp.accounts.tables import Account
 from idp.database import transaction
 from idp.providers import affiliations
 from tests.oauth.world import CALLBACK, World, answer_of, claims_of
@@ -132,8 +134,6 @@ def test_prompt_none_shows_no_page(world: World) -> None:
 
 def test_security_11_the_steps_come_in_order_and_the_flow_belongs_to_one_browser(world: World) -> None:
     with transaction(world.database) as db:
-        from idp.accounts import terms
-
         terms.publish(db, kind="site", version="9", title="New", body="New.")
         affiliations.approve(db, account_id=world.ana, provider_id=world.imaging, by="operator")
     world.run("UPDATE attestation SET expires_at = 1")
@@ -151,8 +151,6 @@ def test_security_11_the_steps_come_in_order_and_the_flow_belongs_to_one_browser
         terms.accept(db, world.ana, [d.id for d in terms.unaccepted(db, world.ana)])
     assert world.http.get(onward).headers["location"].startswith("/attest?flow=")
     with transaction(world.database) as db:
-        from idp.accounts import attestations
-
         attestations.attest(db, world.ana, capacity="authorised_agent", principal="Lakeside Clinic")
     chooser = world.http.get(onward).headers["location"]
     assert chooser.startswith("/practice?flow=")
@@ -184,6 +182,24 @@ def test_security_11_the_steps_come_in_order_and_the_flow_belongs_to_one_browser
     assert more.headers["location"].startswith("/consent?flow=")
     world.http.cookies.delete("idp_8000_flow")
     assert world.http.get(more.headers["location"], headers=HTML).status_code == 400
+
+
+def test_security_48_a_consent_is_the_persons_who_gave_it(world: World) -> None:
+    """Who signs in on the same browser before the journey ends is asked anew."""
+    world.client("outside", client_class="third_party", first_party=False)
+    ana = world.sign_in()
+    consent = world.authorize(client_id="outside", prompt="consent").headers["location"]
+    key = world.http.get(consent, headers=HTML).text.split('name="form_key" value="')[1].split('"')[0]
+    onward = world.http.post(consent, data={"form_key": key}, headers=HTML).headers["location"]
+    with transaction(world.database) as db:
+        bo = Account(display_name="Bo Quist")
+        db.add(bo)
+        db.flush()
+        affiliations.approve(db, account_id=bo.id, provider_id=world.clinic, by="operator")
+        attestations.attest(db, bo.id, capacity="authorised_agent", principal="Lakeside Clinic")
+        terms.accept(db, bo.id, [d.id for d in terms.unaccepted(db, bo.id)])
+    world.run("UPDATE session SET account_id = :bo WHERE id = :s", bo=bo.id, s=ana)
+    assert world.http.get(onward, headers=HTML).headers["location"].startswith("/consent?flow=")
 
 
 def test_saying_no_goes_back_to_the_app(world: World) -> None:

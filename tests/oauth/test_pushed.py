@@ -131,3 +131,16 @@ def test_a_refusal_as_a_form_too(world: World) -> None:
     unknown = world.authorize(response_mode="fragment")
     assert dict(parse_qsl(urlsplit(unknown.headers["location"]).query))["error"] == "invalid_request"
     assert CHALLENGE not in page.text
+
+
+def test_security_46_a_journey_begun_by_an_address_of_ours_pushes_nothing(world: World) -> None:
+    """Who is led to `next` comes back to it as if the browser had brought it: nobody checked it on the way."""
+    world.client("strict", require_par=True)
+    target = "/oauth/authorize?" + urlencode({k: v for k, v in world.ask(client_id="strict").items() if v is not None})
+    begun = world.http.get("/sign-in", params={"next": target}, headers={"accept": "text/html"})
+    location = begun.headers["location"]
+    world.sign_in()
+    back = world.http.get(world.did(location, "sign_in"), headers={"accept": "text/html"})
+    while back.status_code == 303 and back.headers["location"].startswith("/"):
+        back = world.http.get(back.headers["location"], headers={"accept": "text/html"})
+    assert answer_of(back)["error"] == "invalid_request"

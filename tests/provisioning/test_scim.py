@@ -192,3 +192,31 @@ def test_security_83_bad_input_gets_a_clear_4xx(world: World, body: bytes, statu
     assert api(world).get("/scim/v2/Users?filter=nonsense&x=" + "y" * 100, headers=headers).status_code == 400
     assert api(world).get("/scim/v2/Elsewhere", headers=headers).status_code == 404
     assert api(world).post("/scim/v2/Bulk", content=b"{}", headers=headers).status_code == 501
+
+
+def test_security_83_what_cannot_be_kept_is_refused_when_made_and_when_changed(world: World) -> None:
+    headers, http = partner_client(world), api(world)
+    kept = http.post("/scim/v2/Users", json=person(), headers=headers).json()
+    unkept: list[dict[str, Any]] = [
+        {"userName": "a\x00b"},
+        {"externalId": "e\x00"},
+        {"displayName": "x\x00"},
+        {"userName": "n" * 257},
+        {"externalId": "".join(chr(0x4E00 + n) for n in range(3000))},
+        {"emails": [{"value": f"a{n}@evergreen.example"} for n in range(2000)]},
+    ]
+    for changed in unkept:
+        made = http.post("/scim/v2/Users", json=person("bo", externalId="ev-2") | changed, headers=headers)
+        assert (made.status_code, made.json()["scimType"]) == (400, "invalidValue"), changed
+        operations = [{"op": "replace", "path": name, "value": value} for name, value in changed.items()]
+        patch = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations}
+        answer = http.patch(f"/scim/v2/Users/{kept['id']}", json=patch, headers=headers)
+        assert (answer.status_code, answer.json()["scimType"]) == (400, "invalidValue"), changed
+
+
+def test_security_83_a_search_for_what_cannot_be_finds_nothing(world: World) -> None:
+    headers, http = partner_client(world), api(world)
+    http.post("/scim/v2/Users", json=person(), headers=headers)
+    for query in ({"filter": 'userName eq "a\\u0000b"'}, {"startIndex": "9" * 23}):
+        answer = http.get("/scim/v2/Users", params=query, headers=headers)
+        assert (answer.status_code, answer.json().get("Resources", [])) == (200, []), query

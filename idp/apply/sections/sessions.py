@@ -1,11 +1,9 @@
 """Browser sessions of test people, so that a world can be asked about strength (development only)."""
 
-from datetime import timedelta
-
 from sqlmodel import col, select
 
 from idp import entropy
-from idp.accounts.assurance import AAL1, AAL2, PHR
+from idp.accounts.assurance import AAL1, AAL2, PHR, absolute_limit
 from idp.accounts.sessions import hash_of
 from idp.accounts.tables import Login, Session
 from idp.apply.schema.people import Session as Wanted
@@ -41,7 +39,7 @@ def apply(work: Work, entries: list[Wanted]) -> None:
             channel=entry.channel,
             created_at=at,
             last_seen_at=entry.seen_at or at,
-            expires_at=entry.until or at + max(current(db).clocks.session_absolute, timedelta(0)),
+            expires_at=entry.until or at + absolute_limit(current(db).clocks, ACR[entry.acr]),
             ended_at=entry.ended,
             ended_because="applied" if entry.ended else None,
         )

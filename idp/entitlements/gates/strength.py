@@ -1,6 +1,6 @@
 """Gate 13: the person's own live session is strong and fresh enough for the function (invariant 12)."""
 
-from idp.accounts.assurance import AAL1, AAL2, PHR, meets
+from idp.accounts.assurance import AAL1, AAL2, PHR, meets, rank
 from idp.entitlements.before import SessionFacts
 from idp.entitlements.facts import Facts
 from idp.entitlements.verdict import PASS, STEP_UP, Stop, Verdict, Wanted
@@ -33,7 +33,7 @@ def _alive(facts: Facts, session: SessionFacts) -> bool:
         return False
     if session.ended_at is not None and (not facts.replay or session.ended_at <= facts.at):
         return False
-    if facts.at >= session.expires_at or facts.at >= session.last_seen_at + facts.world.idle:
+    if facts.at >= session.expires_at or facts.at >= session.last_seen_at + facts.world.idle[rank(session.acr)]:
         return False
     if session.partner_id is not None:
         partner = facts.world.partners.get(session.partner_id)
