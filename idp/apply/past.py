@@ -69,8 +69,9 @@ def was(db: Db, row: Any, entry: _Says, *what: str, new: bool) -> bool:
     fresh = sorted(stated - known, key=lambda change: change[2])
     for name, value, at in fresh:
         db.add(StatusChange(subject_id=row.id, what=name, status=value, at=at))
-    if isinstance(row, Account) and row.status == "ceased" and new:
-        row.ceased_at = min(at for name, value, at in stated if value == "ceased")
+    statuses = _lines(entry, "status") if isinstance(row, Account) else []
+    if new and statuses and row.status == "ceased" and statuses[0].status != "ceased":
+        row.ceased_at = next(line.starts for line in statuses if line.status == "ceased")
         db.add(row)
     if fresh:
         db.flush()

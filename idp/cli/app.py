@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idp.cli import community, links, partner
+from idp.cli import community, decide, links, partner
 
 if TYPE_CHECKING:
     from idp.database import Database
@@ -26,6 +26,8 @@ app.add_typer(audit, name="audit")
 app.add_typer(links.app, name="links")
 app.add_typer(partner.app, name="partner")
 app.add_typer(community.app, name="community")
+app.command()(decide.decide)
+app.command()(decide.who)
 
 
 @contextmanager

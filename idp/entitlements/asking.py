@@ -7,6 +7,7 @@ missed, on any worker (invariant 8). Pages read every row in their own transacti
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlmodel import Session
@@ -16,11 +17,12 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.database import Database
 from idp.database.lane import Lane, RestsOn, Stale, Work, drive
+from idp.entitlements import explaining, supposing
 from idp.entitlements import facts as gathering
-from idp.entitlements import supposing
 from idp.entitlements.before import Before
 from idp.entitlements.before import before as reading_before
 from idp.entitlements.decision import Decision, decide
+from idp.entitlements.explaining import Explanation
 from idp.entitlements.facts import Facts
 from idp.entitlements.memo import Memo
 from idp.entitlements.question import Question
@@ -62,6 +64,13 @@ class Decider:
         found = await self.read(_gather(question, known, self.memo))
         assert isinstance(found, Facts)
         return found
+
+    async def explain(self, question: Question) -> Explanation:
+        """Decide, record, and say what each gate says; nobody may act on it, so it is marked as simulated."""
+        facts = await self.look(question)
+        decision = replace(decide(facts), simulated=True)
+        await self._lane.write(rows=[self._row(question, decision)])
+        return explaining.explain(facts, decision)
 
     async def answer(
         self, questions: Sequence[Question], *, until: str | None = None, jti: str | None = None

@@ -5,21 +5,23 @@ out and the answer says so. Each period was decided by the same gates as any eva
 that mattered to the next.
 """
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from idp import clock
+from idp.database.lane import Work
 from idp.entitlements import candidates, explaining
-from idp.entitlements.asking import Decider
+from idp.entitlements import facts as gathering
+from idp.entitlements.before import before
 from idp.entitlements.decision import DECIDED_BY, Decision, decide
 from idp.entitlements.explaining import Source
+from idp.entitlements.memo import Memo
 from idp.entitlements.question import Question
+from idp.entitlements.supposing import supposed
 
 ASSUMED = ("purpose", "routed", "strength")
 STANDING = tuple(gate for gate in DECIDED_BY if gate.__name__ not in ASSUMED)
-EDGES = 1_000
-"""Periods of one person at most; a day has a few."""
-AT_ONCE = 200
+LOOKED_AT = 200
+"""People looked at for one page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +38,45 @@ class Period:
     policy_version: int
 
 
-async def periods(decider: Decider, question: Question, starts: int, ends: int) -> list[Period]:
-    """Return one person's answers between two moments, neighbours that say the same joined."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """People with the periods in which they could do it, and after whom to go on; None when that was all."""
+
+    found: tuple[tuple[str, tuple[Period, ...]], ...]
+    goes_on: str | None
+
+
+def periods(question: Question, starts: int, ends: int, memo: Memo) -> Work:
+    """Read one person's answers between two moments; return Periods, neighbours that say the same joined."""
     found: list[Period] = []
     at = starts
-    for _ in range(EDGES):
-        if at >= ends:
-            break
+    while at < ends:
         asked = replace(question, at=clock.from_micros(at))
-        facts = await decider.look(asked)
+        known = yield from before(asked.account_id, None)
+        work = gathering.gather(asked, known, memo)
+        facts = yield from (supposed(work, asked) if asked.supposes else work)
         decision = decide(facts, STANDING)
         until = min(facts.until, ends)
+        person = facts.person
         last = found[-1] if found else None
-        if last is not None and _same(last.decision, decision) and last.affiliation == facts.person.affiliation:
+        if last is not None and _same(last.decision, decision) and last.affiliation == person.affiliation:
             found[-1] = replace(last, ends_at=until)
         else:
-            given = tuple(await decider.read(explaining.sources(decision)))
-            person = facts.person
+            given = yield from explaining.sources(decision)
             found.append(
                 Period(
-                    question.account_id,
+                    asked.account_id,
                     at,
                     until,
                     decision,
-                    given,
+                    tuple(given),
                     person.affiliation,
                     person.partner_id,
                     facts.epoch,
                 )
             )
         at = until
-    return found
+    return tuple(found)
 
 
 def _same(one: Decision, other: Decision) -> bool:
@@ -74,16 +84,19 @@ def _same(one: Decision, other: Decision) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in told)
 
 
-async def people(
-    decider: Decider, question: Question, starts: int, ends: int, after: str = ""
-) -> AsyncIterator[tuple[str, list[Period]]]:
-    """Yield everybody who may have been given it, in order of id, with the periods in which they could do it."""
-    asked = replace(question, at=clock.from_micros(ends - 1))
-    more = True
-    while more:
-        names = await decider.read(candidates.of(asked, "subject", after, AT_ONCE))
-        more = len(names) == AT_ONCE
-        for name in names:
-            after = name
-            found = await periods(decider, replace(question, account_id=name), starts, ends)
-            yield name, [period for period in found if period.decision.allowed]
+def people(question: Question, starts: int, ends: int, *, after: str, limit: int) -> Work:
+    """Read everybody who could do it between two moments, in order of id, with the periods; return a Page.
+
+    A page that finds few among many is short and says after whom to go on.
+    """
+    memo = Memo()
+    names = yield from candidates.of(replace(question, at=clock.from_micros(ends - 1)), "subject", after, LOOKED_AT + 1)
+    found: list[tuple[str, tuple[Period, ...]]] = []
+    for place, name in enumerate(names[:LOOKED_AT]):
+        all_of_it = yield from periods(replace(question, account_id=name), starts, ends, memo)
+        could = tuple(period for period in all_of_it if period.decision.allowed)
+        if could:
+            found.append((name, could))
+        if len(found) == limit and place + 1 < len(names):
+            return Page(tuple(found), name)
+    return Page(tuple(found), names[LOOKED_AT - 1] if len(names) > LOOKED_AT else None)

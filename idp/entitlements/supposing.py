@@ -24,7 +24,8 @@ MOST = 50
 _ASSIGNED = Sql(
     "SELECT 'assignment', id, starts_at, ends_at, ended_at FROM assignment "
     "WHERE account_id = $1 AND provider_id = $2 AND line = $3 AND bundle = $4 "
-    "UNION ALL SELECT 'grant', g.id, NULL, NULL, NULL FROM \"grant\" AS g JOIN assignment AS a ON a.id = g.assignment_id "
+    "UNION ALL SELECT 'grant', g.id, NULL, NULL, NULL "
+    'FROM "grant" AS g JOIN assignment AS a ON a.id = g.assignment_id '
     "WHERE g.account_id = $1 AND g.provider_id = $2 AND g.line_of_business = $3 AND a.bundle = $4"
 )
 """A person's assignments of a bundle, and the grants they expanded into."""
