@@ -7,9 +7,12 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from idp import clock
 from idp.database import Database, transaction
+from idp.entitlements import bundles, grants
 from idp.oauth import clients
-from tests.entitlements.conftest import SECRET, Caller, question
+from tests.decisions import world
+from tests.entitlements.conftest import BASE, SECRET, Caller, question
 from tests.entitlements.test_authzen import _rows as rows_of
 
 Run = Callable[[Callable[[Caller], Any]], Any]
@@ -52,7 +55,7 @@ def test_d4_an_explanation_names_every_gate_and_what_it_rests_on(run: Run, ana: 
     assert row["decision"] == context["id"]
 
 
-def test_d4_an_explanation_shows_everything_in_the_way_and_which_gate_decided(run: Run, ana: Database) -> None:
+def test_d4_an_explanation_shows_all_that_is_in_the_way_and_which_gate_decided(run: Run, ana: Database) -> None:
     with transaction(ana) as db:
         db.execute(text("UPDATE agreement SET ends_at = 1"))
         db.execute(text("UPDATE session SET ended_at = 1"))
@@ -82,7 +85,7 @@ def test_d4_an_explanation_shows_everything_in_the_way_and_which_gate_decided(ru
 )
 @pytest.mark.parametrize("at", [None, "2026-11-21T12:00:00Z"])
 def test_d4_what_is_supposed_changes_the_answer_and_nothing_else(
-    run: Run, ana: Database, change: dict[str, Any], action: str, reason: str | None, at: str | None
+    run: Run, change: dict[str, Any], action: str, reason: str | None, at: str | None
 ) -> None:
     body = question(action={"name": action}, context={"suppose": [change], "at": at})
     really = question(action={"name": action})
@@ -119,18 +122,22 @@ def test_d4_what_if_this_administrator_took_over_claim_status(run: Run, ana: Dat
 
 def test_d4_what_if_this_bundle_changed(run: Run, ana: Database) -> None:
     with transaction(ana) as db:
-        db.execute(
-            text(
-                "INSERT INTO assignment (id, account_id, provider_id, line, bundle, version, assigned_by, starts_at, "
-                "created_at) VALUES ('asg', 'acc_ana', 'prv_lake', 'medical', 'biller', 1, 'operator', 0, 0)"
-            )
+        for row in grants.live(db, "acc_ana", "prv_lake", clock.now()):
+            grants.end(db, row, by="operator", reason="job")
+        given, _ = bundles.assign(
+            db,
+            account_id="acc_ana",
+            provider_id="prv_lake",
+            line="medical",
+            bundle="biller",
+            by="operator",
+            reason="job",
         )
-        db.execute(text("UPDATE \"grant\" SET assignment_id = 'asg' WHERE id = 'grt_msg'"))
-    change = {"bundle": "biller", "without": ["message.send"], "with": ["remit.view"]}
+    change = {"bundle": "biller", "without": ["message.send"], "with": ["access.view"]}
     assert run(_ask(question(context={"suppose": [change]})))["context"]["reason"] == "entitlement_not_granted"
-    added = run(_ask(question(action={"name": "remit.view"}, context={"suppose": [change]})))
+    added = run(_ask(question(action={"name": "access.view"}, context={"suppose": [change]})))
     assert added["decision"] is True
-    assert added["context"]["because"] == ["asg"]
+    assert added["context"]["because"] == [given.id]
     other = {**change, "bundle": "front_desk"}
     assert run(_ask(question(context={"suppose": [other]})))["decision"] is True
 
@@ -205,23 +212,21 @@ def test_se_6_who_could_on_a_day_lists_grant_grantor_agreement_and_policy_versio
 
 
 def test_se_6_who_could_is_paged_and_its_mistakes_are_told(run: Run, ana: Database) -> None:
-    copy = (
-        ("account", "SELECT 'acc_' || n, created_at, status, ial, 'x', 'en' FROM account, names WHERE id = 'acc_ana'",
-         "id, created_at, status, ial, display_name, locale"),
-        ("terms_acceptance", "SELECT id || n, created_at, 'acc_' || n, document_id, accepted_at, channel FROM "
-         "terms_acceptance, names", "id, created_at, account_id, document_id, accepted_at, channel"),
-        ("attestation", "SELECT id || n, created_at, 'acc_' || n, capacity, principal, attested_at, expires_at FROM "
-         "attestation, names", "id, created_at, account_id, capacity, principal, attested_at, expires_at"),
-        ("affiliation", "SELECT id || n, created_at, 'acc_' || n, provider_id, capacity, approved_by, starts_at FROM "
-         "affiliation, names", "id, created_at, account_id, provider_id, capacity, approved_by, starts_at"),
-        ('"grant"', "SELECT id || n, created_at, 'acc_' || n, provider_id, line_of_business, entitlement, effect, "
-         'not_before, granted_by, reason FROM "grant", names', "id, created_at, account_id, provider_id, "
-         "line_of_business, entitlement, effect, not_before, granted_by, reason"),
-    )  # fmt: skip
-    names = "(SELECT 'b' AS n UNION ALL SELECT 'c' UNION ALL SELECT 'd') AS names"
-    with transaction(ana) as db:
-        for table, rows, columns in copy:
-            db.execute(text(f"INSERT INTO {table} ({columns}) " + rows.replace("names", names)))
+    more: dict[str, dict[str, Any]] = {}
+    for name in "bcd":
+        for table, row_id in (
+            ("account", "acc_ana"),
+            ("terms_acceptance", "tac_site"),
+            ("terms_acceptance", "tac_gen"),
+            ("attestation", "att_ana"),
+            ("affiliation", "aff_ana"),
+            ("grant", "grt_msg"),
+        ):
+            row = {**BASE["world"][table][row_id]}
+            if "account_id" in row:
+                row["account_id"] = f"acc_{name}"
+            more.setdefault(table, {})[f"acc_{name}" if table == "account" else row_id + name] = row
+    world.build(ana, more)
 
     async def play(app: Caller) -> list[str]:
         headers = await app.token("access:search access:simulate")
