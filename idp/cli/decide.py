@@ -5,6 +5,7 @@ Looks only: nothing is granted, and every answer is marked as simulated. Each qu
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -127,13 +128,13 @@ def _app(db: "Session", client: str | None) -> "AskingApp":
 
 
 def _lines(file: Path) -> Iterator[Any]:
-    stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
-    for raw in stream:
-        if raw.strip():
-            try:
-                yield orjson.loads(raw)
-            except orjson.JSONDecodeError:
-                yield None
+    with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as stream:
+        for raw in stream:
+            if raw.strip():
+                try:
+                    yield orjson.loads(raw)
+                except orjson.JSONDecodeError:
+                    yield None  # answered as a mistake, so that answers stay in step with questions
 
 
 def _json(text: str, name: str) -> Any:
