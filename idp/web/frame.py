@@ -19,6 +19,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     "practice": (("Inbox", "/p/{p}/inbox"), ("People", "/p/{p}/people"), ("Add a person", "/p/{p}/people/new")),
     "security": (
         ("Search", "/security/search"),
+        ("Who could", "/security/who"),
         ("Log proof", "/security/log"),
         ("Logins of a person", "/security/links"),
         ("Terms", "/insurer/terms"),
