@@ -21,7 +21,8 @@ from idp.web.measured import Measured
 from idp.web.middleware import Edge
 
 ROUTERS: tuple[str, ...] = (
-    "authorize", "login", "register", "terms", "account", "wam", "audit", "who", "links", "health", "mailbox",
+    "authorize", "login", "register", "terms", "account", "report", "wam", "audit", "who", "links",
+    "security_reports", "staying", "health", "mailbox",
 )  # fmt: skip
 """Modules of idp.web that hold a `router` of people's pages or consoles."""
 LANE: tuple[str, ...] = ("machines", "access", "signals", "scim", "authorize")

@@ -68,6 +68,19 @@ class Clocks(_Section):
     application_expires: timedelta = timedelta(days=30)
     claim_locked: timedelta = timedelta(hours=24)
     """How long a person waits after five wrong proofs before claiming again (W-1)."""
+    review: timedelta = Limit(default=timedelta(days=365), ge=timedelta(days=60))
+    """How often access managers confirm what a person may do (W-7)."""
+    review_sensitive: timedelta = Limit(default=timedelta(days=90), ge=timedelta(days=60))
+    """The same for people of outside companies and for functions of sensitivity 5."""
+    review_notices: tuple[timedelta, ...] = (
+        timedelta(days=45),
+        timedelta(days=20),
+        timedelta(days=7),
+        timedelta(days=1),
+    )
+    """Before a review's due date; the first also opens it."""
+    review_ends: timedelta = timedelta(days=14)
+    """After the due date: what was paused because nobody answered ends."""
     seal: timedelta = timedelta(milliseconds=250)
     checkpoint: timedelta = timedelta(seconds=60)
 
@@ -107,6 +120,8 @@ class Registration(_Section):
     """Id of an app, practice, partner or login provider -> routes that are closed there."""
     most_practices: int = 50
     """TINs in one registration."""
+    starts_per_hour: int = Limit(default=60, ge=1)
+    """Registrations one network may begin in an hour."""
 
 
 class Configuration(_Section):

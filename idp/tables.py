@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+import idp.accounts.contact_tables
 import idp.accounts.link_tables
 import idp.accounts.proof_tables
 import idp.accounts.tables
@@ -17,6 +18,7 @@ import idp.partners.tables
 import idp.providers.tables
 import idp.provisioning.tables
 import idp.registration.tables
+import idp.security.tables
 import idp.signals.tables
 import idp.wam.tables  # noqa: F401
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import text
 
 from idp import clock, migrate
 from idp.database import Database, transaction
@@ -82,6 +83,15 @@ class Filling:
     name: str
     fill: Callable[[Database], object]
     """Fill a migrated database through domain functions; what it returns is copied for each test."""
+
+
+def _forget_keys(database: Database) -> None:
+    with transaction(database) as db:
+        db.execute(text("DELETE FROM signing_key"))
+
+
+WITHOUT_KEYS = Filling("without_keys", _forget_keys)
+"""A database for a service with master keys of its own, which could not open the tests' signing keys."""
 
 
 class SqliteEngine:

@@ -75,6 +75,16 @@ def count(db: Db, key: str) -> int:
     return int(failures)
 
 
+def within(db: Db, key: str, most: int) -> bool:
+    """Count one more and say whether that is still within the limit; no delays, for things that are no guesses."""
+    return bool(drive(db, _counting_to(key, clock.now(), most)))
+
+
+def _counting_to(key: str, now: datetime, most: int) -> Work:
+    rows = yield _COUNT, (key, clock.micros(now), most)
+    return rows
+
+
 def counting(key: str, rules: configuration.Passwords, now: datetime) -> Work:
     """Count a try; answers how many there were in a row, None when this one must not be evaluated."""
     rows = yield _COUNT, (key, clock.micros(now), rules.max_failures)

@@ -9,7 +9,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, entropy
-from idp.accounts.tables import Device, KnownDevice, Login, Session
+from idp.accounts.tables import Device, KnownDevice
 from idp.database.lane import Sql, Work
 
 _LABELS = (
@@ -21,7 +21,17 @@ _LABELS = (
     ("CrOS", "Chromebook"),
     ("Linux", "Linux"),
 )
-_BROWSERS = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+"""Looked for in this order: most browsers also say they are one of those below them."""
 _SEEN_EVERY = timedelta(minutes=15)
 
 
@@ -164,14 +174,3 @@ def forget(db: Db, account_id: str, device_id: str) -> bool:
         delete(KnownDevice).where(col(KnownDevice.account_id) == account_id, col(KnownDevice.device_id) == device_id)
     )
     return bool(result.rowcount == 1)
-
-
-def last_login_on(db: Db, device_id: str) -> Login | None:
-    """Return the login last used on a device; the sign-in page puts its organization first."""
-    return db.exec(
-        select(Login)
-        .join(Session, col(Session.login_id) == col(Login.id))
-        .where(col(Session.device_id) == device_id, col(Login.ended_at).is_(None))
-        .order_by(col(Session.auth_time).desc())
-        .limit(1)
-    ).first()

@@ -15,7 +15,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration
-from idp.accounts import attempts, devices, local_logins, moved, passwords, second_factor, sessions
+from idp.accounts import attempts, devices, local_logins, moved, new_device, passwords, second_factor, sessions
 from idp.accounts.assertion import Assertion
 from idp.accounts.assurance import AAL1, AAL2, PHR, meets, weaker
 from idp.accounts.passwords import Hashed
@@ -377,6 +377,7 @@ def _open(
     login.last_used_at = now
     db.add(login)
     given = devices.seen(db, browser.device_secret, browser.user_agent)
+    new_device.tell(db, account.id, given.device.id, browser.user_agent)
     until = None
     if assertion is not None and meets(acr, AAL2):
         factor_time = assertion.auth_time

@@ -118,7 +118,7 @@ def verify(db: Db, answer: str, challenge: bytes, *, account_id: str | None, ver
     factor, passkey = found
     if account_id is not None and factor.account_id != account_id:
         raise _refused("another_accounts_passkey", account_id)
-    if handle != factor.account_id and (handle is not None or account_id is None):
+    if not _names(db, handle, factor.account_id) and (handle is not None or account_id is None):
         raise _refused("wrong_user_handle", factor.account_id)
     try:
         proved = ceremonies.asserted(db, read, challenge, passkey.public_key, verified=verified)
@@ -130,6 +130,14 @@ def verify(db: Db, answer: str, challenge: bytes, *, account_id: str | None, ver
     if used.rowcount != 1:
         raise _refused("counter_went_back", factor.account_id, factor.name)
     return Proved(factor.account_id, factor.id, proved.user_verified)
+
+
+def _names(db: Db, handle: str | None, owner: str) -> bool:
+    """Say whether a user handle names the key's owner: the account itself, or one that became part of it."""
+    if handle is None or handle == owner:
+        return handle == owner
+    made_for = db.get(Account, handle[:40])
+    return made_for is not None and made_for.merged_into == owner
 
 
 def _refused(reason: str, account_id: str | None, copied: str | None = None) -> PasskeyRefused:

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING, Any, NewType
 
 from idp import configuration, entropy
+from idp.accounts import hash_memory
 from idp.database import Database
 from idp.envelope import KeyRing
 from idp.errors import TooMany
@@ -33,15 +34,44 @@ _SECONDS_IN_QUEUE = 0.15
 
 @cache
 def _schemes() -> "CryptContext":
-    from passlib.context import CryptContext  # with the first password: a worker starts without it
+    # With the first password: a worker starts without it. Not by passlib's lazy names: two threads may come at once.
+    from passlib.context import CryptContext
+    from passlib.handlers.argon2 import argon2
+
+    class Argon2(argon2):
+        """Passlib's Argon2, which computes its digest in memory that is kept (hash_memory)."""
+
+        @classmethod
+        def hash(cls, secret: str | bytes, **_more: Any) -> str:
+            made: Any = cls(use_defaults=True)
+            made.checksum = _digest(made, secret, made.checksum_size)
+            return str(made.to_string())
+
+        @classmethod
+        def verify(cls, secret: str | bytes, hash: str | bytes, **_more: Any) -> bool:  # noqa: A002 - as passlib has it
+            stored: Any = cls.from_string(hash)
+            if (stored.type, stored.version, stored.memory_cost) != ("id", 19, cls.memory_cost) or not stored.checksum:
+                return bool(argon2.verify(secret, hash))  # type: ignore[no-untyped-call]
+            return hmac.compare_digest(_digest(stored, secret, len(stored.checksum)), stored.checksum)
 
     return CryptContext(
-        schemes=["argon2", "bcrypt"],
+        schemes=[Argon2, "bcrypt"],
         deprecated="auto",
         argon2__type="ID",
         argon2__memory_cost=19456,  # KiB
         argon2__time_cost=2,
         argon2__parallelism=1,
+    )
+
+
+def _digest(stored: Any, secret: str | bytes, length: int) -> bytes:
+    return hash_memory.argon2id(
+        secret.encode() if isinstance(secret, str) else secret,
+        stored.salt,
+        rounds=stored.rounds,
+        kibibytes=stored.memory_cost,
+        lanes=stored.parallelism,
+        length=length,
     )
 
 

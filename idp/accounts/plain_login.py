@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from idp import clock, entropy
-from idp.accounts import attempts, devices, flows, local_logins, sessions
+from idp.accounts import attempts, devices, flows, local_logins, new_device, sessions
 from idp.accounts.assurance import AAL1, AAL2
 from idp.accounts.flows import Kept
 from idp.accounts.login import Browser, Tried
@@ -183,6 +183,11 @@ def opening(
         details=details,
     )
     recorded = log.person_record(database, event, now, met.subject_key)
+    tell = None
+    if not met.knows_device:
+        tell = new_device.telling(
+            database, session.account_id, session.device_id, browser.user_agent, now=now, key=met.subject_key
+        )
 
     def work() -> Work:
         used = yield _USED, (session.login_id, clock.micros(now))
@@ -203,6 +208,8 @@ def opening(
         if not met.has_factor and not met.knows_device:
             # A right password alone does not make a device known where a second step is to follow.
             yield from devices.remember_in_lane(session.account_id, session.device_id, now)
+        if tell is not None:
+            yield from tell()
         yield from sessions.insert(session, clocks, now)
         yield from recorded()
         return True

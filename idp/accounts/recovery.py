@@ -17,7 +17,17 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration, entropy
-from idp.accounts import attempts, devices, local_logins, people, recovery_codes, second_factor, time_codes, vouching
+from idp.accounts import (
+    attempts,
+    devices,
+    factor_rows,
+    local_logins,
+    people,
+    recovery_codes,
+    second_factor,
+    time_codes,
+    vouching,
+)
 from idp.accounts.flows import browser_hash
 from idp.accounts.proof_tables import Recovery
 from idp.accounts.tables import Contact
@@ -132,6 +142,8 @@ def standing(db: Db, row: Recovery) -> Standing:
         second = [kind for kind in ("saved", "mailed") if kind not in given]
         if "factor" not in given and time_codes.live(db, row.account_id):
             second.append("factor")
+        if "factor" not in given and factor_rows.live(db, row.account_id, "passkey"):
+            second.append("passkey")
         second.append("manager")
     has_password = (
         bool(given) and row.account_id is not None and local_logins.of_account(db, row.account_id) is not None
@@ -153,7 +165,7 @@ def prove(database: Database, row: Recovery, kind: str, code: str) -> None:
     typed = "".join(code.split()).replace("-", "").lower()
     key = None
     with transaction(database) as db:
-        _count(db, row.id)
+        count_try(db, row.id)
         if kind == "factor":
             if row.account_id is None or not standing(db, row).proofs:
                 raise Lost
@@ -161,7 +173,7 @@ def prove(database: Database, row: Recovery, kind: str, code: str) -> None:
             key = attempts.key_for(db, "code", account_id=row.account_id)
             attempts.count(db, key)
     with transaction(database) as db:
-        if not _CHECKS[kind](db, row, typed):
+        if not CHECKS[kind](db, row, typed):
             event = Event(
                 "accounts.recovery.refused",
                 account=row.account_id,
@@ -172,10 +184,11 @@ def prove(database: Database, row: Recovery, kind: str, code: str) -> None:
             raise Invalid(fields={kind: WRONG}, then=(partial(log.record, event=event),))
         if key is not None:
             attempts.forget(db, key)
-        _proved(db, row.id, kind)
+        proved(db, row.id, kind)
 
 
-def _count(db: Db, recovery_id: str) -> None:
+def count_try(db: Db, recovery_id: str) -> None:
+    """Count a try before it is looked at; raise Lost when the attempt has none left."""
     counted = db.execute(_COUNT, {"id": recovery_id, "most": MOST_TRIES, "now": clock.micros(clock.now())})
     assert isinstance(counted, CursorResult)
     if counted.rowcount != 1:
@@ -210,11 +223,12 @@ def _factor(db: Db, row: Recovery, typed: str) -> bool:
     return is_code and second_factor.verify(db, row.account_id or "", typed) == "otp"
 
 
-_CHECKS: dict[str, Callable[[Db, Recovery, str], bool]] = {"saved": _saved, "mailed": _mailed, "factor": _factor}
+CHECKS: dict[str, Callable[[Db, Recovery, str], bool]] = {"saved": _saved, "mailed": _mailed, "factor": _factor}
+"""Looks at a code of each kind and spends it."""
 _COLUMNS = {"saved": "saved_proved_at", "mailed": "code_proved_at", "factor": "factor_proved_at"}
 
 
-def _proved(db: Db, recovery_id: str, kind: str) -> None:
+def proved(db: Db, recovery_id: str, kind: str) -> None:
     """Note a proof; the first one tells every address of the account, with a link that stops it all."""
     row = db.get(Recovery, recovery_id, populate_existing=True)
     assert row is not None

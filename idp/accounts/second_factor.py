@@ -9,7 +9,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col
 
 from idp import clock, configuration
-from idp.accounts import devices, factor_rows, people, recovery_codes, time_codes
+from idp.accounts import factor_rows, people, recovery_codes, sessions, time_codes
 from idp.accounts.recovery_codes import RECOVERY_CODES, make_recovery_codes, recovery_left
 from idp.accounts.tables import Factor
 from idp.accounts.time_codes import WRONG, Enrolment, begun, confirm, enrol, install, live
@@ -102,10 +102,11 @@ def rename(db: Db, account_id: str, factor_id: str, name: str) -> None:
     log.record(db, Event("accounts.factor.renamed", account=account_id, details={"factor": factor_id}))
 
 
-def remove(db: Db, account_id: str, factor_id: str) -> None:
+def remove(db: Db, account_id: str, factor_id: str, *, keep_session: str | None = None) -> None:
     """Take away one of several second steps; the last one stays, another has to be added first.
 
-    The account is locked first, so two removals at once cannot leave none. Remembered devices are asked again.
+    The account is locked first, so two removals at once cannot leave none. Every session but `keep_session` ends, since
+    a credential changed, and remembered devices are asked again.
     """
     people.lock(db, account_id)
     factor = own(db, account_id, factor_id)
@@ -117,7 +118,7 @@ def remove(db: Db, account_id: str, factor_id: str) -> None:
     assert isinstance(ended, CursorResult)
     if ended.rowcount != 1:
         raise Conflict("This second step was removed meanwhile.")
-    devices.ask_again(db, account_id)
+    sessions.end_all(db, account_id, because="factor_removed", by=account_id, keep=keep_session)
     details = {"kind": factor.kind, "factor": factor_id}
     log.record(db, Event("accounts.factor.removed", account=account_id, details=details))
     epochs.changed_account(db, account_id)

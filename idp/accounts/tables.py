@@ -117,6 +117,7 @@ class Session(Row, table=True):
     """A browser session; its id is the `sid` claim, the cookie holds a separate secret."""
 
     __table_args__ = (
+        Index("ix_session_device", "device_id", "auth_time"),
         Index("ix_session_live", "expires_at", sqlite_where=LIVE, postgresql_where=LIVE),
         Index("ix_session_upstream_sid", "upstream_sid", sqlite_where=FROM_OUTSIDE, postgresql_where=FROM_OUTSIDE),
     )

@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer
+from sqlalchemy import BigInteger, Index, Integer, text
 from sqlmodel import Field
 
 from idp.database.types import Row, moment, secret_column
 
+OWN = text("substr(event, 1, 9) = 'accounts.'")
+"""What happened to a person's account, logins and sessions: what they see of the log themselves (T-37)."""
 _BIG = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER PRIMARY KEY numbers itself on SQLite
 
 
@@ -15,6 +17,7 @@ class AuditRecord(Row, table=True):
 
     __table_args__ = (
         Index("ix_audit_record_account", "account_id", "seq"),
+        Index("ix_audit_record_own", "account_id", "seq", sqlite_where=OWN, postgresql_where=OWN),
         Index("ix_audit_record_actor", "actor_id", "seq"),
         Index("ix_audit_record_provider", "provider_id", "seq"),
         Index("ix_audit_record_event", "event", "seq"),

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
-from idp.database import Database
+from idp.database import Database, of
 from idp.database.lane import Lane, RestsOn, Stale, Work, drive
 from idp.entitlements import explaining, supposing
 from idp.entitlements import facts as gathering
@@ -30,6 +30,7 @@ from idp.errors import Unavailable
 
 TRIES = 10
 """How often an answer is computed anew when what it rests on keeps changing."""
+_BEING_CHANGED = "Access is being changed just now. Ask again in a moment."
 
 
 class Decider:
@@ -61,9 +62,14 @@ class Decider:
     async def look(self, question: Question) -> Facts:
         """Return what the gates see for a question, to explain the answer; nobody may act on it."""
         known = await self.read(reading_before(question.account_id, question.sid))
-        found = await self.read(_gather(question, known, self.memo))
-        assert isinstance(found, Facts)
-        return found
+        for _ in range(TRIES):
+            found = await self.read(_gather(question, known, self.memo))
+            assert isinstance(found, Facts)
+            again = await self.read(reading_before(question.account_id, question.sid))
+            if again == known:
+                return found
+            known = again
+        raise Unavailable(_BEING_CHANGED)
 
     async def explain(self, question: Question) -> Explanation:
         """Decide, record, and say what each gate says; nobody may act on it, so it is marked as simulated."""
@@ -105,7 +111,7 @@ class Decider:
                     raise
                 continue
             return decisions
-        raise Unavailable("Access is being changed just now. Ask again in a moment.")
+        raise Unavailable(_BEING_CHANGED)
 
     async def answer_all(self, questions: Sequence[Question]) -> list[Decision]:
         """Decide questions about any accounts, each account's together; return answers in order."""
@@ -176,19 +182,28 @@ def event(question: Question, decision: Decision) -> Event:
 
 
 def decide_in_session(db: Session, question: Question) -> Decision:
-    """Decide in the pages' lane, on what this transaction sees; the caller records it with `event`."""
-    db.flush()
-    known = drive(db, reading_before(question.account_id, question.sid))
-    return decide(drive(db, _gather(question, known, None)))
+    """Decide in the pages' lane, on what this transaction sees; the caller records it with `event`.
+
+    On PostgreSQL each statement sees what was committed before it, so a change between two of them would make
+    an answer of two halves that never held together: the versions are read again after the rows.
+    Raises Unavailable when what the answer rests on keeps changing.
+    """
+    return decide(look_in_session(db, question))
 
 
 def look_in_session(db: Session, question: Question) -> Facts:
-    """Return what the gates see, in the pages' lane, to explain an answer."""
+    """Return what the gates see, in the pages' lane, to explain an answer; as `decide_in_session` reads it."""
     db.flush()
+    one_moment = of(db).is_sqlite
     known = drive(db, reading_before(question.account_id, question.sid))
-    found = drive(db, _gather(question, known, None))
-    assert isinstance(found, Facts)
-    return found
+    for _ in range(TRIES):
+        found = drive(db, _gather(question, known, None))
+        assert isinstance(found, Facts)
+        again = known if one_moment else drive(db, reading_before(question.account_id, question.sid))
+        if again == known:
+            return found
+        known = again
+    raise Unavailable(_BEING_CHANGED)
 
 
 def _gather(question: Question, known: Before, memo: Memo | None) -> Work:

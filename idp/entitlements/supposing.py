@@ -20,7 +20,7 @@ STATUSES = {
 }
 """What may be supposed of whom."""
 OWNERS = frozenset({"partner", "insurer", "affiliate"})
-MOST = 50
+MOST, LONGEST = 50, 256
 _ASSIGNED = Sql(
     "SELECT 'assignment', id, starts_at, ends_at, ended_at FROM assignment "
     "WHERE account_id = $1 AND provider_id = $2 AND line = $3 AND bundle = $4 "
@@ -56,10 +56,14 @@ def _one(change: Any) -> Supposition:
     [kind] = kinds
     named = change[kind]
     values = {name: value for name, value in change.items() if name != kind}
-    if not isinstance(named, str) or not named:
-        raise NotSupposable(f"{kind} must be a text.")
+    if not _text(named):
+        raise NotSupposable(f"{kind} must be a text of 1 to {LONGEST} characters.")
     _checked(kind, named, values)
     return Supposition(kind, named, values)
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST and value.isprintable()
 
 
 def _checked(kind: str, named: str, values: Mapping[str, Any]) -> None:
@@ -75,7 +79,7 @@ def _checked(kind: str, named: str, values: Mapping[str, Any]) -> None:
         raise NotSupposable(f"{kind} has no {unknown[0]}.")
     for name, value in values.items():
         texts = value if name in ("with", "without") else [value]
-        if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
+        if not isinstance(texts, list) or len(texts) > LONGEST or not all(_text(text) for text in texts):
             raise NotSupposable(f"{name} must be {'a list of texts' if name in ('with', 'without') else 'a text'}.")
     if kind == "set" and (not values or values.get("status", "active") not in STATUSES.get(named[:4], ())):
         raise NotSupposable("set needs the id of an account, partner, provider or delegation and a status it may have.")

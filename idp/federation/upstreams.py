@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
-from idp.accounts import sessions
+from idp.accounts import devices, sessions
 from idp.accounts.assurance import ORDER
 from idp.accounts.tables import Login, Session
 from idp.audit import log
@@ -306,6 +306,21 @@ def at_domain(typed: str) -> Work:
     rows = yield _OFFERS, ()
     fitting = [Offer(row[0], row[1]) for row in rows if domain.casefold() in orjson.loads(row[2])]
     return min(fitting, key=lambda offer: offer.display_name.casefold(), default=None)
+
+
+_LAST_USED = Sql(
+    "SELECT u.id, u.display_name FROM session s JOIN login l ON l.id = s.login_id AND l.ended_at IS NULL "
+    "LEFT JOIN upstream u ON u.id = l.upstream_id "
+    "WHERE s.device_id = (SELECT id FROM device WHERE token_hash = $1) ORDER BY s.auth_time DESC LIMIT 1"
+)
+
+
+def last_used_on(device_secret: str | None) -> Work:
+    """Find the organization whose login was last used on a device, if its last one was an organization's."""
+    if not device_secret:
+        return None
+    rows = yield _LAST_USED, (devices.hash_of(device_secret),)
+    return Offer(*rows[0]) if rows and rows[0][0] is not None else None
 
 
 def names(db: Db) -> dict[str, str]:

@@ -15,7 +15,7 @@ from idp import clock, configuration
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import Database, transaction
-from idp.notices import catalogue
+from idp.notices import reading
 from idp.notices.tables import Outbox
 from idp.settings import Settings
 
@@ -61,7 +61,7 @@ def _deliver(database: Database, mail: Outbox) -> None:
         assert isinstance(taken, CursorResult)
         if taken.rowcount != 1:
             return
-        message = _message(mail, database.settings, configuration.current(db).insurer)
+        message = _message(mail, database, configuration.current(db).insurer)
     problem = None
     try:
         _send(message, database.settings)
@@ -81,10 +81,9 @@ def _deliver(database: Database, mail: Outbox) -> None:
         db.execute(update(Outbox).where(col(Outbox.id) == mail.id).values(**values))
 
 
-def _message(mail: Outbox, settings: Settings, insurer: configuration.Insurer) -> EmailMessage:
-    subject, body = catalogue.rendered(
-        mail.template, mail.facts, insurer=insurer.name, phone=insurer.help_phone, link=settings.issuer
-    )
+def _message(mail: Outbox, database: Database, insurer: configuration.Insurer) -> EmailMessage:
+    settings = database.settings
+    subject, body = reading.shown(mail, settings, database.ring, insurer)
     message = EmailMessage()
     message["From"] = settings.mail_from
     message["To"] = mail.recipient

@@ -22,8 +22,9 @@ from idp.audit.events import Event
 from idp.entitlements.tables import Appointment
 from idp.errors import Conflict, StepUp
 from idp.leaving import people as leaving
-from idp.merging import access
+from idp.merging import access, second_steps
 from idp.notices import outbox
+from idp.registration import moving
 
 
 def begin(db: Db, session: Session, *, browser: str) -> PendingMerge:
@@ -97,6 +98,8 @@ def merge(db: Db, pending: PendingMerge, session: Session) -> LinkOperation:
     leaving.close(db, closed.id, because="merged", by=kept.id, into=kept.id)
     move_logins(db, logins, to=kept.id, operation_id=made.id, by=kept.id, proof=proof, ceiling=session.acr)
     moved |= access.move(db, source=closed.id, target=kept.id, by=kept.id, reason="merged")
+    moved |= second_steps.move(db, source=closed.id, target=kept.id)
+    moved["applications"] = moving.move(db, source=closed.id, target=kept.id, reason="merged")
     made.moved = moved
     db.add(made)
     leaving.sign_out(db, kept.id, because="accounts_merged", by=kept.id)

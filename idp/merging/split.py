@@ -23,9 +23,10 @@ from idp.audit.events import Event
 from idp.entitlements.tables import Grant
 from idp.errors import Conflict, Invalid
 from idp.leaving import people as leaving
-from idp.merging import access
+from idp.merging import access, second_steps
 from idp.merging.merge import move_logins
 from idp.notices import outbox
+from idp.registration import moving
 from idp.signals import epochs
 
 
@@ -73,8 +74,10 @@ def split(db: Db, account_id: str, login_ids: Sequence[str], *, name: str, by: s
             )
         )
     )
+    applications = moving.end_since(db, account_id, since, reason="account_split")
     move_logins(db, going, to=other.id, operation_id=made.id, by=by, proof={"because": because})
     made.moved = {
+        "applications_ended": applications,
         "logins": [one.id for one in going],
         "contacts": [one.id for one in contacts],
         "factors_ended": ended,
@@ -85,6 +88,7 @@ def split(db: Db, account_id: str, login_ids: Sequence[str], *, name: str, by: s
         leaving.sign_out(db, one, because="account_split", by=by)
         outbox.send(db, one, "account_split", {})
     details = {"other": other.id, "operation": made.id, "by": by, "logins": made.moved["logins"], "review": review}
+    details["applications_ended"] = applications
     log.record(db, Event("accounts.account.split", account=account_id, reason=because, details=details))
     return Split(made, other.id, ended, review)
 
@@ -150,6 +154,8 @@ def _unmerge(db: Db, found: LinkOperation, *, by: str) -> None:
         if login is not None and login.ended_at is not None:
             _restore(db, login)
     access.move_back(db, found.moved, source=kept, target=closed, by=by, reason="merge_undone")
+    second_steps.move_back(db, found.moved, source=kept, target=closed)
+    moving.move_back(db, found.moved.get("applications", []), source=kept, target=closed)
 
 
 def _move_back(db: Db, found: LinkOperation, *, source: str, target: str, by: str) -> None:

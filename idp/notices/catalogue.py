@@ -13,8 +13,8 @@ class Template:
 
 
 _IF_NOT = (
-    "\n\nIf this was you, there is nothing to do. If not, call {phone} now "
-    "and sign out everywhere: {link}/account/activity"
+    "\n\nIf this was you, there is nothing to do. If not, lock your account now. This works without signing in:\n"
+    "{not_me}\n\nOr call {phone}."
 )
 
 TEMPLATES: dict[str, Template] = {
@@ -34,7 +34,8 @@ TEMPLATES: dict[str, Template] = {
     ),
     "accounts_merged": Template(
         "Two accounts became one",
-        "Two {insurer} accounts of yours became one. All your logins now open it." + _IF_NOT,
+        "Two {insurer} accounts of yours became one. All your logins and passkeys now open it; app codes and recovery "
+        "codes of the other one no longer work." + _IF_NOT,
     ),
     "account_split": Template(
         "Logins were taken off your account",
@@ -59,6 +60,35 @@ TEMPLATES: dict[str, Template] = {
         "A recovery code was used", "A recovery code was used to sign in. {left} are left." + _IF_NOT
     ),
     "password_changed": Template("Your password changed", "The password of your {insurer} account changed." + _IF_NOT),
+    "new_device": Template(
+        "A sign-in on a new device",
+        "Somebody signed in to your {insurer} account on a device that was not used for it before: {device}, "
+        "{where}, on {when}." + _IF_NOT,
+    ),
+    "address_added": Template(
+        "An address was added to your account", "{address} now gets the notices about your {insurer} account." + _IF_NOT
+    ),
+    "address_removed": Template(
+        "An address was removed from your account",
+        "{address} no longer gets the notices about your {insurer} account." + _IF_NOT,
+    ),
+    "address_proof": Template(
+        "Confirm this address for your {insurer} account",
+        "Open this link in the browser you are signed in with, within {hours} hours. It works once:\n{url}\n\n"
+        "If you did not ask for this, there is nothing to do.",
+    ),
+    "misuse_reported": Template(
+        "We have a report of misuse of your account",
+        "Somebody, perhaps you, told us that your {insurer} account is misused. Receipt {receipt}. "
+        "We look into it within one business day.\n\n"
+        "To be safe, you can lock your account now. This works without signing in:\n{not_me}\n\n"
+        "A locked account opens again when you call {phone} and we have made sure that it is you.",
+    ),
+    "account_locked": Template(
+        "Your account is locked",
+        "At your word, your {insurer} account is locked, and everything was signed out. Receipt {receipt}.\n\n"
+        "To open it again, call {phone} and give the receipt. We make sure that it is you first.",
+    ),
     "recovery_code": Template(
         "Your code to get back in",
         "{code}\n\nType this code within 15 minutes on the page you have open. It works once. Nobody of {insurer} asks "
@@ -129,7 +159,8 @@ TEMPLATES: dict[str, Template] = {
         "Application {application}. Call the practice.",
     ),
     "application_approved": Template(
-        "You can work for {provider}", "An access manager of {provider} approved you. Sign in: {link}/sign-in"
+        "You can work for {provider}",
+        "An access manager of {provider} approved you. Go on here: {link}/register/waiting",
     ),
     "application_denied": Template(
         "Your application was denied",
@@ -140,6 +171,26 @@ TEMPLATES: dict[str, Template] = {
         "Your application ended without an answer",
         "Nobody at the practice with the TIN ending {tin} answered your application, so it ended. "
         "Ask there who manages access, then apply again: {link}/register",
+    ),
+    "manager_appointed": Template(
+        "{name} is now an access manager of {provider}",
+        "{by} appointed {name} as access manager of {provider} ({line}).\n\n"
+        "If you did not expect this, look at {people} and call {phone} now.",
+    ),
+    "manager_ended": Template(
+        "{name} is no longer an access manager of {provider}",
+        "{name} is no longer an access manager of {provider} ({line}). What they gave to others stays; "
+        "look through it within 30 days: {reviews}\n\nAccess managers left: {left}.",
+    ),
+    "review_due": Template(
+        "Confirm who has what at {provider}, by {day}",
+        "{people} of {provider} ({line}) wait for your answer: keep, change or remove. Who is not answered by {day} "
+        "is paused then.\n\n{reviews}",
+    ),
+    "review_missed": Template(
+        "People of {provider} are paused",
+        "Nobody answered about {people} of {provider} ({line}) by {day}, so their access is paused. Answer now and it "
+        "goes on; in {days} days it ends.\n\n{reviews}",
     ),
     "attestation_due": Template(
         "Confirm again why you may act, by {day}",

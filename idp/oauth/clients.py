@@ -20,7 +20,16 @@ from idp.settings import is_loopback
 from idp.signals import epochs
 from idp.signatures import BadToken, keys_from_jwks
 
-__all__ = ["Audience", "ClientFacts", "Registered", "add_secret", "change", "register", "set_resource_server"]
+__all__ = [
+    "Audience",
+    "ClientFacts",
+    "Registered",
+    "add_secret",
+    "change",
+    "home_of",
+    "register",
+    "set_resource_server",
+]
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,99}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")
@@ -36,6 +45,17 @@ class Registered:
 
     client: Client
     secret: str | None
+
+
+def home_of(client: Client) -> str | None:
+    """Return where a person opens an app: the origin of its first address on the web; None for a mobile app."""
+    if client.channel == "mobile":
+        return None
+    for address in client.redirect_uris:
+        parts = urlsplit(address)
+        if parts.scheme in ("https", "http") and parts.netloc:
+            return f"{parts.scheme}://{parts.netloc}/"
+    return None
 
 
 def register(db: Db, *, client_id: str, secret: str | None = None, **fields: Any) -> Registered:

@@ -84,6 +84,10 @@ class Memory:
         self._checked = 0.0
         self._loading = asyncio.Lock()
 
+    def known(self) -> Configuration:
+        """Return the settings last read, for whoever must speak while the database is away."""
+        return self._picture.configuration if self._picture is not None else Configuration()
+
     async def picture(self, lane: Lane) -> Picture:
         """Return the picture at hand, which may be out of date: whoever uses it must check its epoch."""
         return self._picture or await self.renew(lane, 0)

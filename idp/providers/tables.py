@@ -31,6 +31,8 @@ class Provider(Row, table=True):
     payment_arrangement: str = "fee_for_service"
     help_name: str | None = None
     help_contact: str | None = None
+    channels: list[Any] | None = json_column(nullable=True, default=None)
+    """Channels open to this organisation (T-29); None where all that are open at all."""
 
 
 keep_statuses(Provider, "payment_arrangement")

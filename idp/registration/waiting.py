@@ -31,6 +31,8 @@ class Entry:
     claim: FirstManagerClaim | None
     name: str
     """The organisation's name, once approved; before that nobody learns whose a TIN is."""
+    client_id: str | None = None
+    """The app in which the person began to register, once approved: there they go on."""
 
 
 def of_person(db: Db, account_id: str) -> list[Entry]:
@@ -58,15 +60,21 @@ def _entry(db: Db, application: Application) -> Entry:
         [managers.masked(manager) for manager in deciding],
         first_manager.of_application(db, application.id),
         provider.name if provider and application.status == "approved" else "",
+        application.client_id if application.status == "approved" else None,
     )
 
 
 def withdraw(db: Db, application_id: str, account_id: str) -> bool:
     """Take one's own application back; return False when it is not there, not one's own or decided."""
+    return end(db, application_id, account_id=account_id, reason="withdrawn")
+
+
+def end(db: Db, application_id: str, *, account_id: str, reason: str) -> bool:
+    """Take back an application that waits, for a reason of ours; return False when it does not wait."""
     if not _end(db, application_id, "withdrawn", account_id=account_id):
         return False
     details = {"application": application_id}
-    log.record(db, Event("registration.application.ended", account=account_id, reason="withdrawn", details=details))
+    log.record(db, Event("registration.application.ended", account=account_id, reason=reason, details=details))
     return True
 
 

@@ -43,6 +43,8 @@ class Revocation(Row, table=True):
     session_id: str | None = None
     family_id: str | None = None
     """The family that ended; the `jti` of its access tokens begins with it."""
+    token_id: str | None = None
+    """The `jti` of one access token that an app gave back (RFC 7009)."""
     provider_id: str | None = None
     authz_epoch: int | None = Field(default=None, sa_type=BigInteger)
     reason: str = ""

@@ -53,7 +53,7 @@ def appoint(
     hold(db, provider_id)
     if db.get(Account, account_id) is None:
         raise NotFound
-    if len(in_force(db, provider_id, line, clock.now())) >= MOST:
+    if len(_to_come(db, provider_id, line)) >= MOST:
         raise Conflict(f"A practice has at most {MOST} access managers in a line of business. End one first.")
     moves_money = select(Grant.id).where(
         col(Grant.account_id) == account_id,
@@ -91,11 +91,7 @@ def end(db: Session, appointment: Appointment, *, by: str, reason: str) -> bool:
     to others stays and is for the other managers to look at (domain.md 7).
     """
     hold(db, appointment.provider_id)
-    others = [
-        a
-        for a in in_force(db, appointment.provider_id, appointment.line, clock.now())
-        if a.account_id != appointment.account_id
-    ]
+    others = able(db, appointment.provider_id, appointment.line) - {appointment.account_id}
     if not others and by.startswith("acc_"):
         raise LastManager("This is the only access manager. Appoint another one first.")
     result = db.execute(
@@ -145,7 +141,27 @@ def in_force(db: Session, provider_id: str, line: str | None, at: datetime) -> l
 
 def is_last(db: Session, account_id: str, provider_id: str, line: str) -> bool:
     """Say whether this person is the only access manager of a line now."""
-    return {a.account_id for a in in_force(db, provider_id, line, clock.now())} == {account_id}
+    return able(db, provider_id, line) == {account_id}
+
+
+def able(db: Session, provider_id: str, line: str) -> set[str]:
+    """Return who can act as access manager of a line now: appointed, and not on hold or gone."""
+    appointed = {a.account_id for a in in_force(db, provider_id, line, clock.now())}
+    return set(db.exec(select(Account.id).where(col(Account.id).in_(appointed), col(Account.status) == "active")).all())
+
+
+def _to_come(db: Session, provider_id: str, line: str) -> list[str]:
+    """Return the appointments of a line in force now or later: the ones that a limit counts."""
+    return list(
+        db.exec(
+            select(Appointment.id).where(
+                col(Appointment.provider_id) == provider_id,
+                col(Appointment.line) == line,
+                col(Appointment.ended_at).is_(None),
+                or_(col(Appointment.ends_at).is_(None), col(Appointment.ends_at) > clock.now()),
+            )
+        ).all()
+    )
 
 
 def hold(db: Session, provider_id: str) -> None:

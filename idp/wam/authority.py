@@ -99,6 +99,25 @@ def person(db: Session, provider_id: str, account_id: str, *, lock: bool = False
     return Person(account, live)
 
 
+def employees(db: Session, provider_id: str) -> list[Account]:
+    """Return the people of the practice itself, not of outside companies, whose tie is in force, by name."""
+    now = clock.now()
+    return list(
+        db.exec(
+            select(Account)
+            .join(Affiliation, col(Affiliation.account_id) == col(Account.id))
+            .where(
+                col(Affiliation.provider_id) == provider_id,
+                col(Affiliation.partner_id).is_(None),
+                col(Affiliation.ended_at).is_(None),
+                col(Affiliation.starts_at) <= now,
+                or_(col(Affiliation.ends_at).is_(None), col(Affiliation.ends_at) > now),
+            )
+            .order_by(col(Account.display_name), col(Account.id))
+        ).all()
+    )
+
+
 def not_ended(db: Session, provider_id: str, account_id: str, line: str | None = None) -> list[Grant]:
     """Return the grants and pauses of a person that nobody has ended and that have not run out."""
     query = select(Grant).where(

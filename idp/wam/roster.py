@@ -99,6 +99,26 @@ def people(db: Session, provider_id: str, *, words: str = "", page: int = 1) -> 
     return Roster(list(entries.values()), total, page, pages)
 
 
+def entries_of(db: Session, provider_id: str, ids: Sequence[str]) -> dict[str, Entry]:
+    """Return the entries of some people whose tie to the practice has not ended, by account."""
+    found: dict[str, Entry] = {}
+    for start in range(0, len(ids), 500):
+        rows = db.exec(
+            select(Account, Affiliation)
+            .join(Affiliation, col(Affiliation.account_id) == col(Account.id))
+            .where(
+                col(Affiliation.provider_id) == provider_id,
+                col(Affiliation.ended_at).is_(None),
+                col(Account.id).in_(ids[start : start + 500]),
+            )
+        ).all()
+        page = {account.id: Entry(account, affiliation) for account, affiliation in rows}
+        if page:
+            _mark(db, provider_id, page, clock.now())
+        found |= page
+    return found
+
+
 def functions_of(db: Session, provider_id: str, account_id: str, line: str | None = None) -> list[Held]:
     """Return what a person holds here, in the catalogue's order, with who gave it."""
     rows = authority.not_ended(db, provider_id, account_id, line)

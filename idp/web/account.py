@@ -3,12 +3,11 @@
 from fastapi import APIRouter, Request, Response
 
 from idp.accounts import devices, linking, readiness, second_factor, sessions
-from idp.accounts.tables import Device
 from idp.errors import NotFound
 from idp.oauth import consents
 from idp.oauth.tables import Client
 from idp.registration import waiting
-from idp.web import merging, my_access, my_leaving, my_logins, my_second_step, pages
+from idp.web import merging, my_access, my_activity, my_leaving, my_logins, my_second_step, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn
@@ -44,45 +43,7 @@ def take_back(request: Request, db: Transaction, by: SignedIn, client_id: str, f
     return pages.go(request, "/account")
 
 
-@router.get("/account/activity")
-def activity(request: Request, db: Transaction, by: SignedIn, ended: int = -1) -> Response:
-    """List where this person is signed in, and the devices they used."""
-    live = sessions.live_of(db, by.account.id)
-    names = {one.id: one.label for one in (db.get(Device, s.device_id) for s in live if s.device_id) if one}
-    return pages.page(
-        request,
-        "account/activity.html",
-        sessions=[(s, names.get(s.device_id or "", "A browser"), s.id == by.session.id) for s in live],
-        devices=[(d, d.id == by.session.device_id) for d in devices.known_to(db, by.account.id)],
-        ended=ended,
-    )
-
-
-@router.post("/account/activity/sign-out-others")
-def sign_out_others(request: Request, db: Transaction, by: SignedIn, form: TheForm) -> Response:
-    """End every other session of this person now."""
-    ended = sessions.end_all(db, by.account.id, because="signed_out_by_owner", by=by.account.id, keep=by.session.id)
-    return pages.go(request, f"/account/activity?ended={ended}")
-
-
-@router.post("/account/activity/sign-out/{session_id}")
-def sign_out_one(request: Request, db: Transaction, by: SignedIn, session_id: str, form: TheForm) -> Response:
-    """End one session of this person; somebody else's looks like one that is not there."""
-    session = next((s for s in sessions.live_of(db, by.account.id) if s.id == session_id), None)
-    if session is None:
-        raise NotFound
-    sessions.end(db, session, because="signed_out_by_owner", by=by.account.id)
-    return pages.go(request, "/account/activity?ended=1")
-
-
-@router.post("/account/activity/forget/{device_id}")
-def forget_device(request: Request, db: Transaction, by: SignedIn, device_id: str, form: TheForm) -> Response:
-    """Take a device off the ones this account knows."""
-    if not devices.forget(db, by.account.id, device_id):
-        raise NotFound
-    return pages.go(request, "/account/activity")
-
-
+router.include_router(my_activity.router)
 router.include_router(my_leaving.router)
 router.include_router(my_logins.router)
 router.include_router(merging.router)

@@ -1,5 +1,6 @@
 """The one place that chooses the form of a refusal: redirect, OAuth JSON, problem details or a page."""
 
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import orjson
@@ -13,6 +14,7 @@ from starlette.exceptions import HTTPException
 from idp.audit import origin
 from idp.errors import Invalid, NotFound, NotSignedIn, OAuthRefused, Refused, StepUp, Unavailable
 from idp.web import pages
+from idp.web.bearer import memory_of
 from idp.web.boundary import service_of
 
 _log = structlog.get_logger("idp.web")
@@ -55,12 +57,11 @@ def present(request: Request, refusal: Refused) -> Response:
             strong = {"acr": refusal.acr} if refusal.acr == "phr" else {}
             return pages.go(request, "/sign-in/confirm?" + urlencode({"next": where, **strong}))
         fields = refusal.fields if isinstance(refusal, Invalid) else {}
-        response = pages.page(
-            request,
-            refusal.page or "errors/refused.html",
-            status=refusal.status,
-            **{"refusal": refusal, "fields": fields, "reference": reference, **refusal.context},
-        )
+        facts = {"refusal": refusal, "fields": fields, "reference": reference, **refusal.context}
+        if isinstance(refusal, Unavailable):
+            response = _without_records(request, facts)
+        else:
+            response = pages.page(request, refusal.page or "errors/refused.html", status=refusal.status, **facts)
         response.headers.update(refusal.headers)
         return response
     problem: dict[str, object] = {
@@ -81,6 +82,13 @@ def present(request: Request, refusal: Refused) -> Response:
             "WWW-Authenticate", f'Bearer error="insufficient_user_authentication", acr_values="{refusal.acr}"{age}'
         )
     return _json(refusal.status, problem, "application/problem+json", headers)
+
+
+def _without_records(request: Request, facts: dict[str, Any]) -> Response:
+    """Show that nothing can be answered, without a look at the database: names and phone as last known."""
+    request.state.person = None
+    known, sent = memory_of(service_of(request)).known(), request.method not in ("GET", "HEAD")
+    return pages.page(request, "errors/away.html", status=503, settings=known, again=sent, **facts)
 
 
 def _back_to_app(request: Request, refusal: OAuthRefused) -> Response:
@@ -113,8 +121,7 @@ def answer(request: Request, problem: Exception) -> Response:
         return _of_framework(request, problem)
     if isinstance(problem, OperationalError | PoolTimeout):
         _log.error("database_unavailable", cause=type(problem).__name__)
-        away = Unavailable("The service can't reach its records just now. Try again in a moment.")
-        return _json(503, {"title": away.title, "detail": away.detail}, "application/problem+json", away.headers)
+        return present(request, Unavailable("The service can't reach its records just now. Try again in a moment."))
     reference = origin.current().request_id or ""
     _log.error("unhandled", reference=reference, path=request.url.path, exc_info=problem)
     bug = Refused(

@@ -16,10 +16,17 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Second step", "/account/second-step"),
         ("Devices and activity", "/account/activity"),
     ),
-    "practice": (("Inbox", "/p/{p}/inbox"), ("People", "/p/{p}/people"), ("Add a person", "/p/{p}/people/new")),
+    "practice": (
+        ("Inbox", "/p/{p}/inbox"),
+        ("People", "/p/{p}/people"),
+        ("Add a person", "/p/{p}/people/new"),
+        ("Reviews", "/p/{p}/reviews"),
+        ("Access managers", "/p/{p}/managers"),
+    ),
     "security": (
         ("Search", "/security/search"),
         ("Who could", "/security/who"),
+        ("Misuse reports", "/security/reports"),
         ("Log proof", "/security/log"),
         ("Logins of a person", "/security/links"),
         ("Terms", "/insurer/terms"),

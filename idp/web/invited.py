@@ -122,7 +122,8 @@ def register(request: Request, service: TheService, form: TheForm) -> Response:
         again = {"user_name": user_name[:128], "offer": offer, **shown(db, here)}
     try:
         local_logins.check_name(user_name)
-        about = (user_name, offer.invitation.display_name, rules.insurer.name)
+        practice = offer.provider.name if offer.provider else ""
+        about = (user_name, offer.invitation.display_name, rules.insurer.name, practice)
         password_rules.check(password, with_factor=False, about=about)
         hashed = passwords.hashed(service.database.ring, password, rules.passwords)
         with transaction(service.database) as db:

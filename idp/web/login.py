@@ -6,13 +6,13 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import Session as Db
 
-from idp.accounts import devices, flows, login, second_factor, sessions
+from idp.accounts import flows, login, second_factor, sessions
 from idp.accounts.flows import Kept
 from idp.accounts.tables import Flow
 from idp.database import transaction
+from idp.database.lane import drive
 from idp.errors import Invalid, TooMany
 from idp.federation import communities, upstreams
-from idp.federation.tables import Upstream
 from idp.web import (
     cookies,
     invited,
@@ -96,11 +96,11 @@ def sign_in_facts(request: Request, db: Db, here: Flow | Kept, found: dict[str, 
     return {"hint": hint, "passkey": sign_in_form(request, db, here), **found}
 
 
-def _remembered(request: Request, db: Transaction) -> Upstream | None:
+def _remembered(request: Request, db: Transaction) -> upstreams.Offer | None:
     """Return the organization whose login was last used on this device; shown first, named to nobody else."""
-    device = devices.find(db, cookies.read(request, service_of(request).settings, cookies.DEVICE))
-    last = devices.last_login_on(db, device.id) if device else None
-    return db.get(Upstream, last.upstream_id) if last and last.upstream_id else None
+    secret = cookies.read(request, service_of(request).settings, cookies.DEVICE)
+    found: upstreams.Offer | None = drive(db, upstreams.last_used_on(secret))
+    return found
 
 
 @router.post("/sign-in")
@@ -199,9 +199,8 @@ def signed_out(
 ) -> Response:
     """Say that the session ended, and why; offer to sign out at the organization too, where it was used."""
     back = "/sign-in?" + urlencode({"next": where}) if flows.is_own_path(where) else "/sign-in"
-    return pages.page(
-        request, "login/signed_out.html", idle=why == "idle", back=back, there=upstream_logout.offer(service, at)
-    )
+    there = upstream_logout.offer(service, at)
+    return pages.page(request, "login/signed_out.html", why=why, back=back, there=there)
 
 
 router.include_router(second_step.router)

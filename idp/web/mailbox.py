@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from idp import configuration
 from idp.errors import NotFound
-from idp.notices import catalogue, outbox
+from idp.notices import outbox, reading
 from idp.web import pages
 from idp.web.boundary import TheService, Transaction
 from idp.web.guards import open_to_anyone
@@ -19,17 +19,6 @@ def mailbox(request: Request, db: Transaction, service: TheService) -> Response:
     if not service.settings.development:
         raise NotFound
     insurer = configuration.current(db).insurer
-    mails = [
-        (
-            mail,
-            *catalogue.rendered(
-                mail.template,
-                mail.facts,
-                insurer=insurer.name,
-                phone=insurer.help_phone,
-                link=service.settings.issuer,
-            ),
-        )
-        for mail in outbox.recent(db)
-    ]
+    ring = service.database.ring
+    mails = [(mail, *reading.shown(mail, service.settings, ring, insurer)) for mail in outbox.recent(db)]
     return pages.page(request, "account/mailbox.html", mails=mails)

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from idp import configuration
-from idp.accounts import linking, local_logins, login, moved, password_rules, passwords, second_factor
+from idp.accounts import linking, local_logins, login, moved, password_rules, password_words, passwords, second_factor
 from idp.accounts.tables import Login
 from idp.database import transaction
 from idp.errors import Conflict, Invalid, NotFound, TooMany
@@ -126,8 +126,8 @@ def change_password(request: Request, service: TheService, form: TheForm) -> Res
         with_factor = second_factor.has(db, by.account.id)
         rules = configuration.current(db)
         again = {"least": _least(db, by.account.id)}
+        about = password_words.about(db, by.account.id)
     try:
-        about = (found[0].subject, by.account.display_name, rules.insurer.name)
         password_rules.check(new, with_factor=with_factor, about=about, field="new_password")
         present = form.get("password", "")[:4096]
         login.prove_password(service.database, by.account.id, present, browser_facts(request))

@@ -79,7 +79,7 @@ def remove_step(request: Request, db: Transaction, by: SignedIn, factor_id: str,
     linking.require_fresh_proof(db, by.session)
     facts = _one(db, by.account.id, factor_id)
     try:
-        second_factor.remove(db, by.account.id, factor_id)
+        second_factor.remove(db, by.account.id, factor_id, keep_session=by.session.id)
     except Conflict as refusal:
         refusal.page, refusal.context = "account/second_step_one.html", facts
         raise

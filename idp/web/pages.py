@@ -14,8 +14,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
 from sqlmodel import Session
 
-from idp import configuration, entropy
+from idp import clock, configuration, entropy
+from idp.accounts.assurance import idle_limit
+from idp.accounts.sessions import InForce
 from idp.database import reading
+from idp.notices import saying
 from idp.web import cookies, forms, frame
 from idp.web.boundary import service_of
 from idp.web.built import asset
@@ -49,9 +52,7 @@ def environment() -> "Environment":
 
 def when(moment: datetime, zone: str = "America/Chicago") -> Markup:
     """Show a moment as "Nov 21, 2026, 9:14 AM CST", with the exact time for machines."""
-    local = moment.astimezone(ZoneInfo(zone))
-    words = f"{local:%b} {local.day}, {local.year}, {local.hour % 12 or 12}:{local:%M} {local:%p} {local:%Z}"
-    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), words)
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), saying.moment(moment, zone))
 
 
 def day(moment: datetime, zone: str = "America/Chicago") -> Markup:
@@ -80,18 +81,20 @@ def page(
 
     Templates always have: `insurer` (names and help), `form_key` (hidden field of every form), `path`,
     `fields` (field -> sentence, empty unless refused), `person` (the signed-in visitor or None),
-    `areas` (where they work), `zone`, `development`;
+    `areas` (where they work), `zone`, `development`, `ask_after` and `here` (before the automatic sign-out);
     and the functions `asset(name)` and `navigation(area, provider_id)`.
     `settings`: those in force, from whoever has read them; then a page for nobody reads no database.
     """
     service = service_of(request)
     person = getattr(request.state, "person", None)
     areas: list[frame.Area] = []
+    ask_after = 0
     if settings is not None and person is None:
         insurer = settings.insurer
     else:
         with _session(request) as session:
             insurer = configuration.current(session).insurer
+            ask_after = _ask_after(configuration.current(session).clocks, person.session) if person else 0
             areas = frame.areas(session, person.account.id) if person else []
     browser = cookies.read(request, service.settings, cookies.FLOW)
     fresh = None
@@ -106,6 +109,8 @@ def page(
             insurer=insurer,
             form_key=forms.key_for(service.settings, service.database.ring.derived("forms"), browser),
             path=request.url.path,
+            here=_here(request),
+            ask_after=ask_after,
             person=person,
             areas=areas,
             zone=service.settings.time_zone,
@@ -119,6 +124,19 @@ def page(
     if fresh is not None:
         cookies.put(response, service.settings, cookies.FLOW, fresh)
     return response
+
+
+def _ask_after(clocks: configuration.Clocks, session: InForce) -> int:
+    """Return after how many seconds of silence a page asks whether somebody is there: two minutes before the end."""
+    left = min(idle_limit(clocks, session.acr), session.expires_at - clock.now()).total_seconds()
+    return max(1, int(max(left - 120, left / 2)))
+
+
+def _here(request: Request) -> str:
+    """Return where the page that is shown can be found again; forms' answers can't."""
+    if request.method not in ("GET", "HEAD"):
+        return "/account"
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 @contextmanager

@@ -49,18 +49,19 @@ _FORM = "application/x-www-form-urlencoded"
 
 @open_to_anyone(_ANYONE)
 async def sign_in(request: Request) -> Response:
-    """Ask who comes, on a browser that was never used here; keep the name that was typed."""
+    """Ask who comes; keep the name that was typed."""
     if request.method == "POST":
         return await _say_who(request)
     now = clock.now()
     met, picture = await _met(request, _only_flow(request), now)
     here = _plain_journey(request, met, now)
     service = service_of(request)
-    if asked(here, "idp") or cookies.read(request, service.settings, cookies.DEVICE) is not None:
+    if asked(here, "idp"):
         raise ForPages
+    last = await read(service.lane, upstreams.last_used_on(cookies.read(request, service.settings, cookies.DEVICE)))
     db = unconnected(service.database)
     configuration.put(db, picture.configuration)
-    facts = sign_in_facts(request, db, here, {"remembered": None, **_app(picture, here)})
+    facts = sign_in_facts(request, db, here, {"remembered": last, **_app(picture, here)})
     return pages.page(request, "login/sign_in.html", settings=picture.configuration, **facts)
 
 

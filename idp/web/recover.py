@@ -10,7 +10,16 @@ from fastapi import APIRouter, Request, Response
 from sqlmodel import Session as Db
 
 from idp import configuration
-from idp.accounts import local_logins, password_rules, passwords, people, recovered, recovery, second_factor
+from idp.accounts import (
+    password_rules,
+    password_words,
+    passwords,
+    recovered,
+    recovery,
+    recovery_passkey,
+    second_factor,
+)
+from idp.accounts.ceremonies import PasskeyRefused
 from idp.accounts.proof_tables import Recovery
 from idp.database import transaction
 from idp.errors import Invalid, TooMany
@@ -53,8 +62,9 @@ def _found(request: Request, db: Db, attempt: str) -> Recovery:
     return recovery.find(db, attempt, cookies.read(request, service_of(request).settings, cookies.FLOW))
 
 
-def _proof_facts(db: Db, row: Recovery) -> dict[str, Any]:
+def _proof_facts(request: Request, db: Db, row: Recovery) -> dict[str, Any]:
     return {
+        "passkey": recovery_passkey.form(db, row, browser=pages.browser_of(request)),
         "attempt": row.id,
         "standing": recovery.standing(db, row),
         "sent": row.code_wanted_at is not None,
@@ -71,7 +81,7 @@ def proof(request: Request, db: Transaction, attempt: str = "") -> Response:
     row = _found(request, db, attempt)
     if recovery.standing(db, row).complete:
         return pages.go(request, _at("/recover/finish", row))
-    return pages.page(request, "recover/proof.html", **_proof_facts(db, row))
+    return pages.page(request, "recover/proof.html", **_proof_facts(request, db, row))
 
 
 @router.post("/recover/code")
@@ -95,16 +105,21 @@ def want_manager(request: Request, db: Transaction, form: TheForm) -> Response:
 @router.post("/recover/proof/{kind}")
 @open_to_anyone(_ANYONE)
 def prove(request: Request, service: TheService, kind: str, form: TheForm) -> Response:
-    """Look at one code."""
+    """Look at one code, or at the answer of a passkey."""
     with transaction(service.database) as db:
         row = _found(request, db, form.get("attempt", ""))
-    if kind not in ("saved", "mailed", "factor"):
+    if kind not in ("saved", "mailed", "factor", "passkey"):
         raise recovery.Lost
     try:
-        recovery.prove(service.database, row, kind, form.get(kind, "")[:64])
-    except (Invalid, TooMany) as refusal:
+        if kind == "passkey":
+            challenge, answer = form.get("challenge", "")[:400], form.get("answer", "")
+            browser = pages.browser_of(request)
+            recovery_passkey.prove(service.database, row, browser=browser, challenge=challenge, answer=answer)
+        else:
+            recovery.prove(service.database, row, kind, form.get(kind, "")[:64])
+    except (Invalid, TooMany, PasskeyRefused) as refusal:
         with transaction(service.database) as db:
-            refusal.page, refusal.context = "recover/proof.html", _proof_facts(db, row)
+            refusal.page, refusal.context = "recover/proof.html", _proof_facts(request, db, row)
         raise
     return pages.go(request, _at("/recover/proof", row))
 
@@ -139,7 +154,8 @@ def finish(request: Request, service: TheService, form: TheForm) -> Response:
         row = _found(request, db, form.get("attempt", ""))
         facts = _finish_facts(db, row)
         rules = configuration.current(db)
-        about = _about(db, row, rules.insurer.name)
+        assert row.account_id is not None
+        about = password_words.about(db, row.account_id)
     hashed = None
     if facts["has_password"]:
         try:
@@ -153,13 +169,6 @@ def finish(request: Request, service: TheService, form: TheForm) -> Response:
     response = pages.page(request, "recover/done.html", ended=ended, **facts)
     cookies.drop(response, service.settings, cookies.SESSION)
     return response
-
-
-def _about(db: Db, row: Recovery, insurer: str) -> tuple[str, ...]:
-    assert row.account_id is not None
-    found = local_logins.of_account(db, row.account_id)
-    name = people.find(db, row.account_id).display_name
-    return (found[0].subject if found else "", name, insurer)
 
 
 @router.get("/recover/stop/{secret}")

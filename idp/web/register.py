@@ -15,7 +15,7 @@ from idp.entitlements import bundles
 from idp.errors import Invalid
 from idp.federation import upstreams
 from idp.oauth.tables import Client
-from idp.registration import journey, practices, profile, routes
+from idp.registration import journey, practices, profile, routes, starting
 from idp.registration.tables import Registration
 from idp.web import dates, pages, register_email, register_login, register_send
 from idp.web import signing_in as signing
@@ -77,6 +77,7 @@ def start(request: Request, db: Transaction, found: MaybeVisitor, form: TheForm)
         back = f"/register?flow={here.id}" if here else "/register"
         return pages.go(request, "/sign-in?" + urlencode({"next": back}))
     held = _held(request, db, here)
+    starting.count(db)
     begun = journey.begin(
         db,
         browser=pages.browser_of(request),

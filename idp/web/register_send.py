@@ -9,6 +9,8 @@ from idp.accounts import flows, people
 from idp.database import of
 from idp.entitlements import bundles
 from idp.errors import Conflict, NotFound
+from idp.oauth.clients import home_of
+from idp.oauth.tables import Client
 from idp.registration import applications, journey, practices, profile, waiting
 from idp.registration.tables import Registration
 from idp.web import pages, wam_views
@@ -70,12 +72,22 @@ def send(request: Request, db: Transaction, by: SignedIn, form: TheForm) -> Resp
 @router.get("/register/waiting")
 def waiting_page(request: Request, db: Transaction, by: SignedIn) -> Response:
     """Show where each application stands: both gates, and who decides, by initials."""
+    entries = waiting.of_person(db, by.account.id)
     return pages.page(
         request,
         "register/waiting.html",
-        entries=waiting.of_person(db, by.account.id),
+        entries=entries,
         zone_name=of(db).settings.time_zone,
+        apps=_apps(db, entries),
     )
+
+
+def _apps(db: Db, entries: list[waiting.Entry]) -> list[tuple[str, str]]:
+    """Return the apps in which a person began to register and may work now: name and address, each once."""
+    found = [db.get(Client, key) for key in dict.fromkeys(entry.client_id for entry in entries if entry.client_id)]
+    return [
+        (client.name, home) for client in found if client and client.status == "active" and (home := home_of(client))
+    ]
 
 
 @router.post("/register/waiting/{application_id}/withdraw")

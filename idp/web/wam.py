@@ -17,7 +17,7 @@ from idp.partners.tables import Partner
 from idp.registration import invitations
 from idp.wam import appointments, authority, holdings, receipts, roster
 from idp.wam.tables import Receipt
-from idp.web import pages, wam_access, wam_inbox, wam_views, wam_vouch
+from idp.web import pages, wam_access, wam_inbox, wam_managers, wam_reviews, wam_views, wam_vouch
 from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import Acting
@@ -194,3 +194,5 @@ def _history(db: Session, provider_id: str, account_id: str) -> list[dict[str, A
 router.include_router(wam_inbox.router)
 router.include_router(wam_access.router)
 router.include_router(wam_vouch.router)
+router.include_router(wam_managers.router)
+router.include_router(wam_reviews.router)

@@ -31,7 +31,7 @@ GOOD: dict[str, Any] = {
         ("algorithms", {"algorithms": ["ES256", "none"]}),
         ("algorithms", {"algorithms": ["HS256"]}),
         ("acr_map", {"acr_map": {"gold": "very strong"}}),
-        ("auth_method", {"auth_method": "private_key_jwt"}),
+        ("auth_method", {"auth_method": "tls_client_auth"}),
         ("client_secret", {"client_secret": None}),
         ("scopes", {"scopes": ["profile"]}),
         ("kind", {"kind": "telepathy"}),

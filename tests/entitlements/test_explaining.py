@@ -150,6 +150,8 @@ def test_d4_what_if_this_bundle_changed(run: Run, ana: Database) -> None:
         {"suppose": [{}]},
         {"suppose": [{"end": "a", "grant": "b"}]},
         {"suppose": [{"end": ""}]},
+        {"suppose": [{"end": "x" * 257}]},
+        {"suppose": [{"end": "a\u0000b"}]},
         {"suppose": [{"end": "grt_msg", "at": "2026-01-01"}]},
         {"suppose": [{"set": "acc_ana", "status": "root"}]},
         {"suppose": [{"set": "grt_msg", "status": "active"}]},

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -11,6 +12,7 @@ from idp import clock
 from idp.audit import log
 from idp.database import Database, transaction
 from idp.database.lane import Lane, open_lane
+from idp.entitlements import facts as gathering
 from idp.entitlements import grants
 from idp.entitlements.asking import Decider
 from idp.entitlements.before import Before
@@ -280,6 +282,36 @@ def test_threads_of_the_pages_lane_decide_rightly_at_once(ana: Database) -> None
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_invariant_8_a_page_never_decides_on_halves_of_two_moments(
+    ana: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pause is lifted after the session has ended: at no moment may Ana, whatever order rows are read in."""
+    from idp.database import reading
+    from idp.entitlements.asking import decide_in_session
+
+    with transaction(ana) as db:
+        [pause] = grants.suspend(
+            db, grants.Place("acc_ana", "prv_lake", "medical"), ["message.send"], by="operator", reason="leave"
+        )
+    gather, done = gathering.gather, []
+
+    def overtaken(*given: Any) -> Any:
+        if not done:
+            done.append(1)
+            with transaction(ana) as db:
+                db.execute(text("UPDATE session SET ended_at = 1 WHERE id = 'ses_ana'"))
+            with transaction(ana) as db:
+                row = db.get(Grant, pause.id)
+                assert row is not None
+                grants.end(db, row, by="operator", reason="back")
+        return gather(*given)
+
+    monkeypatch.setattr(gathering, "gather", overtaken)
+    with reading(ana) as db:
+        decision = decide_in_session(db, ASK)
+    assert (decision.outcome, decision.reason) in {("deny", "grant_suspended"), ("step_up", "step_up_required")}
 
 
 def test_security_69_the_memo_is_bounded_and_strangers_leave_nothing_in_it(ana: Database) -> None:

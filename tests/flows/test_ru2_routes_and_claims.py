@@ -1,19 +1,34 @@
 """Where each way of registering is open (T-20 to T-24), and the first access manager's claim (W-1)."""
 
+from datetime import timedelta
 from functools import partial
 
 import pytest
+from freezegun import freeze_time
 from sqlmodel import select
 
-from idp import configuration
+from idp import clock, configuration
 from idp.configuration import Configuration, ConfigurationRow
 from idp.database import transaction
 from idp.errors import NotFound, Refused
-from idp.registration import first_manager
+from idp.oauth import clients
+from idp.registration import first_manager, starting
 from idp.registration.tables import FirstManagerClaim
 from idp.signals import epochs
-from tests.flows.registering import HARBOR, TIN, UNKNOWN, WORKS, code_for, harbor, registered, to_the_end, world
-from tests.sign_in_world import PASSWORD, World
+from tests.flows.registering import (
+    HARBOR,
+    TIN,
+    UNKNOWN,
+    WORKS,
+    code_for,
+    harbor,
+    manager,
+    registered,
+    to_the_end,
+    world,
+)
+from tests.flows.test_from_an_app_and_back import ask, landed
+from tests.sign_in_world import PASSWORD, World, sign_in
 
 __all__ = ["harbor", "world"]
 
@@ -110,3 +125,53 @@ def test_w1_a_right_proof_is_recorded_and_waits_for_the_insurer(harbor: World) -
         assert proven.status == "proven"
     assert "You proved that you may manage access" in nina.get("/register/waiting").text
     assert harbor.count("appointment", f"account_id = '{proven.account_id}'") == 0, "proof alone appoints nobody"
+
+
+def test_ru2_who_began_in_an_app_is_led_back_to_it_once_approved(harbor: World) -> None:
+    with transaction(harbor.database) as db:
+        for key in ("claims", "billing"):
+            clients.register(
+                db, client_id=key, name=key.title(), redirect_uris=["https://claims.meridian.example/callback"]
+            )
+    nina = ask(harbor.browser()).click("Register")
+    nina.submit("Continue", way="new").submit("Continue", tins=TIN)
+    nina.submit("Continue", given_name="Nina", family_name="Frost", **WORKS)
+    nina.submit("Mail me a code", email="nina@example.com")
+    nina.submit("Confirm my e-mail", code=code_for(harbor, "nina@example.com"))
+    nina.submit("Create my account", user_name="nina.frost", password=PASSWORD)
+    to_the_end(nina).submit("Send to my access manager")
+    assert "Go on to" not in nina.text, "not before it is approved"
+    manager(harbor).get(f"/p/{HARBOR}/inbox").click("Nina Frost").submit("Approve Nina Frost")
+    nina.get("/register/waiting")
+    assert [words for words, _ in nina.page.links if words.startswith("Go on to")] == ["Go on to Claims"]
+    assert dict(nina.page.links)["Go on to Claims"] == "https://claims.meridian.example/"
+    assert landed(ask(nina))["code"], "and there they are signed in"
+
+
+def test_security_6_one_network_begins_a_bounded_number_of_registrations_an_hour(harbor: World) -> None:
+    settle(harbor, starts_per_hour=2)
+    hour = clock.now().replace(minute=30, second=0, microsecond=0)
+    with freeze_time(hour):
+        for _ in range(2):
+            assert harbor.browser().get("/register").submit("Continue", way="new").path == "/register/practices"
+        third = harbor.browser().get("/register").submit("Continue", way="new")
+        assert third.status == 429
+        assert "invite you" in third.text
+        assert third.response.headers["retry-after"] == "1800"
+        assert sign_in(harbor.browser()).path == "/account", "signing in is not touched"
+    assert harbor.count("registration") == 2
+    with freeze_time(hour + timedelta(minutes=30)):
+        assert harbor.browser().get("/register").submit("Continue", way="new").path == "/register/practices"
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_security_6_a_network_is_an_ipv4_address_or_a_64_of_ipv6(address: str, network: str) -> None:
+    assert starting.network(address) == network

@@ -20,7 +20,7 @@ def test_ru4_the_list_names_each_login_and_what_it_sends(world: World) -> None:
     world.browser().get("/login/ups_evergreen")
     browser = sign_in(world.browser()).get("/account/logins")
     assert "Evergreen Billing" in browser.text
-    assert "email, name" in browser.text
+    assert "email: a...@evergreen.example, name: Ana Ruiz" in browser.text
     assert "Your user name and password" in browser.text
 
 

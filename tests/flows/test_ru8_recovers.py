@@ -13,7 +13,9 @@ from idp.accounts import people, recovery, recovery_mail, second_factor
 from idp.accounts.tables import Account
 from idp.database import transaction
 from idp.providers import organisations
+from tests.accounts.test_passkeys import enroll, form_of
 from tests.browser import Browser
+from tests.fakes.authenticator import Authenticator
 from tests.sign_in_world import PASSWORD, TOTP, World, code_now, link_ana, sign_in
 
 NEW = "nine loud kettles on a hill"
@@ -343,3 +345,33 @@ def test_domain_9_an_attempt_ends_after_an_hour_and_rules_hold_for_the_new_passw
     fields = dict(next(f.fields for f in before.forms if f.action == "/recover/finish"))
     assert browser.post("/recover/finish", {**fields, "new_password": NEW}).status == 200
     assert sign_in(world.browser(), password=PASSWORD).status == 401
+
+
+def test_ru8_a_passkey_that_is_left_is_the_second_proof_and_stays(world: World) -> None:
+    key = Authenticator(world.settings.issuer)
+    enroll(sign_in(world.browser()), key)
+    with transaction(world.database) as db:
+        people.add_contact(db, world.ids()["ana"], "ana@example.com", verified=True)
+    browser = started(world)
+    assert "data-passkey" not in browser.response.text, "no stranger learns which keys there are"
+    browser.submit("Mail me a code")
+    other = with_mail(world)
+    options, fields = form_of(other)
+    stolen = {**fields, "attempt": browser.url.partition("attempt=")[2], "answer": key.get(options)}
+    browser.post(stolen["to"], {**stolen, "form_key": browser.form_key()})
+    assert browser.status == 400, "an attempt without a first proof"
+    other.post(fields["to"], {**fields, "answer": Authenticator(world.settings.issuer).get(options)})
+    assert other.status == 422, other.text
+    options, fields = form_of(other)
+    other.post(fields["to"], {**fields, "answer": key.get(options)})
+    assert "Your second step stays" in other.text, other.text
+    other.submit("Save and sign out everywhere", new_password=NEW)
+    with transaction(world.database) as db:
+        assert [one.kind for one in second_factor.steps(db, world.ids()["ana"])] == ["passkey"]
+
+
+def test_security_3_the_new_password_is_not_the_practices_name(world: World, saved: list[str]) -> None:
+    browser = with_mail(world).submit("Use this recovery code", saved=saved[0])
+    browser.submit("Save and sign out everywhere", new_password="lakeside clinic 2026")
+    assert browser.status == 422
+    assert "mostly your name" in browser.text

@@ -19,7 +19,7 @@ from joserfc.jwk import ECKey, KeySet
 from idp.app import create_app
 from tests import engines
 from tests.loopback import free_port, serving
-from tests.oauth.world import CALLBACK, SECRET, VERIFIER, World
+from tests.oauth.world import CALLBACK, SECRET, VERIFIER, World, fill
 
 KEY = ECKey.generate_key("P-256", parameters={"kid": "app-1", "use": "sig", "alg": "ES256"}, private=True)
 
@@ -65,7 +65,7 @@ def place(_sqlite: engines.SqliteEngine, tmp_path_factory: pytest.TempPathFactor
         settings = engines.settings_for(url, home, issuer=f"http://localhost:{port}", port=port)
         app = create_app(settings)
         with serving(app, port), httpx2.Client(base_url=settings.issuer, trust_env=False) as http:
-            world = World(app, http)  # type: ignore[arg-type]
+            world = World(app, http, fill(app.state.service.database))  # type: ignore[arg-type]
             world.client(
                 "signed", auth_method="private_key_jwt", jwks={"keys": [KEY.as_dict(private=False)]},
                 grant_types=["client_credentials"], scopes=["access:evaluate"], redirect_uris=[],

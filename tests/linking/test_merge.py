@@ -1,15 +1,23 @@
 """One person with two accounts: both proven in one browser, what they hold comes along, and it can be undone."""
 
+from datetime import datetime, timedelta
+
 import pytest
+from sqlmodel import Session as Db
 from sqlmodel import col, select
 
+from idp import clock
+from idp.accounts import factor_rows, linking
 from idp.accounts.link_tables import LinkOperation
 from idp.accounts.tables import Account
 from idp.database import transaction
 from idp.entitlements import grants
 from idp.entitlements.tables import Grant
 from idp.merging import split
+from idp.registration.tables import Application
+from tests.accounts.test_passkeys import answer, enroll, newest
 from tests.browser import Browser
+from tests.fakes.authenticator import Authenticator
 from tests.linking.people import KEYS, give, strong, with_steps
 from tests.sign_in_world import World, code_now, link_ana, sign_in
 
@@ -151,3 +159,86 @@ def select_pending():
     from idp.accounts.link_tables import PendingMerge
 
     return select(PendingMerge.id)
+
+
+def test_passkeys_of_both_accounts_open_the_one_that_stays_and_go_back_when_it_is_undone(world: World) -> None:
+    ids = with_steps(world)
+    twin = strong(world.browser(), "twin")
+    key = Authenticator(world.settings.issuer)
+    enroll(twin, key)
+    assert twin.status == 200
+    browser = begun(world).submit("Continue", username="ana.twin")
+    answer(browser.submit("Sign in", password="seven quiet lamps in a row"), key)
+    browser.submit("Make them one")
+
+    def whose() -> str:
+        browser = world.browser().get("/sign-in?next=/account")
+        answer(browser, key)
+        assert browser.path == "/account", browser.text
+        return newest(world).account_id
+
+    assert whose() == ids["ana"]
+    with transaction(world.database) as db:
+        kinds = [one.kind for one in factor_rows.live(db, ids["ana"])]
+        assert sorted(kinds) == ["passkey", "totp"], "the app of the account that stays, and the passkey"
+        assert factor_rows.live(db, ids["twin"]) == []
+        [operation] = db.exec(select(LinkOperation)).all()
+        split.undo_operation(db, operation.id, by="operator", because="two people after all")
+    assert whose() == ids["twin"]
+    with transaction(world.database) as db:
+        assert sorted(one.kind for one in factor_rows.live(db, ids["twin"])) == ["passkey", "totp"]
+        assert [one.kind for one in factor_rows.live(db, ids["ana"])] == ["totp"]
+
+
+def applied(db: Db, account_id: str, tin: str, at: datetime | None = None) -> str:
+    """An application that waits, as a registration leaves it."""
+    made = Application(
+        account_id=account_id,
+        tin_hash=tin.encode(),
+        tin_encrypted=b"sealed",
+        tin_last4=tin[-4:],
+        starts_at=clock.now(),
+        expires_at=clock.now() + timedelta(days=30),
+    )
+    made.created_at = at or made.created_at
+    db.add(made)
+    db.flush()
+    return made.id
+
+
+def test_waiting_applications_come_along_once_each_and_go_back(world: World) -> None:
+    ids = with_steps(world)
+    with transaction(world.database) as db:
+        both = [applied(db, ids[name], "11-1111111") for name in ("ana", "twin")]
+        lone = applied(db, ids["twin"], "22-2222222")
+
+    def standing() -> dict[str, tuple[str, str]]:
+        with transaction(world.database) as db:
+            return {one.id: (one.account_id, one.status) for one in db.exec(select(Application)).all()}
+
+    second(begun(world)).submit("Make them one")
+    assert standing() == {
+        both[0]: (ids["ana"], "submitted"),
+        both[1]: (ids["twin"], "withdrawn"),
+        lone: (ids["ana"], "submitted"),
+    }
+    assert world.events("registration.application.moved") == 1
+    with transaction(world.database) as db:
+        [operation] = db.exec(select(LinkOperation)).all()
+        split.undo_operation(db, operation.id, by="operator", because="two people after all")
+    assert standing()[lone] == (ids["twin"], "submitted")
+    assert standing()[both[0]] == (ids["ana"], "submitted")
+
+
+def test_a_split_ends_what_was_applied_for_since_the_wrong_link(world: World) -> None:
+    ids = world.ids()
+    with transaction(world.database) as db:
+        before = applied(db, ids["ana"], "11-1111111", clock.now() - timedelta(days=1))
+    link_ana(world)
+    with transaction(world.database) as db:
+        since = applied(db, ids["ana"], "22-2222222")
+        [outside] = [one for one in linking.logins(db, ids["ana"]) if one.upstream_id]
+        done = split.split(db, ids["ana"], [outside.id], name="Eve Other", by="operator", because="two people")
+        assert done.operation.moved["applications_ended"] == [since]
+        status = {one.id: one.status for one in db.exec(select(Application)).all()}
+    assert status == {before: "submitted", since: "withdrawn"}

@@ -11,6 +11,7 @@ import pytest
 from idp.demo import filling, processes
 from idp.demo.places import ROOT, DemoRefused, Places, refuse_taken
 from idp.demo.story.run import own_demo, play
+from tests import engines
 
 
 def told(lines: list[str]) -> str:
@@ -35,7 +36,10 @@ SECRETS = ("thimble orchid canyon", "otter violin granite", "copper meadow lante
 
 def test_the_main_job_on_postgresql_with_two_workers(tmp_path: Path, _postgres: Any) -> None:  # noqa: PT019
     lines: list[str] = []
-    with _postgres.fresh(tmp_path) as url, own_demo(database_url=url, workers=2) as (places, link):
+    with (
+        _postgres.fresh(tmp_path, engines.WITHOUT_KEYS) as url,
+        own_demo(database_url=url, workers=2) as (places, link),
+    ):
         assert play(places, link, say=lines.append) == 0, told(lines)
 
 

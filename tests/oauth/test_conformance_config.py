@@ -35,7 +35,7 @@ def test_security_47_every_published_endpoint_exists_and_nothing_is_promised_tha
         if name.endswith("_endpoint") or name == "jwks_uri":
             path = address.removeprefix("http://localhost:8000")
             assert world.http.request("OPTIONS", path).status_code in (400, 405), name
-    for missing in ("registration_endpoint", "pushed_authorization_request_endpoint", "device_authorization_endpoint"):
+    for missing in ("registration_endpoint", "device_authorization_endpoint", "check_session_iframe"):
         assert missing not in metadata
 
 

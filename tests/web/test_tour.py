@@ -246,6 +246,7 @@ def test_every_page_fits_is_accessible_and_speaks_plainly(guide: Guide) -> None:
     invitation = _an_access_manager(guide)
     key = _a_new_person(guide, invitation)
     _through_an_affiliate(guide, key)
+    _activity_and_misuse(guide)
     _a_security_analyst(guide)
     _refusals(guide)
     assert not guide.problems, "\n".join(guide.problems)
@@ -445,6 +446,28 @@ def _two_practices_and_consent(guide: Guide) -> None:
     look(page, "logged-out", "You are signed out")
 
 
+def _activity_and_misuse(guide: Guide) -> None:
+    """Ben looks where he is signed in and reports misuse, then again signed out."""
+    page, look = guide.window(), guide.look
+    page.goto("/account/activity")
+    guide.sign_in(page, BEN, code=False)
+    page.goto("/account/activity")
+    look(page, "activity", "Devices and activity", says="network")
+    page.goto("/still-there?next=/account/activity")
+    look(page, "still-there", "Are you still there?")
+    page.goto("/account/activity")
+    page.get_by_role("link", name="Report misuse").last.click()
+    look(page, "report", "Report misuse", says="Lock my account now")
+    page.get_by_role("button", name="Send report").click()
+    look(page, "report-error", "Error: Report misuse", says="Say in a sentence")
+    page.get_by_label("What happened").fill("Somebody used my badge.")
+    page.get_by_role("button", name="Send report").click()
+    look(page, "report-sent", "Report sent", says="Receipt number")
+    other = guide.window()
+    other.goto("/report")
+    look(other, "report-signed-out", "Report misuse", says="Whose account")
+
+
 def _a_security_analyst(guide: Guide) -> None:
     """Sam searches, opens a record, proves the log."""
     page, look = guide.window(), guide.look
@@ -466,6 +489,10 @@ def _a_security_analyst(guide: Guide) -> None:
     look(page, "log-proof", "Log proof", says="The log is whole")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Logins of a person").click()
     look(page, "person-logins", "Logins of a person")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Misuse reports").click()
+    look(page, "misuse-reports", "Misuse reports", says="MR-")
+    page.locator("tbody th a").first.click()
+    look(page, "misuse-report", "Misuse report", says="Somebody used my badge")
 
 
 def _refusals(guide: Guide) -> None:

@@ -1,4 +1,5 @@
-// Betters pages that already work without it: copy buttons, passkeys, forms that only carry an answer on. No other script.
+// Betters pages that already work without it: copy buttons, passkeys, forms that only carry an answer on, the question
+// before the automatic sign-out. No other script.
 "use strict";
 for (const button of document.querySelectorAll("button[data-copy]")) {
   const source = document.getElementById(button.dataset.copy);
@@ -65,4 +66,39 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
       passkey(form, { mediation: "conditional", signal: waiting.signal }).catch(() => {});
     });
   }
+}
+
+// Two minutes before the automatic sign-out: ask. The server says how long is left, so all tabs agree.
+const asking = document.getElementById("still-there");
+if (asking) {
+  const says = asking.querySelector("[role=status]");
+  const later = (seconds) => setTimeout(look, Math.max(1, seconds) * 1000);
+  async function look() {
+    let left, final;
+    try {
+      ({ left, final } = await (await fetch("/account/session")).json());
+    } catch {
+      return later(20);
+    }
+    if (left < 1) {
+      location.assign("/signed-out?why=idle&next=" + encodeURIComponent(location.pathname + location.search));
+    } else if (left > 125) {
+      asking.close();
+      later(left - 120);
+    } else {
+      says.textContent =
+        `You are signed out in ${left > 60 ? "2 minutes" : left > 20 ? "1 minute" : "20 seconds"}` +
+        (final ? ". This sign-in can't be extended: save what you are doing." : " to protect patients' information.");
+      if (!asking.open) asking.showModal();
+      later(left > 60 ? left - 60 : left > 20 ? left - 20 : left);
+    }
+  }
+  asking.querySelector("form").addEventListener("submit", async (event) => {
+    if (event.submitter?.formAction.endsWith("/sign-out")) return;
+    event.preventDefault();
+    asking.close();
+    await fetch("/still-there", { method: "POST", body: new URLSearchParams(new FormData(event.target)) });
+    look();
+  });
+  later(Number(asking.dataset.after));
 }

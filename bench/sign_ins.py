@@ -1,0 +1,218 @@
+"""Measure what a sign-in costs the server, request by request, on SQLite or PostgreSQL.
+
+    python -m bench.sign_ins [--postgres] [--runs N] [--only login,remembered,federated,sso]
+
+Server CPU is what the worker's threads ran (nanoseconds of the scheduler, not the clock); the partner's login runs
+in a process of its own. Cases: `login` (new browser, password), `remembered` (a browser that knows a second step),
+`federated` (new browser, a partner's login), `sso` (a session is there).
+"""
+
+import argparse
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from base64 import b64encode
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import sqlalchemy
+
+from bench import make_world, served, upstream
+from bench.visitor import Visitor
+
+PARTNER_PORT = 9032
+NAME, PASSWORD = "pat", "pat-long-password-1"
+MORE = f"""\
+  - ref: fay
+    name: Fay Lane
+    emails: [fay@bench.example]
+    logins: [{{upstream: evergreen, subject: fay}}]
+    affiliations: [{{provider: bench, from: 2026-01-01}}]
+    terms: accepted
+    attested: true
+  - ref: kim
+    name: Kim Dale
+    emails: [kim@bench.example]
+    user_name: kim
+    password: {PASSWORD}
+    totp: JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP
+    affiliations: [{{provider: bench, from: 2026-01-01}}]
+    terms: accepted
+    attested: true
+partners:
+  - {{ref: evergreen, name: Evergreen, kind: affiliate, status: active, contact: {{phone: 1-800-555-0188}}}}
+upstreams:
+  - ref: evergreen
+    id: ups_evergreen
+    partner: evergreen
+    display_name: Evergreen
+    issuer: http://127.0.0.1:{PARTNER_PORT}
+    client_id: {upstream.CLIENT}
+    client_secret: {upstream.SECRET}
+    algorithms: [ES256]
+    domains: [evergreen.example]
+"""
+
+
+def password(browser: Visitor, name: str = NAME) -> None:
+    """Sign in from an app by user name and password, up to the tokens."""
+    browser.authorize()
+    browser.submit(username=name)
+    where = browser.submit(password=PASSWORD)
+    browser.exchange(_allowed(browser, where))
+
+
+def federated(browser: Visitor) -> None:
+    """Sign in from an app at the partner's login, up to the tokens."""
+    browser.authorize()
+    flow = parse_qs(urlsplit(browser.url).query)["flow"][0]
+    asked = parse_qs(urlsplit(browser.get(f"/login/ups_evergreen?flow={flow}")).query)
+    code = f"fay~{asked['nonce'][0]}"
+    where = browser.get(f"/login/ups_evergreen/callback?code={code}&state={asked['state'][0]}")
+    browser.exchange(_allowed(browser, where))
+
+
+def sso(browser: Visitor) -> None:
+    """Ask for a code with the session there, and exchange it."""
+    browser.exchange(browser.authorize())
+
+
+def _allowed(browser: Visitor, where: str) -> str:
+    return browser.submit(decision="allow") if "/oauth/authorize" in where or "consent" in where else where
+
+
+def measured(process: int, runs: int, one: Callable[[Visitor], object], cookies: dict[str, str]) -> None:
+    """Run a case and print the median of each request and of the whole."""
+    costs: dict[str, list[float]] = defaultdict(list)
+    whole, pages = [], served.faults(process)
+    for _ in range(runs):
+        browser = Visitor(lambda: served.cpu(process), cookies)
+        one(browser)
+        browser.close()
+        whole.append(sum(sum(each) for each in browser.costs.values()))
+        for name, each in browser.costs.items():
+            costs[name].append(sum(each))
+    _line("whole", whole)
+    for name, each in costs.items():
+        _line(f"  {name}", each)
+    print(f"  page faults a run: {(served.faults(process) - pages) / runs:.0f}")
+
+
+def _line(name: str, each: list[float]) -> None:
+    print(f"{name:44}{statistics.median(each):8.2f} ms   least {min(each):7.2f}   ({len(each)})")
+
+
+def _remembered(url: str) -> dict[str, str]:
+    """Sign Kim in once and let the device know their second step until tonight."""
+    browser = Visitor()
+    password(browser, "kim")
+    engine = sqlalchemy.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    now = time.time_ns() // 1000
+    values = {"until": now + 36_000_000_000, "now": now}
+    with engine.begin() as connection:
+        connection.execute(
+            sqlalchemy.text(
+                "INSERT INTO known_device (device_id, account_id, created_at, remembered_until, factor_at) "
+                "SELECT s.device_id, s.account_id, :now, :until, :now FROM session s JOIN account a "
+                "ON a.id = s.account_id WHERE a.display_name = 'Kim Dale' "
+                "ON CONFLICT (device_id, account_id) DO UPDATE SET remembered_until = :until, factor_at = :now"
+            ),
+            values,
+        )
+    engine.dispose()
+    return {name: value for name, value in browser.cookies.items() if name.endswith("device")}
+
+
+@contextmanager
+def the_service(*, postgres: bool) -> Iterator[tuple[int, str, int | None]]:
+    """Serve the bench's world with a partner beside it; yield worker, database and the database's process."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url, server = f"sqlite:///{home / 'bench.db'}", None
+        if postgres:
+            url, server = stack.enter_context(_postgres(home))
+        world = home / "world.yaml"
+        world.write_text(make_world.HEAD.format() + MORE)
+        environment = {
+            "IDP_DATABASE_URL": url,
+            "IDP_MASTER_KEYS": "bench:" + b64encode(secrets.token_bytes(32)).decode(),
+            "IDP_AUDIT_KEY_FILE": str(home / "audit.pem"),
+        }
+        partner = subprocess.Popen([sys.executable, "-m", "bench.upstream", str(PARTNER_PORT)], cwd=served.HOME)  # noqa: S603
+        stack.callback(partner.terminate)
+        _answers(PARTNER_PORT)
+        yield stack.enter_context(served.serving(environment, world)), url, server
+
+
+@contextmanager
+def _postgres(home: Path) -> Iterator[tuple[str, int]]:
+    """Run a private server with durable settings; the tests' own engine starts it."""
+    from tests.engines import PostgresEngine
+
+    engine = PostgresEngine(home, fsync=True)
+    try:
+        with engine.fresh(home) as url:
+            folder = url.partition("host=")[2]
+            yield url, int((Path(folder) / "data" / "postmaster.pid").read_text().splitlines()[0])
+    finally:
+        engine.close()
+
+
+def _answers(port: int) -> None:
+    for _ in range(100):
+        try:
+            connection = HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/jwks")
+            connection.getresponse().read()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    sys.exit("the partner's login did not start")
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--runs", type=int, default=30)
+    parser.add_argument("--only", default="login,remembered,federated,sso")
+    parser.add_argument("--wait", action="store_true", help="print the worker's process and go on at Enter")
+    chosen = parser.parse_args()
+    os.environ.setdefault("PYTHONPATH", str(served.HOME))
+    with the_service(postgres=chosen.postgres) as (process, url, server):
+        for _ in range(5):
+            password(Visitor())
+            federated(Visitor())
+        known = _remembered(url)
+        there = Visitor()
+        password(there)
+        cases: dict[str, tuple[Callable[[Visitor], object], dict[str, str]]] = {
+            "login": (password, {}),
+            "remembered": (lambda browser: password(browser, "kim"), known),
+            "federated": (federated, {}),
+            "sso": (sso, there.cookies),
+        }
+        if chosen.wait:
+            input(f"{process} ")
+        for name in chosen.only.split(","):
+            one, cookies = cases[name]
+            print(f"== {name}, {'PostgreSQL' if chosen.postgres else 'SQLite'}")
+            before = {p: served.cpu(p) for p in served.database_of(server)} if server else {}
+            measured(process, chosen.runs, one, cookies)
+            if server:
+                spent = sum(served.cpu(p) - before.get(p, 0) for p in served.database_of(server))
+                print(f"  database: {spent / chosen.runs:.2f} ms a run")
+        print(f"memory (PSS): {served.memory(process):.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

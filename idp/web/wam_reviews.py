@@ -1,0 +1,140 @@
+"""Reviews of who has what: the list, the answers, the signature, the stored report (W-7)."""
+
+# ruff: noqa: FAST003 - the guard in the signature takes `p`
+
+from datetime import timedelta
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from sqlmodel import Session as Db
+
+from idp import clock
+from idp.entitlements import catalog
+from idp.entitlements.rules import CONFLICTS
+from idp.errors import Conflict, Invalid, NotEntitled
+from idp.wam import authority, holdings, reviews, roster
+from idp.wam.tables import Review
+from idp.web import pages, wam_views
+from idp.web.boundary import Transaction
+from idp.web.forms import TheForm
+from idp.web.guards import Acting
+from idp.web.wam_guard import Manages, Sees
+
+router = APIRouter()
+PAGE = 50
+IDLE = timedelta(days=90)
+"""Not seen for this long: removing is suggested."""
+SAID = {
+    "keep": "Keep",
+    "change": "Changed",
+    "remove": "Remove",
+    "nothing_held": "Held nothing",
+    "not_answered_only_manager": "Not answered: the only access manager",
+}
+STATES = {"open": "Open", "missed": "Overdue", "signed": "Signed", "ended": "Ended unanswered"}
+
+
+@router.get("/p/{p}/reviews")
+def listed(request: Request, db: Transaction, acting: Sees) -> Response:
+    """List the reviews of the lines this person manages."""
+    frame = wam_views.frame(db, acting.provider, acting.visitor.account.id)
+    found = reviews.of_practice(db, acting.provider.id, frame["lines"])
+    return pages.page(request, "wam/reviews.html", reviews=found, states=STATES, **frame)
+
+
+@router.get("/p/{p}/reviews/{x}")
+def review_page(request: Request, db: Transaction, acting: Sees, x: str, page: int = 1) -> Response:
+    """Show a review under way to answer it, one that is over as its report."""
+    found = _found(db, acting, x)
+    if found.status in reviews.UNDER_WAY:
+        return pages.page(request, "wam/review.html", **_facts(db, acting, found, page))
+    return pages.page(request, "wam/review_report.html", **_report(db, acting, found))
+
+
+@router.post("/p/{p}/reviews/{x}")
+def answer(request: Request, db: Transaction, acting: Manages, x: str, form: TheForm, *, page: int = 1) -> Response:
+    """Keep the answers; with the signing button, sign."""
+    found = _found(db, acting, x)
+    by = acting.visitor.account.id
+    answers = {name.removeprefix("a-"): said for name, said in form.items() if name.startswith("a-")}
+    try:
+        reviews.answer(db, found, answers, by=by)
+        if form.get("do") == "sign":
+            reviews.sign(db, found, by=by, word=form.get("word") == "yes")
+    except (Invalid, Conflict, NotEntitled) as problem:
+        if found.status in reviews.UNDER_WAY:
+            problem.page = "wam/review.html"
+            problem.context = _facts(db, acting, found, page, answers) | {"problem": problem.detail}
+        raise
+    return pages.go(request, f"/p/{acting.provider.id}/reviews/{found.id}?page={page}")
+
+
+def _found(db: Db, acting: Acting, x: str) -> Review:
+    lines = authority.lines_of(db, acting.visitor.account.id, acting.provider.id)
+    return reviews.find(db, x[:64], acting.provider.id, lines)
+
+
+def _facts(db: Db, acting: Acting, found: Review, page: int, typed: dict[str, str] | None = None) -> dict[str, Any]:
+    by = acting.visitor.account.id
+    people = reviews.to_answer(db, found)
+    pages_of = max(1, -(-len(people) // PAGE))
+    page = min(max(1, page), pages_of)
+    shown = people[(page - 1) * PAGE : page * PAGE]
+    entries = roster.entries_of(db, acting.provider.id, [item.account_id for item in shown])
+    rows: list[dict[str, Any]] = []
+    for item in shown:
+        entry = entries.get(item.account_id)
+        held = [
+            g for g in authority.not_ended(db, acting.provider.id, item.account_id, found.line) if g.effect == "allow"
+        ]
+        if entry is None or not held:
+            continue
+        keys = {g.entitlement for g in held} | ({"access.manage"} if entry.manages else set())
+        seen = entry.last_seen_at
+        idle = seen is None or seen < clock.now() - IDLE
+        conflicts = [pair for pair in CONFLICTS if set(pair) <= keys]
+        rows.append(
+            {
+                "item": item,
+                "entry": entry,
+                "functions": len(held),
+                "sensitive": sorted({holdings.WORDS[f.sensitivity] for f in _sharp(db, keys)}),
+                "since": min(g.not_before for g in held),
+                "conflict": bool(conflicts),
+                "suggestion": "Two functions that don't go together: change"
+                if conflicts
+                else ("Never seen here: remove?" if seen is None else "Not seen for 90 days: remove?")
+                if idle
+                else "",
+                "own": item.account_id == by,
+                "said": (typed or {}).get(item.account_id, item.answer),
+            }
+        )
+    rows.sort(key=lambda r: (not r["suggestion"], r["entry"].account.display_name.lower()))
+    return {
+        "review": found,
+        "rows": rows,
+        "total": len(people),
+        "left": sum(1 for item in people if item.answer is None),
+        "page": page,
+        "pages": pages_of,
+        "problem": None,
+        **wam_views.frame(db, acting.provider, by),
+    }
+
+
+def _sharp(db: Db, keys: set[str]) -> list[Any]:
+    return [f for f in (catalog.find(db, key) for key in keys) if f is not None and f.sensitivity >= 5]
+
+
+def _report(db: Db, acting: Acting, found: Review) -> dict[str, Any]:
+    report = found.report or {"people": [], "counts": {}}
+    ids = {line["account"] for line in report["people"]} | {line.get("by") or "" for line in report["people"]}
+    return {
+        "review": found,
+        "report": report,
+        "names": roster.names_of(db, ids | {found.signed_by or ""}),
+        "said": SAID,
+        "state": STATES[found.status],
+        **wam_views.frame(db, acting.provider, acting.visitor.account.id),
+    }
