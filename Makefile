@@ -27,6 +27,7 @@ check: lint types imports migration-check lock-check deps test ## all that must 
 bench: $(READY) $(ASSETS) ## print the figures: the engine in process, then the service beside a peer
 	@$(BIN)/python -m bench.engine
 	@$(BIN)/python -m bench.peers
+	@$(BIN)/python -m bench.nppes
 
 faults: $(READY) $(ASSETS) ## the faults that take longer than the test suite should
 	@$(BIN)/python -m pytest -n 0 -m faults tests

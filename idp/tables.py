@@ -15,6 +15,7 @@ import idp.federation.tables
 import idp.notices.tables
 import idp.oauth.tables
 import idp.partners.tables
+import idp.providers.registry_tables
 import idp.providers.tables
 import idp.provisioning.tables
 import idp.registration.tables

@@ -12,7 +12,18 @@ from idp.apply import source
 from idp.apply.difference import Difference
 from idp.apply.hashing import hash_ahead
 from idp.apply.schema.document import Document, parse
-from idp.apply.sections import clients, grants, partners, people, providers, sessions, settings, terms, upstreams
+from idp.apply.sections import (
+    clients,
+    grants,
+    partners,
+    people,
+    provider_places,
+    providers,
+    sessions,
+    settings,
+    terms,
+    upstreams,
+)
 from idp.apply.work import References, Work
 from idp.audit import origin
 from idp.configuration import ConfigurationRow
@@ -87,6 +98,7 @@ def _sections(work: Work, document: Document) -> None:
     clients.apply_servers(work, document.resource_servers)
     upstreams.apply(work, document.upstreams)
     providers.apply(work, document.providers)
+    provider_places.apply(work, document.providers)
     grants.apply_delegations(work, document.providers)
     people.apply(work, document.people)
     providers.apply_practitioners(work, document.providers)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idp.cli import community, decide, links, partner
+from idp.cli import community, decide, importing, links, partner
 
 if TYPE_CHECKING:
     from idp.database import Database
@@ -28,6 +28,7 @@ app.add_typer(partner.app, name="partner")
 app.add_typer(community.app, name="community")
 app.command()(decide.decide)
 app.command()(decide.who)
+app.add_typer(importing.app, name="import")
 
 
 @contextmanager

@@ -26,7 +26,10 @@ ORGANISATION = Sql(
     "UNION ALL SELECT 'delegation', id, partner_id, parent_id, entitlements, lines, status, starts_at, ends_at, "
     "ended_at, NULL FROM delegation WHERE provider_id = $1 "
     "UNION ALL SELECT 'credential', c.id, c.kind, c.services, p.npi, NULL, NULL, c.starts_at, c.ends_at, "
-    "m.starts_at, m.ends_at FROM practitioner_membership m JOIN practitioner p ON p.id = m.practitioner_id "
+    # Nothing of a practitioner counts once the registry took the NPI out of use (providers.practitioners.deactivate).
+    "m.starts_at, CASE WHEN p.deactivated_at IS NOT NULL AND (m.ends_at IS NULL OR p.deactivated_at < m.ends_at) "
+    "THEN p.deactivated_at ELSE m.ends_at END FROM practitioner_membership m "
+    "JOIN practitioner p ON p.id = m.practitioner_id "
     "JOIN credential c ON c.practitioner_id = m.practitioner_id "
     "WHERE m.provider_id = $1 AND c.kind IN ('licence', 'credentialing')"
 )

@@ -1,6 +1,7 @@
 """The mails we send: subject and text of each (ui.md 4.11: fact first, what to do, who helps)."""
 
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any
 
 
@@ -215,6 +216,13 @@ TEMPLATES: dict[str, Template] = {
 def require(name: str) -> Template:
     """Return a template; raise KeyError for one that does not exist, before any mail is written."""
     return TEMPLATES[name]
+
+
+def facts_of(name: str) -> frozenset[str]:
+    """Return the names of the facts a template needs."""
+    template = require(name)
+    named = {field for _, field, _, _ in Formatter().parse(template.subject + template.text) if field}
+    return frozenset(named - {"insurer", "phone", "link", "not_me"})
 
 
 def rendered(name: str, facts: dict[str, Any], *, insurer: str, phone: str, link: str) -> tuple[str, str]:

@@ -94,9 +94,13 @@ def open_portal(
     by: str,
     starts_at: datetime | None = None,
     ends_at: datetime | None = None,
+    basis: str = "contract",
+    reference: str = "",
 ) -> PortalAccess:
     """Open a line of business of the portals to an organisation: gate 1."""
-    access = PortalAccess(provider_id=provider_id, opened_by=by, **_span(line, starts_at, ends_at))
+    access = PortalAccess(
+        provider_id=provider_id, opened_by=by, basis=basis, reference=reference, **_span(line, starts_at, ends_at)
+    )
     db.add(access)
     _changed(db, "providers.portal.opened", provider_id, {"line": line, "by": by, "id": access.id})
     return access
@@ -137,10 +141,16 @@ def participate(
 
 
 def agree(
-    db: Session, provider_id: str, line: str, *, starts_at: datetime | None = None, ends_at: datetime | None = None
+    db: Session,
+    provider_id: str,
+    line: str,
+    *,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+    basis: str = "contract",
 ) -> Agreement:
     """Record the agreement between insurer and organisation for a line (T-30)."""
-    row = Agreement(provider_id=provider_id, **_span(line, starts_at, ends_at))
+    row = Agreement(provider_id=provider_id, basis=basis, **_span(line, starts_at, ends_at))
     db.add(row)
     _changed(db, "providers.provider.changed", provider_id, {"line": line, "agreement": row.id})
     return row

@@ -12,7 +12,7 @@ from idp.providers import identifiers
 from idp.providers.tables import Credential, Practitioner, PractitionerMembership
 from idp.signals import epochs
 
-KINDS = ("licence", "credentialing", "dea", "board", "malpractice")
+KINDS = ("licence", "credentialing", "dea", "board", "malpractice", "education", "residency")
 
 
 def record(
@@ -62,17 +62,20 @@ def credential(
     state: str = "",
     services: list[str] | None = None,
     source: str = "",
+    verified_at: datetime | None = None,
     starts_at: datetime | None = None,
     ends_at: datetime | None = None,
 ) -> Credential:
     """Record a credentialing fact; `services` lists what a licence covers, None meaning all.
 
-    Raises Invalid for an unknown kind or a DEA registration with a wrong check digit.
+    `source` says who confirmed it, `verified_at` when. Raises Invalid for an unknown kind, a DEA registration
+    with a wrong check digit, or a verification that has yet to happen.
     """
     if kind not in KINDS:
         raise Invalid(fields={"kind": f"Choose one of {', '.join(KINDS)}."})
     if kind == "dea" and not identifiers.dea_is_valid(number):
         raise Invalid(fields={"number": f"Enter a DEA registration. {number} has a wrong form or check digit."})
+    _past(verified_at)
     row = Credential(
         practitioner_id=practitioner.id,
         kind=kind,
@@ -80,6 +83,7 @@ def credential(
         state=state,
         services=services,
         source=source,
+        verified_at=verified_at,
         starts_at=_span(starts_at, ends_at),
         ends_at=ends_at,
     )
@@ -94,9 +98,45 @@ def set_end(db: Session, row: Credential | PractitionerMembership, ends_at: date
         return False
     _span(row.starts_at, ends_at)
     row.ends_at = ends_at
+    if isinstance(row, Credential):  # a renewal: warned anew before its new end
+        row.warned, row.lapse_handled_at = 0, None
     db.add(row)
     _changed(db, None, {"practitioner": row.practitioner_id, "row": row.id})
     return True
+
+
+def verify(db: Session, row: Credential, *, source: str, verified_at: datetime | None) -> bool:
+    """State who confirmed a fact and when; return whether that differed."""
+    _past(verified_at)
+    if (row.source, row.verified_at) == (source, verified_at):
+        return False
+    row.source, row.verified_at = source, verified_at
+    db.add(row)
+    _changed(db, None, {"practitioner": row.practitioner_id, "credential": row.id, "verified": True})
+    return True
+
+
+def deactivate(db: Session, practitioner: Practitioner, at: datetime | None, *, by: str) -> bool:
+    """State from when an NPI is out of use, or with None that it is in use again; return whether that differed.
+
+    From that day nothing the practitioner has counts for an organisation (gate 10).
+    """
+    if practitioner.deactivated_at == at:
+        return False
+    practitioner.deactivated_at, practitioner.lapse_handled_at = at, None
+    db.add(practitioner)
+    db.flush()
+    epochs.changed_policy(db)
+    name = "providers.practitioner.deactivated" if at else "providers.practitioner.reactivated"
+    log.record(
+        db, Event(name, details={"practitioner": practitioner.id, "at": clock.iso(at) if at else None, "by": by})
+    )
+    return True
+
+
+def _past(verified_at: datetime | None) -> None:
+    if verified_at is not None and verified_at > clock.now():
+        raise Invalid(fields={"verified_at": "Enter the day it was verified, not one to come."})
 
 
 def _span(starts_at: datetime | None, ends_at: datetime | None) -> datetime:

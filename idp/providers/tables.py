@@ -23,6 +23,8 @@ class Provider(Row, table=True):
     )
     id: str = id_column("prv")
     kind: str = "practice"
+    source: str = "operator"
+    """`registry`: made by an import, until somebody opens something to it."""
     name: str
     tin_encrypted: bytes | None = secret_column(nullable=True, default=None)
     tin_hash: bytes | None = secret_column(nullable=True, default=None, unique=True)
@@ -41,12 +43,19 @@ keep_statuses(Provider, "payment_arrangement")
 class PortalAccess(Row, table=True):
     """Gate 1: the insurer opened a line of business of its portals to this organisation."""
 
-    __table_args__ = (CheckConstraint(f"line {_LINE}", name="line"),)
+    __table_args__ = (
+        CheckConstraint(f"line {_LINE}", name="line"),
+        CheckConstraint("basis IN ('contract','continuity')", name="basis"),
+    )
     __tablename__ = "portal_access"
     id: str = id_column("pac")
     provider_id: str = Field(foreign_key="provider.id", index=True)
     line: str
     opened_by: str = ""
+    basis: str = "contract"
+    """`continuity`: for a time, to a non-participating organisation that goes on with a treatment (O-08)."""
+    reference: str = ""
+    """The insurer's number of that continuity case; nothing clinical."""
     starts_at: datetime = moment()
     ends_at: datetime | None = moment(nullable=True)
     ended_at: datetime | None = moment(nullable=True)
@@ -66,9 +75,11 @@ class Participation(Row, table=True):
 class Agreement(Row, table=True):
     """The contract between insurer and organisation (T-30)."""
 
+    __table_args__ = (CheckConstraint("basis IN ('contract','continuity')", name="basis"),)
     id: str = id_column("agr")
     provider_id: str = Field(foreign_key="provider.id", index=True)
     line: str
+    basis: str = "contract"
     starts_at: datetime = moment()
     ends_at: datetime | None = moment(nullable=True)
 
@@ -80,6 +91,13 @@ class Practitioner(Row, table=True):
     npi: str = Field(unique=True)
     name: str
     account_id: str | None = Field(default=None, index=True)
+    registry_facts: dict[str, Any] | None = json_column(nullable=True, default=None)
+    """What the registry says, unverified: it opens no gate (docs/decisions)."""
+    registry_date: str = ""
+    """Newest date of the registry's row, ISO; an older row changes nothing."""
+    deactivated_at: datetime | None = moment(nullable=True)
+    """The registry took the NPI out of use on this day; then nothing the practitioner has counts."""
+    lapse_handled_at: datetime | None = moment(nullable=True)
 
 
 class PractitionerMembership(Row, table=True):
@@ -96,7 +114,12 @@ class PractitionerMembership(Row, table=True):
 class Credential(Row, table=True):
     """A credentialing fact of a practitioner, with source and dates (O-01)."""
 
-    __table_args__ = (CheckConstraint("kind IN ('licence','credentialing','dea','board','malpractice')", name="kind"),)
+    __table_args__ = (
+        CheckConstraint(
+            "kind IN ('licence','credentialing','dea','board','malpractice','education','residency')", name="kind"
+        ),
+        Index("ix_credential_ends_at", "ends_at"),
+    )
     id: str = id_column("crd")
     practitioner_id: str = Field(foreign_key="practitioner.id", index=True)
     kind: str
@@ -105,6 +128,11 @@ class Credential(Row, table=True):
     services: list[Any] | None = json_column(nullable=True, default=None)
     """Services a licence covers; null means all."""
     source: str = ""
+    """Who said so: a board, a primary source, the practitioner."""
+    verified_at: datetime | None = moment(nullable=True)
+    warned: int = 0
+    """How many of the warnings before the end were sent."""
+    lapse_handled_at: datetime | None = moment(nullable=True)
     starts_at: datetime = moment()
     ends_at: datetime | None = moment(nullable=True)
 

@@ -111,3 +111,11 @@ def test_every_mail_reads_well(name: str) -> None:
     assert len(subject) <= 90, "a subject that fits a phone's list"
     assert re.search(r"[.\n]\n\nMeridian, 1-800\n$", body) or body.rstrip().endswith("Meridian, 1-800")
     assert OURS.search(subject + body) is None
+
+
+def test_a_mail_without_its_facts_is_not_written(database: Database) -> None:
+    with transaction(database) as db:
+        ana = people.create(db, display_name="Ana", emails=["ana@example.com"])
+    with pytest.raises(ValueError, match="login"), transaction(database) as db:
+        outbox.send(db, ana.id, "login_linked", {})
+    assert state(database) == []

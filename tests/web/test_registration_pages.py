@@ -67,7 +67,7 @@ class Keys:
         raise AssertionError(f"{words} cannot be reached by Tab on {self.page.url}")
 
 
-def test_ru2_somebody_registers_with_the_keyboard_alone(window: Any, site: Site) -> None:
+def test_ru2_w2_somebody_registers_with_the_keyboard_alone_and_is_approved(window: Any, site: Site) -> None:
     eyes = window()
     page, keys = eyes.page, Keys(eyes.page)
     page.goto("/sign-in")
@@ -128,15 +128,11 @@ def test_ru2_somebody_registers_with_the_keyboard_alone(window: Any, site: Site)
     assert page.get_by_role("heading", level=1).inner_text() == "Waiting for your access manager"
     assert "Wes" not in page.inner_text("main")
     eyes.look("register-waiting")
+    _the_manager_approves(window, site)
 
 
-def _key(page: Page) -> str:
-    found = re.search(r"<code[^>]*>([A-Z2-7 ]+)</code>", page.content())
-    assert found
-    return found.group(1).replace(" ", "")
-
-
-def test_w2_the_access_manager_sees_and_approves(window: Any, site: Site) -> None:
+def _the_manager_approves(window: Any, site: Site) -> None:
+    """W-2: the access manager sees who asks, is told what a denial needs, and approves."""
     eyes = window("wes")
     page = eyes.page
     page.goto(f"/p/{site.world.lakeside}/inbox")
@@ -155,6 +151,12 @@ def test_w2_the_access_manager_sees_and_approves(window: Any, site: Site) -> Non
     eyes.look("leave-close")
     page.goto("/account/terms")
     eyes.look("my-terms")
+
+
+def _key(page: Page) -> str:
+    found = re.search(r"<code[^>]*>([A-Z2-7 ]+)</code>", page.content())
+    assert found
+    return found.group(1).replace(" ", "")
 
 
 def test_ru2_somebody_registers_without_script(window: Any, site: Site) -> None:

@@ -20,6 +20,7 @@ from idp.apply.schema.common import (
     id_of,
     wrong,
 )
+from idp.apply.schema.places import Continuity, Location, Npi
 
 Algorithm = Literal["ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "Ed25519"]
 
@@ -128,11 +129,12 @@ class Agreement(Ending):
 class Credential(Ending):
     """A licence or another credentialing fact."""
 
-    kind: Literal["licence", "credentialing", "dea", "board", "malpractice"]
+    kind: Literal["licence", "credentialing", "dea", "board", "malpractice", "education", "residency"]
     number: str = ""
     state: str = ""
     services: list[str] | None = None
     source: str = ""
+    verified: Moment | None = None
 
 
 class Practitioner(Ending):
@@ -198,3 +200,6 @@ class Provider(Entry):
     agreements: list[Agreement] = []
     practitioners: list[Practitioner] = []
     delegations: list[Delegation] = []
+    npis: list[Npi] = []
+    locations: list[Location] = []
+    continuity: list[Continuity] = []

@@ -35,7 +35,7 @@ def apply(work: Work, entries: list[Wanted]) -> None:
             for part in entry.participation:
                 _span(work, Participation, entry.ref, provider_id, part, line=part.line, network=part.network)
             for agreement in entry.agreements:
-                _span(work, Agreement, entry.ref, provider_id, agreement, line=agreement.line)
+                _span(work, Agreement, entry.ref, provider_id, agreement, line=agreement.line, basis="contract")
 
 
 def apply_practitioners(work: Work, entries: list[Wanted]) -> None:
@@ -92,7 +92,8 @@ def matching(found: list[Any], entry: Dated) -> Any | None:
 
 def _portal(work: Work, ref: str, provider_id: str, entry: Any, place: Place) -> None:
     db, key = work.db, f"{ref}: portal {entry.line}"
-    of_line = rows(db, PortalAccess, PortalAccess.provider_id == provider_id, PortalAccess.line == entry.line)
+    own = (PortalAccess.provider_id == provider_id, PortalAccess.basis == "contract")
+    of_line = rows(db, PortalAccess, *own, PortalAccess.line == entry.line)
     row = matching(of_line, entry)
     new = row is None
     if row is None:
@@ -182,14 +183,21 @@ def _practitioner(work: Work, ref: str, provider_id: str, entry: WantedPractitio
                 state=fact.state,
                 services=fact.services,
                 source=fact.source,
+                verified_at=fact.verified,
                 starts_at=fact.starts or work.at,
                 ends_at=fact.until,
             )
             work.difference.add("added", "providers", told)
-        elif present.ends_at != fact.until:
-            before = present.ends_at
+            continue
+        changed: dict[str, Any] = {}
+        if present.ends_at != fact.until:
+            changed["until"] = (present.ends_at, fact.until)
             practitioners.set_end(db, present, fact.until)
-            work.difference.change("providers", told, {"until": (before, fact.until)})
+        if (fact.source, fact.verified) != (present.source, present.verified_at):
+            changed["verified"] = ((present.source, present.verified_at), (fact.source, fact.verified))
+            practitioners.verify(db, present, source=fact.source, verified_at=fact.verified)
+        if changed:
+            work.difference.change("providers", told, changed)
 
 
 def dates(row: Any) -> dict[str, datetime]:

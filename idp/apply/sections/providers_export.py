@@ -5,10 +5,12 @@ from typing import Any
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
+from idp.apply.sections import provider_places
 from idp.apply.sections.clients import variable
 from idp.apply.sections.providers import FACTS, dates
 from idp.apply.work import References, rows
 from idp.entitlements.tables import Delegation
+from idp.providers import places
 from idp.providers.tables import (
     Agreement,
     Credential,
@@ -24,20 +26,25 @@ def export(db: Db, names: References) -> list[dict[str, Any]]:
     """Return every organisation with its portals, contracts, practitioners and delegations."""
     refs = names.named("providers")
     found = []
-    for row in rows(db, Provider):
+    for row in rows(db, Provider, places.not_of_the_registry_alone()):
         ref = refs.get(row.id, row.id)
         entry: dict[str, Any] = {"ref": ref, "name": row.name, "kind": row.kind}
         if row.tin_hash is not None:
             entry["tin"] = "env:" + variable("TIN", ref)
         entry |= {name: value for name in FACTS[1:] if (value := getattr(row, name))}
         lists = {
-            "portals": [{"line": r.line, "opened_by": r.opened_by, **dates(r)} for r in _of(db, PortalAccess, row.id)],
+            "portals": [
+                {"line": r.line, "opened_by": r.opened_by, **dates(r)}
+                for r in _of(db, PortalAccess, row.id)
+                if r.basis == "contract"
+            ],
             "participation": [
                 {"line": r.line, "network": r.network, **dates(r)} for r in _of(db, Participation, row.id)
             ],
-            "agreements": [{"line": r.line, **dates(r)} for r in _of(db, Agreement, row.id)],
+            "agreements": [{"line": r.line, **dates(r)} for r in _of(db, Agreement, row.id) if r.basis == "contract"],
             "practitioners": _practitioners(db, row.id, names),
             "delegations": _delegations(db, row.id, names),
+            **provider_places.export(db, row.id),
         }
         found.append(entry | {name: value for name, value in lists.items() if value})
     return found
@@ -64,6 +71,7 @@ def _practitioners(db: Db, provider_id: str, names: References) -> list[dict[str
         for fact in rows(db, Credential, Credential.practitioner_id == row.id):
             told = {"kind": fact.kind, "number": fact.number, "state": fact.state, "source": fact.source}
             told = {name: value for name, value in told.items() if value} | dates(fact)
+            told |= {"verified": fact.verified_at} if fact.verified_at else {}
             facts.append(told if fact.services is None else {**told, "services": fact.services})
         found.append({**entry, "credentials": facts} if facts else entry)
     return found
