@@ -24,10 +24,12 @@ test: $(READY) $(ASSETS) ## install what the tests need and run all of them, on 
 
 check: lint types imports migration-check lock-check deps test ## all that must be green before a merge
 
-bench: $(READY) $(ASSETS) ## print the figures: the engine in process, then the service beside a peer
+bench: $(READY) $(ASSETS) ## print the figures: the engine, the service beside a peer, the sharing detector
 	@$(BIN)/python -m bench.engine
 	@$(BIN)/python -m bench.peers
 	@$(BIN)/python -m bench.nppes
+	@$(BIN)/python -m bench.sharing
+	@$(BIN)/python -m bench.sharing_cost
 
 faults: $(READY) $(ASSETS) ## the faults that take longer than the test suite should
 	@$(BIN)/python -m pytest -n 0 -m faults tests

@@ -52,6 +52,8 @@ def visitor(request: Request, db: Transaction) -> Visitor | None:
         return None
     account = db.get(Account, session.account_id)
     assert account is not None
+    if account.status in ("suspended", "closed"):
+        return None  # asked at every use: a sign-in of the same moment is not among the sessions that were ended
     sessions.saw(db, session)
     origin.narrow(
         actor_id=account.id,

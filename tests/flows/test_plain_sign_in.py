@@ -194,3 +194,12 @@ def test_domain_9_a_remembered_second_step_counts_in_the_lane_until_it_is_forgot
         with transaction(world.database) as db:
             devices.ask_again(db, account)
     assert lanes == {"lane": 3, "pages": 0}
+
+
+def test_security_20_a_session_that_outlived_its_persons_suspension_opens_no_page(world: World) -> None:
+    """A sign-in committed in the same moment as the suspension is not among the sessions that ended with it."""
+    browser = sign_in(world.browser())
+    assert browser.get("/account").response.url.path == "/account"
+    with transaction(world.database) as db:
+        db.execute(text("UPDATE account SET status = 'suspended'"))
+    assert browser.get("/account").response.url.path == "/sign-in"

@@ -1,0 +1,81 @@
+"""From evidence to a score: estimated log-odds, once per day, saturating per kind, fading by half in 14 days."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from math import exp
+
+from idp.sharing.seen import Finding
+from idp.sharing.state import DAY, Standing
+
+SATURATION = 1.5
+"""Full-strength days after which a kind has given 63 % of what it can give."""
+COUNTS = 0.3
+"""Log-odds from which a kind corroborates another."""
+BANDS = ("notice", "case", "containment")
+NEEDED = {"notice": 1, "case": 2, "containment": 3}
+"""Kinds of evidence each line asks for."""
+
+
+@dataclass(slots=True, frozen=True)
+class Weights:
+    """Log-odds by kind, and the lines on the sum; estimated, never edited by hand (docs/sharing.md)."""
+
+    version: str
+    prior: float
+    half_life_days: float
+    kinds: dict[str, float]
+    lines: dict[str, float]
+
+
+@cache
+def weights(what: str = "sharing") -> Weights:
+    """Read the weights that are part of this version: of `sharing` or of `takeover`."""
+    read = json.loads(files("idp.sharing").joinpath("weights.json").read_text(encoding="utf-8"))
+    part = read[what]
+    return Weights(read["version"], part["prior"], part["half_life_days"], part["kinds"], part["lines"])
+
+
+def add(standings: dict[str, Standing], kind: str, found: Finding, *, time: float, day: int, half_life: float) -> bool:
+    """Add a finding to its kind; the same day counts once, at its strongest. Says whether anything was added."""
+    standing = standings.setdefault(kind, Standing(at=time))
+    if standing.day == day and found.strength <= standing.counted:
+        return False
+    already = standing.counted if standing.day == day else 0.0
+    standing.amount = amount(standing, time, half_life) + found.strength - already
+    standing.days += standing.day != day
+    standing.at, standing.day, standing.counted, standing.seen = time, day, found.strength, found.seen
+    return True
+
+
+def amount(standing: Standing, time: float, half_life: float) -> float:
+    """Tell what is left of a kind's evidence at a time."""
+    return standing.amount * float(0.5 ** (max(0.0, time - standing.at) / (half_life * DAY)))
+
+
+def parts(standings: dict[str, Standing], time: float, by: Weights) -> dict[str, float]:
+    """Tell each kind's log-odds at a time."""
+    return {
+        kind: by.kinds.get(kind, 0.0) * saturated(amount(standing, time, by.half_life_days))
+        for kind, standing in standings.items()
+    }
+
+
+def saturated(left: float) -> float:
+    """Turn an amount into the share (0 to 1) of what its kind can give."""
+    return 1 - exp(-left / SATURATION)
+
+
+def band(given: dict[str, float], by: Weights, *, corroborated: bool = True) -> str:
+    """Name the highest line that is reached, or "" below all of them."""
+    total, kinds, reached = by.prior + sum(given.values()), sum(1 for part in given.values() if part >= COUNTS), ""
+    for name in BANDS:
+        if total >= by.lines[name] and (kinds >= NEEDED[name] or not corroborated):
+            reached = name
+    return reached
+
+
+def shown(total: float) -> int:
+    """Show log-odds as a probability from 0 to 100."""
+    return round(100 / (1 + exp(-max(-30.0, min(30.0, total)))))

@@ -1,0 +1,122 @@
+"""What every kind of evidence looks at: one act, the memories it touches, and the questions they all ask."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from math import asin, cos, radians, sin, sqrt
+from zoneinfo import ZoneInfo
+
+from idp.sharing.events import Act, Report
+from idp.sharing.guards import Guards
+from idp.sharing.state import DAY, AccountMemory, DeviceMemory, Memory, NetworkMemory, ProviderMemory
+
+HANDHELD = ("phone", "tablet")
+POOL_ACCOUNTS, POOL_DAYS = 3, 60
+SITE_ACCOUNTS = 3
+
+
+@dataclass(slots=True)
+class Finding:
+    """One piece of evidence: how strong (0 to 1, of this kind's log-odds) and what was seen, in plain words."""
+
+    strength: float
+    seen: str
+
+
+@dataclass(slots=True)
+class Seen:
+    """An act before it is remembered, with everything it may be compared to."""
+
+    act: Act
+    account: AccountMemory
+    memory: Memory
+    guards: Guards
+    provider: ProviderMemory
+    day: int
+    minute: int
+    """Of the day at the account's organization."""
+
+    @property
+    def here(self) -> str:
+        """Name the device of the act; a report has none."""
+        return "" if isinstance(self.act, Report) else self.act.device
+
+    @property
+    def line(self) -> str:
+        """Name the network of the act; a report has none."""
+        return "" if isinstance(self.act, Report) else self.act.network
+
+    def device(self, device: str) -> DeviceMemory:
+        """Find a device's memory."""
+        return self.memory.devices.setdefault(device, DeviceMemory())
+
+    def network(self, network: str) -> NetworkMemory:
+        """Find a network's memory."""
+        return self.memory.networks.setdefault(network, NetworkMemory())
+
+    def pool(self, device: str) -> bool:
+        """Say whether a device is a shared workstation: declared, or used by three or more accounts in 60 days."""
+        if not self.guards.pool:
+            return False
+        known = self.device(device)
+        if known.declared or len(known.users) < POOL_ACCOUNTS:
+            return known.declared
+        since = self.act.time - POOL_DAYS * DAY
+        return sum(1 for user in known.users.values() if user.last >= since) >= POOL_ACCOUNTS
+
+    def owned(self, device: str) -> bool:
+        """Say whether one account has a device for its own, visitors or not: three of five device-days are its."""
+        known = self.device(device)
+        days = [user.days for user in known.users.values()]
+        return not known.declared and max(days, default=0) >= 0.6 * sum(days)
+
+    def desk(self, device: str) -> bool:
+        """Say whether a device is a desktop that can stand for one person's place: no handheld, no remote, no pool."""
+        return self.stands_alone(device) and not self.pool(device)
+
+    def stands_alone(self, device: str) -> bool:
+        """Say whether a device needs a person of its own in front of it."""
+        form = self.device(device).form
+        return not self.guards.forms or (form not in HANDHELD and form != "remote_desktop")
+
+    def placed(self, network: NetworkMemory) -> bool:
+        """Say whether an address is a place at all."""
+        if network.latitude is None or network.longitude is None:
+            return False
+        return not self.guards.virtual or (network.use in ("fixed", "unknown") and not network.teleports)
+
+    def own(self, device: str, *, days: int = 5) -> bool:
+        """Say whether a device is one of the account's own: used on several days, and by nobody more."""
+        use = self.account.devices.get(device)
+        if use is None or use.days < days:
+            return False
+        users = self.device(device).users
+        return all(one == self.account.account or user.days <= use.days for one, user in users.items())
+
+    def site(self, network: str) -> bool:
+        """Say whether a network is a workplace: used by several accounts."""
+        return len(self.network(network).users) >= SITE_ACCOUNTS
+
+    def away(self) -> bool:
+        """Say whether the person is marked as on leave now."""
+        return any(begins <= self.act.time < ends for begins, ends in self.account.leaves)
+
+
+@lru_cache(maxsize=4096)
+def _offset(zone: str, hour: int) -> float:
+    shift = datetime.fromtimestamp(hour * 3600, ZoneInfo(zone)).utcoffset()
+    return shift.total_seconds() if shift else 0.0
+
+
+def local(zone: str, time: float) -> tuple[int, int]:
+    """Tell the day (since 1970) and the minute of the day at a place."""
+    there = time + _offset(zone, int(time // 3600))
+    return int(there // DAY), int(there % DAY // 60)
+
+
+def kilometres(one: NetworkMemory, other: NetworkMemory) -> float:
+    """Measure between two networks along the earth, less what their accuracies leave open."""
+    lat, lon = radians(one.latitude or 0), radians(one.longitude or 0)
+    lat2, lon2 = radians(other.latitude or 0), radians(other.longitude or 0)
+    half = sin((lat2 - lat) / 2) ** 2 + cos(lat) * cos(lat2) * sin((lon2 - lon) / 2) ** 2
+    return max(0.0, 12742 * asin(sqrt(min(1.0, half))) - one.accuracy_km - other.accuracy_km)
