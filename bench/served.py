@@ -46,7 +46,7 @@ def serving(environment: Mapping[str, str], world: Path) -> Iterator[int]:
     log = world.with_suffix(".log").open("wb")
     served = subprocess.Popen([*idp, "serve", "--port", str(PORT), "--workers", "1"], env=env, stderr=log, stdout=log)  # noqa: S603
     try:
-        _ready(served)
+        _ready(served, world.with_suffix(".log"))
         yield served.pid
     finally:
         served.terminate()
@@ -54,7 +54,7 @@ def serving(environment: Mapping[str, str], world: Path) -> Iterator[int]:
         log.close()
 
 
-def _ready(served: "subprocess.Popen[bytes]") -> None:
+def _ready(served: "subprocess.Popen[bytes]", log: Path) -> None:
     for _ in range(600):
         if served.poll() is not None:
             break
@@ -65,7 +65,7 @@ def _ready(served: "subprocess.Popen[bytes]") -> None:
                 return
         except OSError:
             time.sleep(0.1)
-    sys.exit("the service did not start: see the log beside the world's file")
+    sys.exit(f"the service did not start:\n{log.read_text()[-2000:]}")
 
 
 def database_of(server: int) -> list[int]:

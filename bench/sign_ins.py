@@ -1,10 +1,11 @@
 """Measure what a sign-in costs the server, request by request, on SQLite or PostgreSQL.
 
-    python -m bench.sign_ins [--postgres] [--runs N] [--only login,remembered,federated,sso]
+    python -m bench.sign_ins [--postgres] [--runs N] [--people N] [--only login,remembered,federated,sso]
 
 Server CPU is what the worker's threads ran (nanoseconds of the scheduler, not the clock); the partner's login runs
 in a process of its own. Cases: `login` (new browser, password), `remembered` (a browser that knows a second step),
-`federated` (new browser, a partner's login), `sso` (a session is there).
+`federated` (new browser, a partner's login), `sso` (a session is there). `--people`: so many others are there,
+with two and a half logins each.
 """
 
 import argparse
@@ -25,8 +26,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import sqlalchemy
 
-from bench import make_world, served, upstream
+from bench import make_world, many, served, upstream
 from bench.visitor import Visitor
+from tests.engines import MASTER_KEYS, PostgresEngine
 
 PARTNER_PORT = 9032
 NAME, PASSWORD = "pat", "pat-long-password-1"
@@ -114,7 +116,7 @@ def _remembered(url: str) -> dict[str, str]:
     """Sign Kim in once and let the device know their second step until tonight."""
     browser = Visitor()
     password(browser, "kim")
-    engine = sqlalchemy.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    engine = _engine(url)
     now = time.time_ns() // 1000
     values = {"until": now + 36_000_000_000, "now": now}
     with engine.begin() as connection:
@@ -131,19 +133,31 @@ def _remembered(url: str) -> dict[str, str]:
     return {name: value for name, value in browser.cookies.items() if name.endswith("device")}
 
 
+def _engine(url: str) -> sqlalchemy.Engine:
+    return sqlalchemy.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+
+
+def _crowd(url: str, people: int) -> None:
+    engine = _engine(url)
+    many.fill(engine, people, issuer=served.BASE, upstream="ups_evergreen", now=time.time_ns() // 1000)
+    engine.dispose()
+
+
 @contextmanager
 def the_service(*, postgres: bool) -> Iterator[tuple[int, str, int | None]]:
     """Serve the bench's world with a partner beside it; yield worker, database and the database's process."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url, server = f"sqlite:///{home / 'bench.db'}", None
+        keys = "bench:" + b64encode(secrets.token_bytes(32)).decode()
         if postgres:
+            keys = MASTER_KEYS  # its first keys are sealed already
             url, server = stack.enter_context(_postgres(home))
         world = home / "world.yaml"
-        world.write_text(make_world.HEAD.format() + MORE)
+        world.write_text(make_world.HEAD.format().replace("http://127.0.0.1:9010", served.BASE) + MORE)
         environment = {
             "IDP_DATABASE_URL": url,
-            "IDP_MASTER_KEYS": "bench:" + b64encode(secrets.token_bytes(32)).decode(),
+            "IDP_MASTER_KEYS": keys,
             "IDP_AUDIT_KEY_FILE": str(home / "audit.pem"),
         }
         partner = subprocess.Popen([sys.executable, "-m", "bench.upstream", str(PARTNER_PORT)], cwd=served.HOME)  # noqa: S603
@@ -155,8 +169,6 @@ def the_service(*, postgres: bool) -> Iterator[tuple[int, str, int | None]]:
 @contextmanager
 def _postgres(home: Path) -> Iterator[tuple[str, int]]:
     """Run a private server with durable settings; the tests' own engine starts it."""
-    from tests.engines import PostgresEngine
-
     engine = PostgresEngine(home, fsync=True)
     try:
         with engine.fresh(home) as url:
@@ -185,10 +197,12 @@ def main() -> None:
     parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--only", default="login,remembered,federated,sso")
-    parser.add_argument("--wait", action="store_true", help="print the worker's process and go on at Enter")
+    parser.add_argument("--people", type=int, default=0)
     chosen = parser.parse_args()
     os.environ.setdefault("PYTHONPATH", str(served.HOME))
     with the_service(postgres=chosen.postgres) as (process, url, server):
+        if chosen.people:
+            _crowd(url, chosen.people)
         for _ in range(5):
             password(Visitor())
             federated(Visitor())
@@ -201,8 +215,6 @@ def main() -> None:
             "federated": (federated, {}),
             "sso": (sso, there.cookies),
         }
-        if chosen.wait:
-            input(f"{process} ")
         for name in chosen.only.split(","):
             one, cookies = cases[name]
             print(f"== {name}, {'PostgreSQL' if chosen.postgres else 'SQLite'}")
@@ -211,7 +223,9 @@ def main() -> None:
             if server:
                 spent = sum(served.cpu(p) - before.get(p, 0) for p in served.database_of(server))
                 print(f"  database: {spent / chosen.runs:.2f} ms a run")
-        print(f"memory (PSS): {served.memory(process):.0f} MiB")
+        print(f"memory (PSS): {served.memory(process):.0f} MiB", end=", ")
+        time.sleep(2.5)
+        print(f"{served.memory(process):.0f} MiB after a rest")
 
 
 if __name__ == "__main__":

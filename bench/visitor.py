@@ -27,7 +27,7 @@ class Visitor:
         self._cpu = cpu
         self.cookies = dict(cookies or {})
         self.costs: dict[str, list[float]] = defaultdict(list)
-        self.url = self.body = ""
+        self.url = self.body = self._action = ""
 
     def go(self, method: str, url: str, form: dict[str, str] | None = None, basic: str | None = None) -> HTTPResponse:
         """Send one request; follow nothing."""
@@ -59,13 +59,17 @@ class Visitor:
 
     def submit(self, **typed: str) -> str:
         """Send the page's form that has what was typed; follow redirects."""
+        fields = self.fields(*typed)
+        return self._follow(self.go("POST", self._action or self.url, {**fields, **typed}))
+
+    def fields(self, *names: str) -> dict[str, str]:
+        """Return the hidden fields of the page's form that has these fields."""
         for tag in _FORM_TAG.findall(self.body):
-            if all(f'name="{name}"' in tag for name in typed):
-                hidden = {_NAME.search(f)[1]: _VALUE.search(f) for f in _FIELD.findall(tag)}  # type: ignore[index]
-                fields = {name: unescape(value[1]) if value else "" for name, value in hidden.items()}
+            if all(f'name="{name}"' in tag for name in names):
                 action = re.search(r'action="([^"]*)"', tag.partition(">")[0])
-                where = unescape(action[1]) if action and action[1] else self.url
-                return self._follow(self.go("POST", where, {**fields, **typed}))
+                self._action = unescape(action[1]) if action else ""
+                hidden = {_NAME.search(f)[1]: _VALUE.search(f) for f in _FIELD.findall(tag)}  # type: ignore[index]
+                return {name: unescape(value[1]) if value else "" for name, value in hidden.items()}
         raise RuntimeError(f"no such form at {self.url}: {self.body[:500]}")
 
     def _follow(self, answer: HTTPResponse) -> str:

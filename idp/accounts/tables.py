@@ -105,6 +105,7 @@ class KnownDevice(Row, table=True):
     """This account has signed in on this device before; throttling spares it."""
 
     __tablename__ = "known_device"
+    __table_args__ = (Index("ix_known_device_account", "account_id"),)
     device_id: str = Field(primary_key=True)
     account_id: str = Field(primary_key=True)
     remembered_until: datetime | None = moment(nullable=True)

@@ -1,8 +1,8 @@
 """Tell the C library how a worker uses memory; nothing where it is not glibc.
 
-A password hash takes 19 MiB for some 25 ms. Left alone, glibc learns from the first one that blocks of that size come
-and go, and from then on keeps them: one for each thread's arena, 40 MiB and more that nobody uses. With a fixed
-threshold each such block goes back to the system at once; with two arenas the threads share what they freed.
+Large blocks come and go. Left alone, glibc learns from the first one that blocks of that size do, and from then on
+keeps them: one for each thread's arena. (Password hashes have memory of their own: `accounts/hash_memory.py`.) With a
+fixed threshold each such block goes back to the system at once; with two arenas the threads share what they freed.
 """
 
 import ctypes

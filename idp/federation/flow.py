@@ -20,7 +20,7 @@ from idp.accounts.assertion import Assertion
 from idp.accounts.flows import browser_hash
 from idp.audit import log
 from idp.audit.events import Event
-from idp.database import Database, of, reading, transaction
+from idp.database import Database, of, transaction
 from idp.errors import NotFound, Refused, UpstreamRefused
 from idp.federation import upstreams
 from idp.federation.breaker import Breaker
@@ -82,6 +82,19 @@ class Finished:
     session_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An upstream in good standing, and the clocks in force."""
+
+    upstream: TrustedUpstream
+    clocks: configuration.Clocks
+
+
+def choose(db: Db, upstream_id: str) -> Chosen:
+    """Return an upstream a try may begin at; raise LoginPaused, NotFound."""
+    return Chosen(upstreams.trusted(db, upstream_id), configuration.current(db).clocks)
+
+
 def callback_of(database: Database, upstream_id: str) -> str:
     """Return the one address an upstream's browsers come back to."""
     return f"{database.settings.issuer}/login/{upstream_id}/callback"
@@ -99,15 +112,16 @@ def begin(
     max_age: int | None = None,
     login_hint: str | None = None,
     another: bool = False,
+    chosen: Chosen | None = None,
 ) -> SendBrowser:
-    """Begin a try; return where the browser goes. Raises LoginPaused, UpstreamRefused, NotFound."""
-    try:
-        with reading(federation.database) as db:
-            upstream = upstreams.trusted(db, upstream_id)
-            clocks = configuration.current(db).clocks
-    except upstreams.LoginPaused:
-        with transaction(federation.database):
-            raise
+    """Begin a try; return where the browser goes. Raises LoginPaused, UpstreamRefused, NotFound.
+
+    `chosen`: the upstream, where the caller has just asked for it in a transaction of its own.
+    """
+    if chosen is None:
+        with transaction(federation.database) as db:
+            chosen = choose(db, upstream_id)
+    upstream, clocks = chosen.upstream, chosen.clocks
     now = clock.now()
     attempt = Try(
         upstream=upstream,

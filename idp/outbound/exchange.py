@@ -1,8 +1,10 @@
 """One exchange with another service: the only place that opens a connection."""
 
+import atexit
 import json
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -16,6 +18,11 @@ from idp.outbound import OutboundFailed, is_local, is_public
 SECONDS = 5.0
 BYTES = 1_000_000
 _OURS = ("address_not_public",)
+_TIMES = {"connect": SECONDS, "read": SECONDS, "write": SECONDS, "pool": SECONDS}
+_KEPT, _KEPT_SECONDS = 8, 3.0
+"""Idle connections, and how long: shorter than the other side keeps them, so that it does not close one we use."""
+_now = threading.local()
+"""The deadline of the exchange this thread is in; a connection outlives its exchange."""
 
 
 def exchange(
@@ -32,21 +39,21 @@ def exchange(
 
     `transport` replaces the guarded one.
     """
-    deadline = time.monotonic() + SECONDS
-    used = transport or _Guarded(deadline, loopback=loopback)
+    deadline = _now.deadline = time.monotonic() + SECONDS
     try:
-        client = httpx2.Client(transport=used, follow_redirects=False, trust_env=False, timeout=SECONDS)
         raw, form = (fields, None) if isinstance(fields, bytes) else (None, fields)
-        with client.stream(method, url, content=raw, data=form, headers=headers) as response:
+        # No client around it: that would keep cookies, and follow what its environment says.
+        request = httpx2.Request(method, url, content=raw, data=form, headers=headers, extensions={"timeout": _TIMES})
+        response = (transport or _guarded(loopback=loopback)).handle_request(request)
+        try:
             return response.status_code, _bytes(response, deadline, kinds)
+        finally:
+            response.close()
     except httpx2.TimeoutException:
         raise OutboundFailed("too_slow") from None
     except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError) as problem:
         reason = problem.args[0] if problem.args and str(problem.args[0]) in _OURS else "unreachable"
         raise OutboundFailed(str(reason)) from problem
-    finally:
-        if transport is None:
-            used.close()
 
 
 def _bytes(response: httpx2.Response, deadline: float, kinds: Sequence[str]) -> bytes:
@@ -83,22 +90,34 @@ def _trusted() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-class _Guarded(httpx2.HTTPTransport):
-    """A transport for one exchange, whose connections check the address and know the deadline."""
+@cache
+def _guarded(*, loopback: bool) -> "_Guarded":
+    made = _Guarded(loopback=loopback)
+    atexit.register(made.close)
+    return made
 
-    def __init__(self, deadline: float, *, loopback: bool) -> None:
+
+class _Guarded(httpx2.HTTPTransport):
+    """The transport of this process: its connections check the address when they are made and know the deadline.
+
+    One that is idle a moment is kept for the next exchange with the same service: a busy login's costs one
+    handshake, not one for each person.
+    """
+
+    def __init__(self, *, loopback: bool) -> None:
         self._pool = httpcore2.ConnectionPool(
             ssl_context=_trusted(),
-            max_keepalive_connections=0,
-            network_backend=_CheckedBackend(deadline, loopback=loopback),
+            max_connections=None,
+            max_keepalive_connections=_KEPT,
+            keepalive_expiry=_KEPT_SECONDS,
+            network_backend=_CheckedBackend(loopback=loopback),
         )
 
 
 class _CheckedBackend(httpcore2.NetworkBackend):
     """Resolves a name once, refuses addresses that are not public, and connects to what it checked."""
 
-    def __init__(self, deadline: float, *, loopback: bool) -> None:
-        self._deadline = deadline
+    def __init__(self, *, loopback: bool) -> None:
         self._loopback = loopback
         self._plain = httpcore2.SyncBackend()
 
@@ -120,15 +139,15 @@ class _CheckedBackend(httpcore2.NetworkBackend):
         problem: Exception = httpcore2.ConnectError("unreachable")
         for address in addresses:
             try:
-                stream = self._plain.connect_tcp(address, port, _left(self._deadline), None, socket_options)
-                return _Timed(stream, self._deadline)
+                stream = self._plain.connect_tcp(address, port, _left(), None, socket_options)
+                return _Timed(stream)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as failed:
                 problem = failed
         raise problem
 
 
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
+def _left() -> float:
+    left: float = _now.deadline - time.monotonic()
     if left <= 0:
         raise httpcore2.ReadTimeout("too_slow")
     return left
@@ -137,15 +156,14 @@ def _left(deadline: float) -> float:
 class _Timed(httpcore2.NetworkStream):
     """A stream whose every wait ends at the deadline of the exchange."""
 
-    def __init__(self, stream: httpcore2.NetworkStream, deadline: float) -> None:
+    def __init__(self, stream: httpcore2.NetworkStream) -> None:
         self._stream = stream
-        self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(self._deadline))
+        return self._stream.read(max_bytes, _left())
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _left(self._deadline))
+        self._stream.write(buffer, _left())
 
     def close(self) -> None:
         self._stream.close()
@@ -153,7 +171,7 @@ class _Timed(httpcore2.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
-        return _Timed(self._stream.start_tls(ssl_context, server_hostname, _left(self._deadline)), self._deadline)
+        return _Timed(self._stream.start_tls(ssl_context, server_hostname, _left()))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

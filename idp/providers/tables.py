@@ -146,6 +146,7 @@ class Affiliation(Row, table=True):
             "uq_affiliation_live", "account_id", "provider_id", unique=True, sqlite_where=LIVE, postgresql_where=LIVE
         ),
         Index("ix_affiliation_provider", "provider_id", "account_id"),
+        Index("ix_affiliation_account", "account_id"),
     )
     id: str = id_column("aff")
     account_id: str = Field(foreign_key="account.id")

@@ -27,6 +27,7 @@ class PartnerPerson(Row, table=True):
             sqlite_where=_KEPT,
             postgresql_where=_KEPT,
         ),
+        Index("ix_partner_person_subject", "partner_id", "external_id"),  # the removed too: each sign-in asks
     )
     id: str = id_column("ppn")
     partner_id: str = Field(foreign_key="partner.id")

@@ -82,6 +82,7 @@ class Application(Row, table=True):
     __table_args__ = (
         CheckConstraint("status IN ('submitted','approved','denied','withdrawn','expired')", name="status"),
         CheckConstraint("capacity IN ('employee','representative','agent')", name="capacity"),
+        Index("ix_application_account", "account_id"),
         Index(
             "uq_application_waiting",
             "account_id",

@@ -17,7 +17,7 @@ from idp.federation import upstreams
 from idp.federation.contract import SendBrowser
 from idp.web import cookies, pages
 from idp.web.boundary import TheService
-from idp.web.guards import open_to_anyone
+from idp.web.guards import open_to_anyone, visitor
 from idp.web.signing_in import (
     address,
     asked,
@@ -42,13 +42,15 @@ _LONGEST_POSTED = 60_000
 @open_to_anyone("people come here to sign in at their organization")
 def leave(request: Request, service: TheService, upstream: str, flow: str = "") -> Response:
     """Send the browser to the organization's own sign-in; no transaction is open while it is asked."""
-    with transaction(service.database) as db:
-        here = journey(request, db, flow) if flow else journey_to(request, db, "/account")
-        hint = _hint(db, here, upstream)
     with _other_ways(request, service, upstream):
+        with transaction(service.database) as db:
+            here = journey(request, db, flow) if flow else journey_to(request, db, "/account")
+            hint = _hint(db, here, upstream)
+            chosen = federation_flow.choose(db, upstream)
         send = federation_flow.begin(
             federation_of(service),
             upstream,
+            chosen=chosen,
             browser=pages.browser_of(request),
             flow_id=here.id,
             login_hint=hint,
@@ -166,8 +168,8 @@ def back(request: Request, service: TheService, upstream: str) -> Response:
         finished = federation_flow.finish(federation_of(service), upstream, fields, browser=browser)
     if finished.purpose == "link":
         return _held_for(request, service, finished)
-    present = who(request)
     with transaction(service.database) as db:
+        present = visitor(request, db)
         # Asked again: the standing, or what the organization says of this person, may have changed while we waited.
         upstreams.trusted(db, upstream, subject=finished.assertion.subject)
         here = journey(request, db, finished.flow_id or "")

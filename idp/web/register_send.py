@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session as Db
 
-from idp.accounts import flows, people
+from idp.accounts import flows, people, readiness
 from idp.database import of
 from idp.entitlements import bundles
 from idp.errors import Conflict, NotFound
@@ -79,6 +79,7 @@ def waiting_page(request: Request, db: Transaction, by: SignedIn) -> Response:
         entries=entries,
         zone_name=of(db).settings.time_zone,
         apps=_apps(db, entries),
+        admitted=not readiness.awaits_approval(db, by.account.id),
     )
 
 

@@ -103,7 +103,7 @@ def test_domain_9_who_would_be_left_outside_is_told(world: World) -> None:
 def test_security_37_the_last_login_that_works_stays_when_the_others_are_paused(world: World) -> None:
     link_ana(world)
     suspend(world)
-    browser = sign_in(world.browser()).get("/account/logins").click("Remove Your user name")
+    browser = sign_in(world.browser()).get("/account/logins").click("Remove your user name")
     browser.submit("Remove this login")
     assert browser.status == 409
     assert "paused" in browser.text

@@ -16,7 +16,7 @@ from authlib.oauth2.rfc7636.challenge import create_s256_code_challenge
 
 from idp import entropy
 from idp.audit.events import Event
-from idp.database.lane import Append, Sql, Work
+from idp.database.lane import Append, Merged, OneStatement, Sql, Work
 from idp.oauth import liveness, person_tokens
 from idp.oauth.audiences import InvalidTarget
 from idp.oauth.desk import Asked, Desk, Late, at_hand, client_of
@@ -47,6 +47,37 @@ _INSERT_FAMILY = Sql(
     "INSERT INTO token_family (id, session_id, client_id, account_id, provider_id, line, scope, resource, nonce, "
     "claims, started_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)"
 )
+_AT_ONCE = Merged(
+    columns=(
+        ("code", "bytea"),
+        ("at", "bigint"),
+        ("family_id", "text"),
+        ("session_id", "text"),
+        ("client_id", "text"),
+        ("account_id", "text"),
+        ("provider_id", "text"),
+        ("line", "text"),
+        ("scope", "text"),
+        ("resource", "text"),
+        ("nonce", "text"),
+        ("claims", "text"),
+        ("made", "bytea"),
+        ("refresh_until", "bigint"),
+    ),
+    key=0,
+    steps="""taken AS (UPDATE authorization_code c SET spent_at = g.at, family_id = g.family_id FROM given g
+        WHERE c.code_hash = g.code AND g.n IN (SELECT n FROM fresh) AND c.spent_at IS NULL
+        AND EXISTS (SELECT 1 FROM session s WHERE s.id = c.session_id AND s.ended_at IS NULL) RETURNING g.n),
+      done AS (SELECT n FROM taken),
+      family AS (INSERT INTO token_family (id, session_id, client_id, account_id, provider_id, line, scope, resource,
+        nonce, claims, started_at, created_at) SELECT g.family_id, g.session_id, g.client_id, g.account_id,
+        g.provider_id, g.line, g.scope, g.resource, g.nonce, g.claims, g.at, g.at FROM given g
+        WHERE g.n IN (SELECT n FROM done)),
+      made AS (INSERT INTO refresh_token (token_hash, family_id, client_id, expires_at, created_at)
+        SELECT g.made, g.family_id, g.client_id, g.refresh_until, g.at FROM given g
+        WHERE g.n IN (SELECT n FROM done) AND g.made IS NOT NULL)""",
+)
+"""The statements of an exchange that nobody disputes, for a group of them."""
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -165,36 +196,35 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
         desk, client = at_hand.get(), client_of(self.request)
         ground: Ground = desk.loaded
         answer, jti = person_tokens.access_token(desk, client, ground, ground.scope)
-        insert = None
+        insert, made, refresh_until = None, None, None
         if include_refresh_token:
-            answer["refresh_token"], (_, insert) = person_tokens.new_refresh(desk, ground)
-        event = person_tokens.issued("oauth.token.issued", client, ground, jti, ground.scope)
+            answer["refresh_token"], ((made, _, _, refresh_until, _), insert) = person_tokens.new_refresh(desk, ground)
+        row = desk.row(person_tokens.issued("oauth.token.issued", client, ground, jti, ground.scope))
+        family = (
+            ground.family_id,
+            ground.session_id,
+            client.client_id,
+            ground.account_id,
+            ground.standing.provider_id,
+            ground.line,
+            ground.scope,
+            ground.audience,
+            ground.nonce,
+            ground.claims,
+        )
 
         def work() -> Work:
             spent = yield _SPEND, (ground.hash, desk.micros, ground.family_id)
             if not spent:
                 return (yield from _lost(desk, ground))
-            yield (
-                _INSERT_FAMILY,
-                (
-                    ground.family_id,
-                    ground.session_id,
-                    client.client_id,
-                    ground.account_id,
-                    ground.standing.provider_id,
-                    ground.line,
-                    ground.scope,
-                    ground.audience,
-                    ground.nonce,
-                    ground.claims,
-                    desk.micros,
-                ),
-            )
+            yield _INSERT_FAMILY, (*family, desk.micros)
             if insert is not None:
                 yield from insert()
-            yield Append(desk.row(event))
+            yield Append(row)
             return None
 
+        values = (ground.hash, desk.micros, *family, made, refresh_until)
+        desk.at_once = OneStatement(_AT_ONCE, values, [row], None)
         desk.work, desk.rests_on = work, person_tokens.rests_on(desk, ground)
         return answer
 
