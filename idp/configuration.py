@@ -81,6 +81,8 @@ class Clocks(_Section):
     """Before a review's due date; the first also opens it."""
     review_ends: timedelta = timedelta(days=14)
     """After the due date: what was paused because nobody answered ends."""
+    payment_hold: timedelta = timedelta(hours=24)
+    """What moves money begins this long after it was asked for, so that every access manager has heard of it."""
     seal: timedelta = timedelta(milliseconds=250)
     checkpoint: timedelta = timedelta(seconds=60)
 

@@ -46,6 +46,8 @@ class _Page(HTMLParser):
             kind = found.get("type", "text")
             if kind not in ("checkbox", "radio", "submit") or "checked" in found:
                 self._form.fields.append((found["name"], found.get("value", "")))
+        elif tag == "select" and self._form is not None:
+            self._form.names.add(found["name"])
         elif tag == "textarea" and self._form is not None:
             self._form.names.add(found["name"])
             self._collect, self._area = [], found["name"]

@@ -44,15 +44,17 @@ def grant(
     assignment_id: str | None = None,
     delegation_id: str | None = None,
     grant_id: str | None = None,
+    confirmed_by: str | None = None,
 ) -> Grant:
     """Give one function to a person for an organisation, a line and a time.
 
-    `by` is the giving account, or `operator` or `system`. Raises Invalid when the function, line or
+    `by` is the giving account, or `operator` or `system`; `confirmed_by` the second one,
+    where two are needed. Raises Invalid when the function, line or
     interval is wrong, NotEntitled when this giver may not give this (rules.py).
     """
     place = Place(account_id, provider_id, line)
     given = _checked(db, place, entitlement, not_before, expires_at)
-    rules.check(db, given, account_id=account_id, provider_id=provider_id, line=line, by=by)
+    rules.check(db, given, account_id=account_id, provider_id=provider_id, line=line, by=by, confirmed_by=confirmed_by)
     made = _row(
         place,
         entitlement,
@@ -67,7 +69,8 @@ def grant(
     db.add(made)
     db.flush()
     epochs.changed_account(db, account_id)
-    _log(db, "entitlements.grant.added", made, by, reason)
+    more = {"confirmed_by": confirmed_by} if confirmed_by else {}
+    _log(db, "entitlements.grant.added", made, by, reason, **more)
     return made
 
 
@@ -88,7 +91,18 @@ def replace(
     starts = not_before or max(now, old.not_before)
     place = Place(old.account_id, old.provider_id, old.line_of_business)
     given = _checked(db, place, old.entitlement, starts, expires_at)
-    rules.check(db, given, account_id=place.account_id, provider_id=place.provider_id, line=place.line, by=by)
+    shorter = (
+        starts >= old.not_before and expires_at is not None and (old.expires_at is None or expires_at <= old.expires_at)
+    )
+    rules.check(
+        db,
+        given,
+        account_id=place.account_id,
+        provider_id=place.provider_id,
+        line=place.line,
+        by=by,
+        confirmed_by="system" if shorter else None,  # what only ends sooner needs no second manager
+    )
     if not _end_row(db, old, by, "replaced"):
         raise Conflict("This access was changed by somebody else meanwhile.")
     made = _row(place, old.entitlement, old.effect, by=by, reason=reason, not_before=starts, expires_at=expires_at)

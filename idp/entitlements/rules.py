@@ -12,6 +12,9 @@ from idp.providers.tables import Provider
 CONFLICTS = (("eft.manage", "demographics.update"), ("eft.manage", "access.manage"))
 """Never in one person: redirected payments are the main fraud in this field (domain.md 6)."""
 
+DUAL = frozenset({"eft.manage"})
+"""Given by two access managers, one after the other, and held for a day (domain.md 6)."""
+
 
 class MayNotGive(NotEntitled):
     """This access can't be given by this giver, or not to this person."""
@@ -20,9 +23,19 @@ class MayNotGive(NotEntitled):
     title = "This access can't be given"
 
 
-def check(db: Session, given: Entitlement, *, account_id: str, provider_id: str, line: str, by: str) -> None:
+def check(
+    db: Session,
+    given: Entitlement,
+    *,
+    account_id: str,
+    provider_id: str,
+    line: str,
+    by: str,
+    confirmed_by: str | None = None,
+) -> None:
     """Refuse a grant that no giver, or not this one, may make.
 
+    `confirmed_by` is the second manager, where two are needed.
     `operator` and `system` describe a world and are bound by structure alone; a person is bound by all.
     """
     if given.key in AUTHORITY:
@@ -31,6 +44,8 @@ def check(db: Session, given: Entitlement, *, account_id: str, provider_id: str,
         return
     if by == account_id:  # security.md 64 is stricter than invariant 6, and the stricter holds
         raise MayNotGive(f"Nobody gives themselves {given.name}. Ask another access manager.")
+    if given.key in DUAL and confirmed_by in (None, by, account_id):
+        raise MayNotGive(f"{given.name} needs a second access manager.")
     provider = db.get(Provider, provider_id)
     if provider is None or given.insurer_side != (provider.kind == "insurer"):
         raise MayNotGive(f"{given.name} is not a function of this organization.")

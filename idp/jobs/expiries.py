@@ -12,6 +12,7 @@ from idp.entitlements import grants
 from idp.entitlements.tables import Grant
 from idp.leaving import people
 from idp.registration import reminders, waiting
+from idp.wam import request_calendar
 
 BATCH = 200
 
@@ -27,6 +28,8 @@ def run(database: Database) -> bool:
     with transaction(database) as db:
         reminders.attestations_due(db, BATCH)
         waited = waiting.tend(db)
+    with transaction(database) as db:
+        waited = max(waited, request_calendar.tend(db))
     return BATCH in (ended, closed, left) or waited >= waiting.BATCH
 
 

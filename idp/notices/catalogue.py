@@ -183,6 +183,47 @@ TEMPLATES: dict[str, Template] = {
         "{name} is no longer an access manager of {provider} ({line}). What they gave to others stays; "
         "look through it within 30 days: {reviews}\n\nAccess managers left: {left}.",
     ),
+    "change_held": Template(
+        "{by} wants to let {name} change where payments go",
+        "{by} wants to give {name} the function {function} at {provider}. A second access manager has to confirm it; "
+        "it can't begin before {from}.\n\nConfirm or refuse it here: {inbox}\n\n"
+        "If you did not expect this, refuse it and call {phone} now.",
+    ),
+    "change_confirmed": Template(
+        "{name} can soon change where payments of {provider} go",
+        "{second} confirmed what {by} asked for: {name} gets {function} at {provider} from {from} on.\n\n"
+        "If you did not expect this, remove it before then and call {phone} now.",
+    ),
+    "change_refused": Template(
+        "{name} does not get {function}",
+        "{second} refused what {by} asked for: {name} does not get {function} at {provider}.",
+    ),
+    "request_waiting": Template(
+        "{name} asks for {function} at {provider}",
+        "{name} asks for {function} at {provider}. Approve or deny it here:\n{inbox}",
+    ),
+    "request_approved": Template(
+        "You have {function} at {provider}",
+        "An access manager gave you {function} at {provider}. "
+        "It works from your next click, unless it needs a second access manager.",
+    ),
+    "request_denied": Template(
+        "You don't get {function} at {provider}",
+        "An access manager denied your request for {function} at {provider}.\n\nThe reason: {reason}",
+    ),
+    "request_expired": Template(
+        "Your request for {function} ended without an answer",
+        "Nobody at {provider} answered your request for {function}, so it ended. Ask there, then ask again: "
+        "{link}/account",
+    ),
+    "request_escalated": Template(
+        "A request at {provider} waits for an answer",
+        "Request {request} for {function} at {provider} has waited for its access managers. Call the practice.",
+    ),
+    "function_given_up": Template(
+        "{name} gave back {function}",
+        "{name} gave back {function} at {provider}. It ended at once; there is nothing to do.",
+    ),
     "review_due": Template(
         "Confirm who has what at {provider}, by {day}",
         "{people} of {provider} ({line}) wait for your answer: keep, change or remove. Who is not answered by {day} "

@@ -11,9 +11,10 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.entitlements import grants
 from idp.entitlements.grants import Place
+from idp.entitlements.rules import DUAL
 from idp.entitlements.tables import Assignment, Entitlement, Grant
 from idp.errors import Conflict, Invalid, NotEntitled
-from idp.wam import appointments, authority, difference, holdings, receipts
+from idp.wam import appointments, authority, difference, dual_control, holdings, receipts
 from idp.wam.difference import Difference, Wish
 from idp.wam.tables import Receipt
 
@@ -151,15 +152,29 @@ def apply(
         raise Invalid("Two of these functions may not be held by one person. Drop one of them.")
     if not now.difference.count:
         raise Invalid("Nothing would change. Choose a job or a function first.")
+    made = now.difference
+    two = [entry for entry in made.added + made.changed if needs_two(entry, wish)]
+    for entry in two:
+        dual_control.hold(
+            db,
+            by=by,
+            provider_id=provider_id,
+            account_id=account_id,
+            line=line,
+            entitlement=entry.key,
+            starts_at=wish.starts_at,
+            ends_at=wish.ends_at,
+            reason=reason,
+        )
     assignment = _assignment(db, by, Place(account_id, provider_id, line), wish) if wish.bundle else None
-    for entry in now.difference.removed:
+    for entry in made.removed:
         for row in authority.not_ended(db, provider_id, account_id, line):
             if row.entitlement == entry.key and row.effect == "allow":
                 grants.end(db, row, by=by, reason=reason)
-    for entry in now.difference.changed:
+    for entry in [entry for entry in made.changed if entry not in two]:
         assert entry.grant is not None
         grants.replace(db, entry.grant, by=by, reason=reason, expires_at=wish.ends_at)
-    for entry in now.difference.added:
+    for entry in [entry for entry in made.added if entry not in two]:
         grants.grant(
             db,
             account_id=account_id,
@@ -177,15 +192,30 @@ def apply(
         "bundle": wish.bundle,
         "from": clock.iso(wish.starts_at) if wish.starts_at else None,
         "to": clock.iso(wish.ends_at) if wish.ends_at else None,
-        "added": [entry.key for entry in now.difference.added],
-        "changed": [entry.key for entry in now.difference.changed],
-        "removed": [entry.key for entry in now.difference.removed],
-        "stay": len(now.difference.stay),
+        "added": [entry.key for entry in made.added if entry not in two],
+        "changed": [entry.key for entry in made.changed if entry not in two],
+        "removed": [entry.key for entry in made.removed],
+        "held": [entry.key for entry in two],
+        "stay": len(made.stay),
     }
     receipt.at = clock.now()
     db.add(receipt)
     db.flush()
     return receipt
+
+
+def seen_of(rows: list[Grant]) -> str:
+    """Return the version of a person's access that `apply` compares with."""
+    return difference.seen(rows)
+
+
+def needs_two(entry: difference.Line, wish: Wish) -> bool:
+    """Say whether a second manager has to confirm: for what moves money, unless it only ends sooner."""
+    if entry.key not in DUAL:
+        return False
+    ends = entry.grant.expires_at if entry.grant else None
+    sooner = entry.grant is not None and wish.ends_at is not None and (ends is None or wish.ends_at <= ends)
+    return not sooner
 
 
 def _assignment(db: Session, by: str, place: Place, wish: Wish) -> Assignment:

@@ -86,3 +86,63 @@ class ReviewCalendar(Row, table=True):
     provider_id: str = Field(primary_key=True, foreign_key="provider.id")
     line: str = Field(primary_key=True)
     next_at: datetime = moment(index=True)
+
+
+_ASKED = text("status = 'submitted'")
+
+
+class AccessRequest(Row, table=True):
+    """A person asks the access managers of a practice for a function (T-18)."""
+
+    __tablename__ = "access_request"
+    __table_args__ = (
+        CheckConstraint("status IN ('submitted','approved','denied','withdrawn','expired')", name="status"),
+        Index(
+            "uq_access_request_waiting",
+            "account_id",
+            "provider_id",
+            "line",
+            "entitlement",
+            unique=True,
+            sqlite_where=_ASKED,
+            postgresql_where=_ASKED,
+        ),
+        Index("ix_access_request_inbox", "provider_id", "status"),
+        Index("ix_access_request_due", "expires_at", sqlite_where=_ASKED, postgresql_where=_ASKED),
+    )
+    id: str = id_column("arq")
+    account_id: str = Field(foreign_key="account.id")
+    provider_id: str = Field(foreign_key="provider.id")
+    line: str
+    entitlement: str
+    note: str
+    """What the person says they need it for."""
+    status: str = "submitted"
+    decided_by: str | None = None
+    decided_at: datetime | None = moment(nullable=True)
+    reason: str = ""
+    reminded: int = 0
+    expires_at: datetime = moment()
+
+
+class HeldChange(Row, table=True):
+    """What one access manager wants to give and a second one has to confirm (domain.md 6)."""
+
+    __tablename__ = "held_change"
+    __table_args__ = (
+        CheckConstraint("status IN ('waiting','confirmed','refused')", name="status"),
+        Index("ix_held_change_inbox", "provider_id", "status"),
+    )
+    id: str = id_column("hld")
+    provider_id: str = Field(foreign_key="provider.id")
+    account_id: str = Field(foreign_key="account.id")
+    line: str
+    entitlement: str
+    starts_at: datetime | None = moment(nullable=True)
+    ends_at: datetime | None = moment(nullable=True)
+    asked_by: str
+    reason: str
+    status: str = "waiting"
+    decided_by: str | None = None
+    decided_at: datetime | None = moment(nullable=True)
+    expires_at: datetime = moment()

@@ -7,7 +7,7 @@ from idp.errors import NotFound
 from idp.oauth import consents
 from idp.oauth.tables import Client
 from idp.registration import waiting
-from idp.web import merging, my_access, my_activity, my_leaving, my_logins, my_second_step, pages
+from idp.web import merging, my_access, my_activity, my_leaving, my_logins, my_requests, my_second_step, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn
@@ -48,3 +48,4 @@ router.include_router(my_leaving.router)
 router.include_router(my_logins.router)
 router.include_router(merging.router)
 router.include_router(my_second_step.router)
+router.include_router(my_requests.router)

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.datastructures import UploadFile
 
 from idp.errors import Refused
 from idp.settings import Settings
@@ -13,6 +14,8 @@ from idp.web import cookies
 from idp.web.boundary import service_of
 
 CSRF_FIELD = "form_key"
+_MOST_OF_A_FILE = 200_000
+"""Bytes."""
 
 
 class ForeignForm(Refused):
@@ -53,7 +56,26 @@ async def _read(request: Request) -> Form:
         sent = await request.form(max_files=1, max_fields=2000, max_part_size=64_000)
     except Exception as problem:
         raise Refused("The form could not be read.", code="unreadable_form") from problem
-    return checked(request, sent.multi_items())
+    try:
+        items = [
+            (name, await _text_of(value) if isinstance(value, UploadFile) else value)
+            for name, value in sent.multi_items()
+        ]
+    finally:
+        await sent.close()
+    return checked(request, items)
+
+
+async def _text_of(file: UploadFile) -> str:
+    """Read a file of a form as text; whoever sends a file sends it as the field's value."""
+    if (file.size or 0) > _MOST_OF_A_FILE:
+        raise Refused("The file is too large. Send a smaller one.", code="file_too_large")
+    try:
+        return (await file.read()).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Refused(
+            "The file is not text in UTF-8. Save it as CSV UTF-8 and send it again.", code="unreadable_file"
+        ) from None
 
 
 def checked(request: Request, items: Iterable[tuple[str, object]]) -> Form:

@@ -21,6 +21,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("People", "/p/{p}/people"),
         ("Add a person", "/p/{p}/people/new"),
         ("Reviews", "/p/{p}/reviews"),
+        ("Reports", "/p/{p}/reports"),
         ("Access managers", "/p/{p}/managers"),
     ),
     "security": (

@@ -11,16 +11,20 @@ from idp.accounts import attestations, second_factor, terms
 from idp.accounts.tables import Account
 from idp.entitlements import grants
 from idp.entitlements.tables import Appointment, Entitlement
-from idp.providers import affiliations
+from idp.providers import affiliations, organisations
 from idp.providers.tables import Affiliation, Provider
+from idp.web.wam_views import LINE_NAMES
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
     """One thing a person may do at a practice."""
 
+    key: str
     name: str
     line: str
+    """In words; `line_key` is the one of addresses and forms."""
+    line_key: str
     giver: str
     since: datetime
     until: datetime | None
@@ -56,8 +60,10 @@ def _functions(db: Db, account_id: str, provider_id: str, now: datetime) -> list
     names = {e.key: e.name for e in db.exec(select(Entitlement)).all()} if held else {}
     found = [
         Function(
+            g.entitlement,
             names.get(g.entitlement, g.entitlement),
-            g.line_of_business.replace("_", " "),
+            LINE_NAMES[g.line_of_business],
+            g.line_of_business,
             _name(db, g.granted_by),
             g.not_before,
             g.expires_at,
@@ -66,9 +72,10 @@ def _functions(db: Db, account_id: str, provider_id: str, now: datetime) -> list
     ]
     for appointment in _appointments(db, provider_id, now):
         if appointment.account_id == account_id:
-            line = appointment.line.replace("_", " ")
+            line = appointment.line
             by = _name(db, appointment.verified_by)
-            found.append(Function("Manage people's access", line, by, appointment.starts_at, appointment.ends_at))
+            name = "Manage people's access"
+            found.append(Function("", name, LINE_NAMES[line], line, by, appointment.starts_at, appointment.ends_at))
     return sorted(found, key=lambda f: (f.name, f.line))
 
 
@@ -85,6 +92,24 @@ def _appointments(db: Db, provider_id: str, now: datetime) -> list[Appointment]:
 
 def _managers(db: Db, provider_id: str, now: datetime) -> list[str]:
     return sorted({_name(db, row.account_id) for row in _appointments(db, provider_id, now)})
+
+
+def controls(db: Db, provider_id: str) -> list[tuple[str, list[str]]]:
+    """Return who controls access at a practice, by line of business: its access managers (W-10, RU-5)."""
+    by_line: dict[str, set[str]] = {}
+    for row in _appointments(db, provider_id, clock.now()):
+        by_line.setdefault(LINE_NAMES[row.line], set()).add(_name(db, row.account_id))
+    return [(line, sorted(names)) for line, names in sorted(by_line.items())]
+
+
+def open_lines(db: Db, provider_id: str) -> list[str]:
+    """Return the lines of business that are open at a practice now."""
+    return [line for line in LINE_NAMES if organisations.has_line(db, provider_id, line, clock.now())]
+
+
+def catalogue(db: Db) -> list[Entitlement]:
+    """Return every function."""
+    return list(db.exec(select(Entitlement)).all())
 
 
 def _name(db: Db, who: str) -> str:

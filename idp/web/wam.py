@@ -17,13 +17,24 @@ from idp.partners.tables import Partner
 from idp.registration import invitations
 from idp.wam import appointments, authority, holdings, receipts, roster
 from idp.wam.tables import Receipt
-from idp.web import pages, wam_access, wam_inbox, wam_managers, wam_reviews, wam_views, wam_vouch
+from idp.web import (
+    pages,
+    wam_access,
+    wam_import,
+    wam_inbox,
+    wam_managers,
+    wam_reports,
+    wam_reviews,
+    wam_views,
+    wam_vouch,
+)
 from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import Acting
 from idp.web.wam_guard import Manages, Sees
 
 router = APIRouter()
+router.include_router(wam_import.router)  # before `/people/{a}`, which would take its address
 
 
 @router.get("/p/{p}/people")
@@ -196,3 +207,4 @@ router.include_router(wam_access.router)
 router.include_router(wam_vouch.router)
 router.include_router(wam_managers.router)
 router.include_router(wam_reviews.router)
+router.include_router(wam_reports.router)

@@ -85,6 +85,7 @@ def done(request: Request, db: Transaction, acting: Sees, r: str) -> Response:
         added=words(facts["added"], end),
         changed=words(facts["changed"], end),
         removed=words(facts["removed"], ""),
+        held=[names[key][0] for key in facts.get("held", [])],
         count=sum(len(facts[key]) for key in ("added", "changed", "removed")),
         line=facts["line"],
         **_receipt_facts(db, acting, receipt),
@@ -231,7 +232,7 @@ def _check_facts(request: Request, db: Session, acting: Acting, a: str) -> dict[
     return {
         "who": authority.person(db, provider_id, a).account,
         "line": line,
-        "here": f"{request.url.path}?{query}",
+        "action": f"{request.url.path}?{query}",
         "back": f"/p/{provider_id}/people/{a}/change?{query}",
         "form_id": receipts.new_form_id(),
         "reason": "",
@@ -287,7 +288,7 @@ def _remove_facts(request: Request, db: Session, acting: Acting, a: str, typed: 
         "reasons": removing.REASONS,
         "chosen": {"reason": "", "note": "", "left": "", **typed},
         "form_id": receipts.new_form_id(),
-        "here": request.url.path + (f"?{query}" if query else ""),
+        "action": request.url.path + (f"?{query}" if query else ""),
         "problem": None,
         **wam_views.frame(db, acting.provider, by),
     }

@@ -22,7 +22,7 @@ from idp.providers.tables import Practitioner, PractitionerMembership
 from idp.registration import applications
 from idp.registration.tables import Application
 from idp.wam import authority, holdings
-from idp.web import dates, pages, wam_views
+from idp.web import dates, pages, wam_requests, wam_views
 from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import Acting
@@ -59,7 +59,9 @@ def inbox(request: Request, db: Transaction, acting: Sees) -> Response:
         }
         for one in waiting
     ]
-    return pages.page(request, "wam/inbox.html", entries=entries, **_frame(db, acting))
+    return pages.page(
+        request, "wam/inbox.html", entries=entries, **wam_requests.entries(db, acting, lines), **_frame(db, acting)
+    )
 
 
 @router.get("/p/{p}/applications/{x}")
@@ -201,3 +203,6 @@ def _npi_known(db: Db, provider_id: str, npi: str) -> bool:
 
 def _frame(db: Db, acting: Acting) -> dict[str, Any]:
     return wam_views.frame(db, acting.provider, acting.visitor.account.id)
+
+
+router.include_router(wam_requests.router)

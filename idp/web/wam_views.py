@@ -10,7 +10,7 @@ from idp.entitlements.tables import Entitlement, Grant
 from idp.providers.tables import Provider
 from idp.wam import authority, holdings
 from idp.wam.difference import Line, Wish
-from idp.wam.granting import Preview
+from idp.wam.granting import Preview, needs_two
 from idp.wam.roster import Held
 from idp.wam.tables import Receipt
 from idp.web import dates
@@ -70,6 +70,7 @@ def difference(preview: Preview, wish: Wish, zone: str) -> dict[str, Any]:
         "removed": [words(one, None) for one in made.removed],
         "stay": [words(one, one.grant.expires_at if one.grant else None) for one in made.stay],
         "conflicts": [" and ".join(names.get(key, "Managing access") for key in pair) for pair in made.conflicts],
+        "two": [names.get(one.key, one.key) for one in made.added + made.changed if needs_two(one, wish)],
         "lacking": list(preview.lacking),
         "count": made.count,
         "seen": preview.seen,

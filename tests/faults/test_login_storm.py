@@ -6,7 +6,11 @@ import pytest
 
 from bench import sign_ins, storm
 
-pytestmark = pytest.mark.faults
+pytestmark = [
+    pytest.mark.faults,
+    # the storm's browsers end with it, their connections open
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.mark.parametrize("postgres", [False, True], ids=["sqlite", "postgres"])

@@ -1,0 +1,73 @@
+"""One practice from the person's own side: what I may do, who controls it, ask for more, give back (RU-5, T-18)."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from sqlmodel import Session as Db
+
+from idp.entitlements.tables import Entitlement
+from idp.errors import Conflict, Invalid, NotFound, TooMany
+from idp.wam import requests
+from idp.web import my_access, pages, wam_views
+from idp.web.boundary import Transaction
+from idp.web.forms import TheForm
+from idp.web.guards import SignedIn
+
+router = APIRouter()
+
+
+@router.get("/account/access/{p}")
+def mine(request: Request, db: Transaction, by: SignedIn, p: str) -> Response:
+    """Show my access at one practice: from whom, since, until, who controls it, and what I asked for."""
+    return pages.page(request, "account/access.html", **_facts(db, by.account.id, p))
+
+
+@router.post("/account/access/{p}/ask")
+def ask(request: Request, db: Transaction, by: SignedIn, p: str, form: TheForm) -> Response:
+    """Ask an access manager for a function."""
+    line, _, entitlement = form.get("function", "").partition(":")
+    note = form.get("note", "")
+    try:
+        requests.ask(db, account_id=by.account.id, provider_id=p, line=line, entitlement=entitlement, note=note)
+    except (Invalid, Conflict, TooMany) as problem:
+        facts = _facts(db, by.account.id, p) | {"problem": problem.detail, "note": note[:200]}
+        problem.page, problem.context = "account/access.html", facts | {"chosen": form.get("function", "")}
+        raise
+    return pages.go(request, f"/account/access/{p}")
+
+
+@router.post("/account/access/{p}/give-back")
+def give_back(request: Request, db: Transaction, by: SignedIn, p: str, form: TheForm) -> Response:
+    """Give a function back, at once."""
+    line, _, entitlement = form.get("function", "").partition(":")
+    requests.give_up(db, account_id=by.account.id, provider_id=p, line=line, entitlement=entitlement)
+    return pages.go(request, f"/account/access/{p}")
+
+
+@router.post("/account/access/{p}/take-back/{x}")
+def take_back(request: Request, db: Transaction, by: SignedIn, form: TheForm, *, p: str, x: str) -> Response:
+    """Take my request back; somebody else's looks like one that is not there."""
+    if not requests.withdraw(db, x, by.account.id):
+        raise NotFound
+    return pages.go(request, f"/account/access/{p}")
+
+
+def _facts(db: Db, account_id: str, p: str) -> dict[str, Any]:
+    practice = next((one for one in my_access.practices(db, account_id) if one.provider.id == p), None)
+    if practice is None:
+        raise NotFound
+    names = {e.key: e.name for e in my_access.catalogue(db)}
+    lines = my_access.open_lines(db, p)
+    choices: list[tuple[str, list[Entitlement]]] = [(line, requests.askable(db, account_id, p, line)) for line in lines]
+    asked = requests.of_person(db, account_id, p)
+    return {
+        "practice": practice,
+        "controls": my_access.controls(db, p),
+        "choices": [(line, found) for line, found in choices if found],
+        "waiting": [(one, names.get(one.entitlement, "")) for one in asked if one.status == "submitted"],
+        "answered": [(one, names.get(one.entitlement, "")) for one in asked if one.status != "submitted"][:10],
+        "problem": None,
+        "note": "",
+        "chosen": "",
+        "line_names": wam_views.LINE_NAMES,
+    }

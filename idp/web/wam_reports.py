@@ -1,0 +1,130 @@
+"""Reports of a practice: who has what on any day, what changed, who is idle; as a page and as CSV (W-8)."""
+
+# ruff: noqa: FAST003 - the guard in the signature takes `p`
+
+import csv
+import io
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Request, Response
+from sqlmodel import Session as Db
+
+from idp import clock
+from idp.database import of
+from idp.errors import Invalid
+from idp.wam import reports
+from idp.web import dates, pages, wam_views
+from idp.web.boundary import Transaction
+from idp.web.guards import Acting
+from idp.web.wam_guard import Sees
+
+router = APIRouter()
+PAGE = 100
+HISTORY = timedelta(days=365)
+MOST = 50_000
+"""Lines of one export."""
+
+
+@router.get("/p/{p}/reports")
+def report(request: Request, db: Transaction, acting: Sees, *, day: str = "", page: int = 1) -> Response:
+    """Show who has, or on a past day had, what; looking is recorded."""
+    frame = wam_views.frame(db, acting.provider, acting.visitor.account.id)
+    lines = frame["lines"] or list(wam_views.LINE_NAMES)
+    try:
+        at = _moment(db, day)
+    except Invalid as problem:
+        problem.page, problem.context = "wam/reports.html", _facts(db, acting, [], clock.now(), day="", page=1) | frame
+        raise
+    had = reports.as_of(db, acting.provider.id, lines, at)
+    reports.looked(db, acting.provider.id, "wam.report.viewed", at=clock.iso(at), rows=len(had))
+    return pages.page(request, "wam/reports.html", **_facts(db, acting, had, at, day=day, page=page), **frame)
+
+
+@router.get("/p/{p}/reports/access.csv", include_in_schema=False)
+def access_csv(request: Request, db: Transaction, acting: Sees, *, day: str = "") -> Response:
+    """Export who has what on a day; exporting is recorded."""
+    lines = wam_views.frame(db, acting.provider, acting.visitor.account.id)["lines"] or list(wam_views.LINE_NAMES)
+    zone, at = of(db).settings.time_zone, _moment(db, day)
+    had = reports.as_of(db, acting.provider.id, lines, at)[:MOST]
+    head = ["Name", "Line of business", "Function", "Given by", "Since", "Until", "Paused", "Id"]
+    rows = [
+        [
+            h.name,
+            wam_views.LINE_NAMES[h.line],
+            h.function,
+            h.given_by,
+            h.since.astimezone(ZoneInfo(zone)).date().isoformat(),
+            dates.last_day(h.until, zone).isoformat() if h.until else "",
+            "yes" if h.paused else "",
+            h.grant_id,
+        ]
+        for h in had
+    ]
+    reports.looked(db, acting.provider.id, "wam.report.exported", kind="access", at=clock.iso(at), rows=len(rows))
+    return _csv("access", [head, *rows])
+
+
+@router.get("/p/{p}/reports/history.csv", include_in_schema=False)
+def history_csv(request: Request, db: Transaction, acting: Sees) -> Response:
+    """Export what was given and ended in the last year; exporting is recorded."""
+    lines = wam_views.frame(db, acting.provider, acting.visitor.account.id)["lines"] or list(wam_views.LINE_NAMES)
+    steps = reports.history(db, acting.provider.id, lines, since=clock.now() - HISTORY, most=MOST)
+    head = ["When", "Name", "Line of business", "Function", "What", "By", "Reason", "Id"]
+    rows = [
+        [clock.iso(s.at), s.name, wam_views.LINE_NAMES[s.line], s.function, s.what, s.by, s.reason, s.grant_id]
+        for s in steps
+    ]
+    reports.looked(db, acting.provider.id, "wam.report.exported", kind="history", rows=len(rows))
+    return _csv("history", [head, *rows])
+
+
+def _facts(db: Db, acting: Acting, had: list[reports.Had], at: datetime, *, day: str, page: int) -> dict[str, Any]:
+    pages_of = max(1, -(-len(had) // PAGE))
+    page = min(max(1, page), pages_of)
+    now = clock.now()
+    return {
+        "had": had[(page - 1) * PAGE : page * PAGE],
+        "total": len(had),
+        "people": len({h.account_id for h in had}),
+        "at": at,
+        "past": at < now - timedelta(minutes=1),
+        "day": day,
+        "page": page,
+        "pages": pages_of,
+        "address": f"?day={day}&" if day else "?",
+        "steps": reports.history(
+            db,
+            acting.provider.id,
+            wam_views.frame(db, acting.provider, acting.visitor.account.id)["lines"] or list(wam_views.LINE_NAMES),
+            since=now - HISTORY,
+            most=20,
+        ),
+        "idle": reports.idle(db, acting.provider.id)[:50],
+        "idle_days": reports.IDLE.days,
+        "problem": None,
+    }
+
+
+def _moment(db: Db, day: str) -> datetime:
+    """Return the end of a past day as people mean it, or now; raise Invalid for one that is to come."""
+    now = clock.now()
+    if not day.strip():
+        return now
+    end = dates.end_of(dates.typed_day(day, "day"), of(db).settings.time_zone) - timedelta(microseconds=1)
+    if end - timedelta(days=1) > now:
+        raise Invalid(fields={"day": "Enter a day that is not to come."})
+    return min(end, now)
+
+
+def _csv(name: str, rows: list[list[str]]) -> Response:
+    made = io.StringIO()
+    writer = csv.writer(made)
+    for row in rows:
+        writer.writerow([reports.safe(cell) for cell in row])
+    return Response(
+        made.getvalue(),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "no-store"},
+    )
