@@ -15,7 +15,7 @@ from idp.entitlements.world import World
 
 ORGANISATION = Sql(
     "SELECT 'provider' AS kind, id, name AS a, status AS b, provider.kind AS c, payment_arrangement AS d, "
-    "CAST(NULL AS TEXT) AS e, CAST(NULL AS BIGINT) AS w, CAST(NULL AS BIGINT) AS x, "
+    "channels AS e, CAST(NULL AS BIGINT) AS w, CAST(NULL AS BIGINT) AS x, "
     "CAST(NULL AS BIGINT) AS y, CAST(NULL AS BIGINT) AS z FROM provider WHERE id = $1 "
     "UNION ALL SELECT 'portal', id, NULL, NULL, NULL, NULL, NULL, starts_at, ends_at, ended_at, NULL "
     "FROM portal_access WHERE provider_id = $1 AND line = $2 "
@@ -87,6 +87,8 @@ class Organisation:
     delegations: dict[str, DelegationFacts]
     since: int
     until: int
+    channels: frozenset[str] | None = None
+    """Channels the insurer opened to it; None where all that are open at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +150,13 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
     participates = credentialed = False
     licences: list[frozenset[str] | None] = []
     delegations: dict[str, DelegationFacts] = {}
+    channels: frozenset[str] | None = None
     for what, row_id, a, b, c, d, e, w, x, y, z in rows:
         if what == "provider":
             name, exists, kind = a, True, c
             active = then(row_id, "status", b) == "active"
             arrangement = then(row_id, "payment_arrangement", d)
+            channels = frozenset(orjson.loads(e)) if e is not None else None
         elif what == "portal":
             if dates.holds(w, x, y):
                 portal = row_id
@@ -195,6 +199,7 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
         delegations=delegations,
         since=dates.at,
         until=dates.until,
+        channels=channels,
     )
 
 

@@ -34,7 +34,7 @@ _STATEMENT = Sql(
     "WHERE ta.account_id = a.id AND d.effective_at >= "
     "CASE d.kind WHEN 'general' THEN CAST($5 AS BIGINT) ELSE CAST($6 AS BIGINT) END), "
     "(SELECT max(t.expires_at) FROM attestation t WHERE t.account_id = a.id AND t.attested_at <= CAST($4 AS BIGINT)), "
-    "pr.id, pr.name, pr.tin_last4, pr.status, af.capacity, af.ends_at, af.partner_id, ap.status "
+    "pr.id, pr.name, pr.tin_last4, pr.status, af.capacity, af.ends_at, af.partner_id, ap.status, pr.channels "
     "FROM policy_epoch e "
     "LEFT JOIN session s ON s.token_hash = $1 "
     "LEFT JOIN partner p ON p.id = s.partner_id "
@@ -78,6 +78,12 @@ class Practice:
     tin_last4: str
     capacity: str
     ends_at: datetime | None
+    channels: str | None = None
+    """The JSON list of channels open to it; None where all that are open at all."""
+
+    def open_on(self, channel: str) -> bool:
+        """Say whether an app on a channel may act for it (T-29)."""
+        return self.channels is None or f'"{channel}"' in self.channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +168,11 @@ def _session(stored: Sequence[Any], picture: Picture, now: datetime) -> SessionS
 def _practices(rows: Sequence[Any]) -> tuple[Practice, ...]:
     found = []
     for row in rows:
-        provider_id, name, tin, status, capacity, ends_at, partner_id, partner_status = tuple(row)[-8:]
+        provider_id, name, tin, status, capacity, ends_at, partner_id, partner_status, channels = tuple(row)[-9:]
         if provider_id is None or status != "active":
             continue
         if partner_id is not None and not standing.is_good(partner_status):
             continue
         ends = None if ends_at is None else clock.from_micros(ends_at)
-        found.append(Practice(provider_id, name, tin, capacity, ends))
+        found.append(Practice(provider_id, name, tin, capacity, ends, channels))
     return tuple(sorted(found, key=lambda practice: practice.name.casefold()))

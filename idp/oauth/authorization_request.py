@@ -116,6 +116,8 @@ def understand(
             redirect_uri=redirect_uri,
             state=None if twice_state else state,
         )
+    if client.channel not in picture.configuration.channels:
+        refuse("unauthorized_client", "channel_not_enabled")
     if client.require_par and not pushed:
         refuse("invalid_request", "This app has to push its requests first (RFC 9126).")
     if any(len(value) > LONGEST or "\x00" in value for value in values.values()):

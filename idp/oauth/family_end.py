@@ -9,7 +9,7 @@ _END = Sql(
     "RETURNING account_id, session_id, provider_id, client_id"
 )
 _AUTHZ_EPOCH = Sql("SELECT authz_epoch FROM account_version WHERE account_id = $1")
-_COUNT = Sql("UPDATE revocation_counter SET seq = seq + 1 RETURNING seq")
+COUNT = Sql("UPDATE revocation_counter SET seq = seq + 1 RETURNING seq")
 _ANNOUNCE = Sql(
     "INSERT INTO revocation "
     "(seq, kind, account_id, session_id, family_id, provider_id, authz_epoch, reason, at, created_at) "
@@ -38,5 +38,5 @@ def end_family(family_id: str, at: int, because: str, row: Row) -> Work:
     )
     versions = yield _AUTHZ_EPOCH, (account_id,)
     epoch = versions[0][0] if versions else 1
-    [(seq,)] = yield _COUNT, ()
+    [(seq,)] = yield COUNT, ()
     yield _ANNOUNCE, (seq, account_id, session_id, family_id, provider_id, epoch, because, at)

@@ -34,14 +34,14 @@ _COLUMNS = f"""e.epoch, a.id, a.status, COALESCE(v.authz_epoch, 1), COALESCE(v.v
   s.account_id, s.ended_at, s.expires_at, s.last_seen_at, s.channel, s.acr, s.amr, s.auth_time,
   s.partner_id, p.status, l.ended_at, l.upstream_id, u.status,
   f.id, f.client_id, f.ended_at, f.end_reason,
-  pr.id, pr.name, pr.kind, pr.status, af.id, af.starts_at, af.ends_at, af.partner_id, ap.status,
+  pr.id, pr.name, pr.kind, pr.status, pr.channels, af.id, af.starts_at, af.ends_at, af.partner_id, ap.status,
   (SELECT count(DISTINCT d.kind) FROM terms_acceptance ta JOIN terms_document d ON d.id = ta.document_id
     WHERE ta.account_id = a.id
     AND d.effective_at >= CASE d.kind WHEN 'general' THEN CAST($1 AS BIGINT) ELSE CAST($2 AS BIGINT) END),
   (SELECT max(at.expires_at) FROM attestation at WHERE at.account_id = a.id),
   {_lines("portal_access")}, {_lines("portal_access", _NOT_CLOSED)},
   {_lines("agreement")}, {_lines("agreement", _IN_FORCE)}"""  # noqa: S608 - our own texts
-_WIDTH = 37
+_WIDTH = 38
 _JOINS = """
   LEFT JOIN account_version v ON v.account_id = a.id
   LEFT JOIN login l ON l.id = s.login_id
@@ -115,6 +115,7 @@ class Standing:
     provider_name: str | None
     provider_kind: str | None
     provider_status: str | None
+    provider_channels: str | None
     affiliation_id: str | None
     affiliation_starts: int
     affiliation_ends: int | None
@@ -200,6 +201,8 @@ def refusal(
         return "organisation_not_granted"
     if _closed(found, client):
         return "organisation_not_granted"
+    if found.provider_channels is not None and f'"{client.channel}"' not in found.provider_channels:
+        return "channel_not_enabled"
     if found.affiliation_id is None or (found.affiliation_ends is not None and at >= found.affiliation_ends):
         return "affiliation_ended"
     if at < found.affiliation_starts:

@@ -10,11 +10,21 @@ from idp.audit.events import Event
 from idp.database.lane import Append, RestsOn, Sql, Work
 from idp.oauth.client_facts import ClientFacts
 from idp.oauth.desk import at_hand
-from idp.oauth.family_end import end_family
+from idp.oauth.family_end import COUNT, end_family
 
 _REVOKE = Sql(
     "INSERT INTO revoked_token (jti, expires_at, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1"
 )
+_ANNOUNCE = Sql(
+    "INSERT INTO revocation (seq, kind, token_id, reason, at, created_at) "
+    "VALUES ($1, 'token_revoked', $2, 'revoked_by_app', $3, $3)"
+)
+
+
+def _announce(jti: str, at: int) -> Work:
+    """Number the news, last in the group's work, so that every app refuses the token at its next poll."""
+    [(seq,)] = yield COUNT, ()
+    yield _ANNOUNCE, (seq, jti, at)
 
 
 @dataclass(slots=True)
@@ -51,7 +61,7 @@ class Revocation(RevocationEndpoint):
         return loaded if isinstance(loaded, Given) else None
 
     def revoke_token(self, token: Given, request: Any) -> None:
-        """End the family, or note the access token's id until it would have ended."""
+        """End the family, or note the access token's id until it would have ended; the feed tells either."""
         desk = at_hand.get()
         event = Event(
             "oauth.token.revoked",
@@ -64,7 +74,9 @@ class Revocation(RevocationEndpoint):
             if token.family_id is not None:
                 yield from end_family(token.family_id, desk.micros, "revoked_by_app", desk.row)
             else:
-                yield _REVOKE, (token.jti, token.expires_at, desk.micros)
+                first = yield _REVOKE, (token.jti, token.expires_at, desk.micros)
+                if first:
+                    yield from _announce(str(token.jti), desk.micros)
             yield Append(desk.row(event))
             return None
 

@@ -19,7 +19,8 @@ from idp.signals import epochs, revocations
 KINDS = ("practice", "facility", "insurer")
 STATUSES = ("active", "suspended", "ended")
 ARRANGEMENTS = ("fee_for_service", "discounted_fee_for_service", "capitation", "salary")
-_FACTS = ("name", "status", "payment_arrangement", "help_name", "help_contact")
+_FACTS = ("name", "status", "payment_arrangement", "help_name", "help_contact", "channels")
+CHANNELS = ("site", "mobile", "third_party_site")
 
 
 def register(
@@ -32,6 +33,7 @@ def register(
     payment_arrangement: str = "fee_for_service",
     help_name: str | None = None,
     help_contact: str | None = None,
+    channels: list[str] | None = None,
     provider_id: str | None = None,
 ) -> Provider:
     """Record an organisation; its TIN is sealed, found by keyed hash, shown by its last four.
@@ -39,6 +41,7 @@ def register(
     Raises Invalid for a TIN that is not nine digits, Conflict when an organisation has it already.
     """
     _check(kind=kind, status=status, payment_arrangement=payment_arrangement)
+    _check_channels(channels)
     made = Provider(
         id=provider_id or entropy.new_id("prv"),
         kind=kind,
@@ -47,6 +50,7 @@ def register(
         payment_arrangement=payment_arrangement,
         help_name=help_name,
         help_contact=help_contact,
+        channels=sorted(channels) if channels is not None else None,
     )
     if tin is not None:
         if not identifiers.tin_is_valid(tin):
@@ -71,10 +75,12 @@ def change(db: Session, provider: Provider, **facts: Any) -> bool:
     if unknown:
         raise TypeError(f"not facts of an organisation: {sorted(unknown)}")
     _check(**{name: facts[name] for name in ("status", "payment_arrangement") if name in facts})
+    _check_channels(facts.get("channels"))
     changed = [name for name, value in facts.items() if getattr(provider, name) != value]
     if not changed:
         return False
     closes = "status" in changed and provider.status == "active"
+    narrows = "channels" in changed and not set(provider.channels or CHANNELS) <= set(facts["channels"] or CHANNELS)
     for name in changed:
         setattr(provider, name, facts[name])
     db.add(provider)
@@ -82,6 +88,8 @@ def change(db: Session, provider: Provider, **facts: Any) -> bool:
     epochs.changed_policy(db)
     if closes:
         revocations.announce(db, "provider_suspended", reason=provider.status, provider_id=provider.id)
+    if narrows:
+        revocations.announce(db, "portal_closed", reason="channel_not_enabled", provider_id=provider.id)
     log.record(db, Event("providers.provider.changed", provider=provider.id, details={"changed": sorted(changed)}))
     return True
 
@@ -203,6 +211,11 @@ def _check(**facts: str) -> None:
     for name, value in facts.items():
         if value not in allowed[name]:
             raise Invalid(fields={name: f"Choose one of {', '.join(allowed[name])}."})
+
+
+def _check_channels(channels: list[str] | None) -> None:
+    if channels is not None and not set(channels) <= set(CHANNELS):
+        raise Invalid(fields={"channels": f"Choose among {', '.join(CHANNELS)}."})
 
 
 def _span(line: str, starts_at: datetime | None, ends_at: datetime | None) -> dict[str, Any]:

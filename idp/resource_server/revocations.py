@@ -32,7 +32,7 @@ class Standing(enum.Enum):
 
 
 class Feed:
-    """Remembers ended sessions and families, and raised epochs; start it with the app, stop it with the app.
+    """Remembers ended sessions, families and tokens, and raised epochs; start it with the app, stop it with the app.
 
     `every` and `lease` are in seconds. Memory is bounded: an entry is kept for `remember` seconds, which must be
     longer than an access token lives, and at most `most` accounts and sessions are kept; when there are more, the
@@ -59,6 +59,7 @@ class Feed:
         """When the last request that left nothing unread was *sent*."""
         self._sessions: dict[str, float] = {}
         self._families: dict[str, float] = {}
+        self._tokens: dict[str, float] = {}
         self._epochs: dict[str, tuple[int, float]] = {}
         self._accounts: dict[str, tuple[float, float]] = {}
         """Accounts that ended without an epoch: (tokens issued until then are refused, remembered until)."""
@@ -81,6 +82,8 @@ class Feed:
             return Standing.REVOKED
         if token.family_id is not None and token.family_id in self._families:
             return Standing.REVOKED
+        if token.jti in self._tokens:
+            return Standing.REVOKED
         known = self._epochs.get(token.subject)
         if known is not None and token.authz_epoch is not None and token.authz_epoch < known[0]:
             return Standing.REVOKED
@@ -98,6 +101,9 @@ class Feed:
             self._families[family] = until
         elif isinstance(session, str) and revocation.get("kind") != "family_ended":
             self._sessions[session] = until
+        one = revocation.get("token_id")
+        if isinstance(one, str):
+            self._tokens[one] = until
         if isinstance(account, str):
             if type(epoch) is int:
                 self._epochs[account] = (max(epoch, self._epochs.get(account, (0, 0.0))[0]), until)
@@ -106,7 +112,8 @@ class Feed:
         self._full = self._kept() > self._most
 
     def _kept(self) -> int:
-        return len(self._sessions) + len(self._families) + len(self._epochs) + len(self._accounts)
+        ended = len(self._sessions) + len(self._families) + len(self._tokens)
+        return ended + len(self._epochs) + len(self._accounts)
 
     async def poll(self) -> None:
         """Read everything after the last number heard; raise IssuerUnavailable when that fails.
@@ -149,7 +156,7 @@ class Feed:
         if now - self._swept < 10.0 and not self._full:
             return
         self._swept = now
-        for ended in (self._sessions, self._families):
+        for ended in (self._sessions, self._families, self._tokens):
             for name in [key for key, until in ended.items() if until <= now]:
                 del ended[name]
         for account in [key for key, (_, until) in self._epochs.items() if until <= now]:

@@ -2,12 +2,22 @@
 
 from fastapi import APIRouter, Request, Response
 
-from idp.accounts import devices, linking, readiness, second_factor, sessions
+from idp.accounts import devices, linking, people, readiness, second_factor, sessions
 from idp.errors import NotFound
 from idp.oauth import consents
 from idp.oauth.tables import Client
 from idp.registration import waiting
-from idp.web import merging, my_access, my_activity, my_leaving, my_logins, my_requests, my_second_step, pages
+from idp.web import (
+    merging,
+    my_access,
+    my_activity,
+    my_leaving,
+    my_logins,
+    my_notices,
+    my_requests,
+    my_second_step,
+    pages,
+)
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn
@@ -31,6 +41,7 @@ def home(request: Request, db: Transaction, by: SignedIn) -> Response:
         has_factor=second_factor.has(db, account_id),
         devices=len(devices.known_to(db, account_id)),
         sessions=len(sessions.live_of(db, account_id)),
+        addresses=len(people.contacts(db, account_id)),
         apps=[one for one in (db.get(Client, c.client_id) for c in consents.of_person(db, account_id)) if one],
     )
 
@@ -46,6 +57,7 @@ def take_back(request: Request, db: Transaction, by: SignedIn, client_id: str, f
 router.include_router(my_activity.router)
 router.include_router(my_leaving.router)
 router.include_router(my_logins.router)
+router.include_router(my_notices.router)
 router.include_router(merging.router)
 router.include_router(my_second_step.router)
 router.include_router(my_requests.router)

@@ -30,7 +30,7 @@ router = APIRouter()
 def practice_page(request: Request, db: Transaction, who: SignedIn, flow: str = "") -> Response:
     """Ask which practice the person is working for."""
     journey, asked = _resumed(request, db, who, flow)
-    return _practice(request, asked, journey, _seen(request, db, journey, asked).arrival.practices)
+    return _practice(request, asked, journey, practices.offered(_seen(request, db, journey, asked)))
 
 
 @router.post("/practice")
@@ -39,7 +39,7 @@ def practice_chosen(request: Request, db: Transaction, who: SignedIn, form: TheF
     journey, asked = _resumed(request, db, who, flow)
     if "cancel" in form:
         return _cancelled(db, journey, asked)
-    available = _seen(request, db, journey, asked).arrival.practices
+    available = practices.offered(_seen(request, db, journey, asked))
     picked = next((p for p in available if p.provider_id == form.get("practice")), None)
     if picked is None:
         sentence = {"practice": "Choose the practice you are working for."}

@@ -15,6 +15,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Logins", "/account/logins"),
         ("Second step", "/account/second-step"),
         ("Devices and activity", "/account/activity"),
+        ("Notices", "/account/notices"),
     ),
     "practice": (
         ("Inbox", "/p/{p}/inbox"),

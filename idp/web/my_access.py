@@ -7,7 +7,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration
-from idp.accounts import attestations, second_factor, terms
+from idp.accounts import addresses, attestations, people, second_factor, terms
 from idp.accounts.tables import Account
 from idp.entitlements import grants
 from idp.entitlements.tables import Appointment, Entitlement
@@ -128,4 +128,6 @@ def to_do(db: Db, account_id: str) -> list[tuple[str, str]]:
         found.append(("Confirm why you may act", "/attest"))
     if not second_factor.has(db, account_id):
         found.append(("Set up a second step", "/sign-in/enroll"))
+    if len(people.contacts(db, account_id)) < addresses.WANTED:
+        found.append(("Add a second address for notices", "/account/notices/add"))
     return found

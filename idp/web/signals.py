@@ -6,13 +6,14 @@ who asks "after the last number I saw" misses nothing. Without `after` it starts
 than any access token lives. `wait` holds the answer back until there is something, at most so many seconds.
 
 Each entry: `seq`, `kind`, `at` (RFC 3339), `reason`, and where they apply `account_id`, `session_id`,
-`family_id`, `provider_id`, `authz_epoch`. What a reader does with it:
+`family_id`, `token_id`, `provider_id`, `authz_epoch`. What a reader does with it:
 
 | kind | an app |
 |---|---|
 | session_ended | ends its session with this `session_id` |
 | grant_ended, grant_suspended, affiliation_ended | refuses tokens of `account_id` whose epoch is below `authz_epoch` |
 | family_ended | refuses tokens whose `jti` begins with `family_id` and a dot; the person may sign in again at once |
+| token_revoked | refuses the one token whose `jti` is `token_id`; names no person and no session |
 | account_ended | ends every session of `account_id` |
 | partner_suspended, provider_suspended, portal_closed | asks for decisions anew; ended sessions have their own entry |
 
@@ -44,7 +45,8 @@ _WAITING_MOST = 2000
 
 _NEWEST = Sql("SELECT seq FROM revocation_counter")
 _AFTER = Sql(
-    "SELECT seq, kind, account_id, session_id, family_id, provider_id, authz_epoch, reason, at FROM revocation "
+    "SELECT seq, kind, account_id, session_id, family_id, token_id, provider_id, authz_epoch, reason, at "
+    "FROM revocation "
     "WHERE seq > $1 ORDER BY seq LIMIT $2"
 )
 _RECENT = Sql(
@@ -103,7 +105,7 @@ def _asked(request: Request) -> tuple[int | None, int, float]:
 
 
 def _entry(row: Any) -> dict[str, Any]:
-    seq, kind, account, session, family, provider, epoch, reason, at = row
+    seq, kind, account, session, family, token, provider, epoch, reason, at = row
     entry = {
         "seq": seq,
         "kind": kind,
@@ -112,6 +114,7 @@ def _entry(row: Any) -> dict[str, Any]:
         "account_id": account,
         "session_id": session,
         "family_id": family,
+        "token_id": token,
         "provider_id": provider,
         "authz_epoch": epoch,
     }

@@ -52,6 +52,15 @@ def test_security_92_an_ended_session_refuses_its_tokens_and_an_ended_family_doe
     assert feed.standing(token(fake, verifier, sid="ses_2", jti="fam_11.a")) is Standing.LIVE
 
 
+def test_rfc_7009_one_token_given_back_is_refused_and_its_siblings_are_not(
+    fake: FakeIssuer, verifier: Verifier, feed: Feed
+) -> None:
+    fake.revocations = [{"seq": 1, "kind": "token_revoked", "token_id": "fam_1.a", "reason": "revoked_by_app"}]
+    asyncio.run(feed.poll())
+    assert feed.standing(token(fake, verifier, jti="fam_1.a")) is Standing.REVOKED
+    assert feed.standing(token(fake, verifier, jti="fam_1.b")) is Standing.LIVE
+
+
 def test_security_92_a_feed_older_than_its_lease_knows_nothing_but_still_refuses_what_it_heard(
     fake: FakeIssuer, verifier: Verifier, feed: Feed, ticks: Monotonic
 ) -> None:

@@ -48,6 +48,11 @@ def publish_terms(world: World, db: object) -> None:
     terms.publish(db, kind="site", version="3.0", title="Site terms", body="Be better.")  # type: ignore[arg-type]
 
 
+def narrow_channels(world: World, db: object) -> None:
+    clinic = organisations.find(db, world.clinic)  # type: ignore[arg-type]
+    organisations.change(db, clinic, channels=["mobile"])  # type: ignore[arg-type]
+
+
 def open_to_clinic(world: World) -> None:
     with transaction(world.database) as db:
         organisations.open_portal(db, world.clinic, "medical", by="operator")
@@ -90,6 +95,7 @@ TAKEN_AWAY: list[tuple[Callable[[World, object], None], str]] = [
     (end_affiliation, "affiliation_ended"),
     (suspend_provider, "organisation_not_granted"),
     (close_portal, "organisation_not_granted"),
+    (narrow_channels, "channel_not_enabled"),
     (end_agreement, "organisation_not_granted"),
     (publish_terms, "terms_required"),
     (attestation_over, "eligibility_ceased"),
@@ -237,13 +243,17 @@ def test_rfc_7009_revoking_an_access_token_ends_it_and_a_refresh_token_its_famil
 
     assert revoke(tokens["access_token"], token_type_hint="something") == 200
     assert world.introspect(tokens["access_token"]) == {"active": False}
+    assert revoke(tokens["access_token"]) == 200
+    news = world.run("SELECT kind, token_id, account_id, session_id, family_id, reason FROM revocation")
+    jti = claims_of(tokens["access_token"])["jti"]
+    assert [tuple(row) for row in news] == [("token_revoked", jti, None, None, None, "revoked_by_app")], "told once"
     fresh = world.refresh(tokens["refresh_token"]).json()
     assert revoke(fresh["refresh_token"]) == 200
     assert world.introspect(fresh["access_token"]) == {"active": False}
     assert world.refresh(fresh["refresh_token"]).json()["error"] == "invalid_grant"
     assert revoke(fresh["refresh_token"]) == 200
     assert revoke("unknown") == 200
-    assert world.events.count("oauth.token.revoked") == 3
+    assert world.events.count("oauth.token.revoked") == 4
 
 
 def test_a_session_that_ended_between_code_and_exchange_gives_no_tokens(world: World) -> None:

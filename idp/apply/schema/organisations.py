@@ -195,6 +195,7 @@ class Provider(Entry):
     history: Annotated[list[ProviderWas], DevelopmentOnly] = Field(default=[])
     help_name: str | None = None
     help_contact: str | None = None
+    channels: list[Literal["site", "mobile", "third_party_site"]] | None = None
     portals: list[Portal] = []
     participation: list[Participation] = []
     agreements: list[Agreement] = []

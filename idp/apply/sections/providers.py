@@ -20,7 +20,7 @@ from idp.providers.tables import (
     Provider,
 )
 
-FACTS = ("name", "status", "payment_arrangement", "help_name", "help_contact")
+FACTS = ("name", "status", "payment_arrangement", "help_name", "help_contact", "channels")
 DATED = ("status", "payment_arrangement")
 
 

@@ -1,4 +1,4 @@
-"""Gate 6: the insurer's gate to the organisation: status, portal, agreement, participation (T-07, T-11, T-30)."""
+"""Gate 6: the insurer's gate to the organisation: status, portal, channel, agreement (T-07, T-11, T-29, T-30)."""
 
 from idp.entitlements.facts import Facts
 from idp.entitlements.verdict import PASS, Stop, Verdict
@@ -13,6 +13,8 @@ def organisation(facts: Facts) -> Verdict:
     asked, function = facts.organisation, facts.function
     if not asked.active or asked.portal is None:
         return Stop("organisation_not_granted")
+    if asked.channels is not None and facts.question.app.channel not in asked.channels:
+        return Stop("channel_not_enabled")  # here and not in gate 4: a stranger learns nothing of the organisation
     if asked.is_insurer:
         return PASS
     if asked.agreement is None:
