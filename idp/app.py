@@ -22,7 +22,7 @@ from idp.web.middleware import Edge
 
 ROUTERS: tuple[str, ...] = (
     "authorize", "login", "register", "terms", "account", "report", "wam", "audit", "who", "links",
-    "security_reports", "staying", "health", "mailbox",
+    "security_reports", "organizations", "staying", "health", "mailbox",
 )  # fmt: skip
 """Modules of idp.web that hold a `router` of people's pages or consoles."""
 LANE: tuple[str, ...] = ("machines", "access", "signals", "scim", "authorize")

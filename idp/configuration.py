@@ -61,6 +61,8 @@ class Clocks(_Section):
     attestation_years: int = 1
     attestation_reminders: tuple[timedelta, ...] = (timedelta(days=30), timedelta(days=7))
     """How long before its end a person is reminded of an attestation; the first also opens its renewal."""
+    credential_warnings: tuple[timedelta, ...] = tuple(timedelta(days=days) for days in (90, 60, 30, 7))
+    """How long before its end a practice is told of a credentialing fact (O-01)."""
     registration: timedelta = timedelta(hours=24)
     """A registration that was begun; also how long its e-mailed code is good (domain.md 7)."""
     application_reminders: tuple[timedelta, ...] = (timedelta(days=3), timedelta(days=7))

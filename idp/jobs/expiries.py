@@ -10,7 +10,7 @@ from idp.accounts.tables import Session
 from idp.database import Database, transaction
 from idp.entitlements import grants
 from idp.entitlements.tables import Grant
-from idp.leaving import people
+from idp.leaving import credentials, people
 from idp.registration import reminders, waiting
 from idp.wam import request_calendar
 
@@ -30,7 +30,11 @@ def run(database: Database) -> bool:
         waited = waiting.tend(db)
     with transaction(database) as db:
         waited = max(waited, request_calendar.tend(db))
-    return BATCH in (ended, closed, left) or waited >= waiting.BATCH
+    with transaction(database) as db:
+        lapsed = credentials.lapse(db, BATCH)
+    with transaction(database) as db:
+        warned = credentials.warn_due(db, BATCH)
+    return BATCH in (ended, closed, left, lapsed, warned) or waited >= waiting.BATCH
 
 
 def end_grants(db: Db) -> int:

@@ -27,7 +27,7 @@ def managers(db: Session, account: Account, provider_ids: Iterable[str], *, by: 
             "when": clock.iso(clock.now()),
             "people": f"{of(db).settings.issuer}/p/{provider_id}/people",
         }
-        for manager_id in sorted(_of(db, provider_id) - {account.id, by}):
+        for manager_id in sorted(managers_of(db, provider_id) - {account.id, by}):
             outbox.send(db, manager_id, "person_left", facts)
 
 
@@ -39,7 +39,7 @@ def sole(db: Session, account_id: str) -> list[Provider]:
     now = clock.now()
     found = []
     for line, provider_id in _appointments(db, account_id):
-        others = _of(db, provider_id, line) - {account_id}
+        others = managers_of(db, provider_id, line) - {account_id}
         if not others and _people(db, provider_id, now) - {account_id}:
             provider = db.get(Provider, provider_id)
             if provider is not None and provider not in found:
@@ -52,7 +52,8 @@ def _appointments(db: Session, account_id: str) -> list[tuple[str, str]]:
     return [(row.line, row.provider_id) for row in rows]
 
 
-def _of(db: Session, provider_id: str, line: str | None = None) -> set[str]:
+def managers_of(db: Session, provider_id: str, line: str | None = None) -> set[str]:
+    """Return the access managers of an organisation now, of one line or of any."""
     rows = db.exec(_in_force().where(col(Appointment.provider_id) == provider_id)).all()
     return {row.account_id for row in rows if line is None or row.line == line}
 

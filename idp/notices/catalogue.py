@@ -234,6 +234,16 @@ TEMPLATES: dict[str, Template] = {
         "Nobody answered about {people} of {provider} ({line}) by {day}, so their access is paused. Answer now and it "
         "goes on; in {days} days it ends.\n\n{reviews}",
     ),
+    "credential_ends": Template(
+        "The {fact} of {name} ends on {day}",
+        "We know of the {fact} of {name} at {provider} until {day}. Functions that need it stop then.\n\n"
+        "Send the renewed one to {insurer}, {phone}. What we know: {profile}",
+    ),
+    "credential_ended": Template(
+        "The {fact} of {name} ended",
+        "We know of no {fact} of {name} in date any more. What {name} was given at {provider} for it has ended.\n\n"
+        "Send the renewed one to {insurer}, {phone}, then give the access again. What we know: {profile}",
+    ),
     "attestation_due": Template(
         "Confirm again why you may act, by {day}",
         "Once a year we ask why you may act. Yours ends on {day}; without a new one your access pauses then. "

@@ -87,6 +87,8 @@ def credential(
         starts_at=_span(starts_at, ends_at),
         ends_at=ends_at,
     )
+    if ends_at is not None and ends_at <= clock.now():
+        row.lapse_handled_at = ends_at  # history: nothing ever rested on it here
     db.add(row)
     _changed(db, None, {"practitioner": practitioner.id, "credential": row.id, "kind": kind})
     return row

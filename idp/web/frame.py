@@ -24,6 +24,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Reviews", "/p/{p}/reviews"),
         ("Reports", "/p/{p}/reports"),
         ("Access managers", "/p/{p}/managers"),
+        ("Practice profile", "/p/{p}/profile"),
     ),
     "security": (
         ("Search", "/security/search"),
@@ -31,6 +32,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Misuse reports", "/security/reports"),
         ("Log proof", "/security/log"),
         ("Logins of a person", "/security/links"),
+        ("Practices", "/insurer/organizations"),
         ("Terms", "/insurer/terms"),
     ),
 }

@@ -129,33 +129,37 @@ def masked(email: str) -> str:
     return f"{name[:1]}...@{domain}" if at else ""
 
 
+BACK, AHEAD = timedelta(days=182), timedelta(days=400)
+"""What a picture over time shows around today."""
+
+
 def bars(held: list[Held], now: datetime, zone: str) -> dict[str, Any]:
-    """Return the picture "access over time": one bar for each function, 12 months around today."""
+    """Return the picture "access over time": one bar for each function."""
     if not held:
         return {"bars": [], "finding": ""}
-    first, last = now - timedelta(days=182), now + timedelta(days=400)
+    ends = sorted(one.grant.expires_at for one in held if one.grant.expires_at)
+    finding = f"The next end is {shown(ends[0], zone)}." if ends else "Nothing here has an end date."
+    rows = [(one.function.name, one.grant.not_before, one.grant.expires_at) for one in held]
+    return drawn(rows, now, zone) | {"finding": finding}
+
+
+def drawn(rows: list[tuple[str, datetime, datetime | None]], now: datetime, zone: str) -> dict[str, Any]:
+    """Return one bar for each row (name, start, end), 12 months and more around today."""
+    first, last = now - BACK, now + AHEAD
     span = (last - first).total_seconds()
 
     def at(moment: datetime | None) -> float:
         moment = last if moment is None else min(max(moment, first), last)
         return round((moment - first).total_seconds() / span * 100, 2)
 
-    rows = [
+    made = [
         {
-            "name": one.function.name,
-            "x": at(one.grant.not_before),
-            "width": max(0.8, at(one.grant.expires_at) - at(one.grant.not_before)),
-            "open": one.grant.expires_at is None or one.grant.expires_at > last,
-            "until": until(one.grant.expires_at, zone),
+            "name": name,
+            "x": min(at(starts_at), 99.2),
+            "width": max(0.8, at(ends_at) - at(starts_at)),
+            "open": ends_at is None or ends_at > last,
+            "until": until(ends_at, zone),
         }
-        for one in held
+        for name, starts_at, ends_at in rows
     ]
-    ends = sorted(one.grant.expires_at for one in held if one.grant.expires_at)
-    finding = f"The next end is {shown(ends[0], zone)}." if ends else "Nothing here has an end date."
-    return {
-        "bars": rows,
-        "finding": finding,
-        "now_at": at(now),
-        "bar_from": _day(first, zone),
-        "bar_to": _day(last, zone),
-    }
+    return {"bars": made, "now_at": at(now), "bar_from": _day(first, zone), "bar_to": _day(last, zone)}
