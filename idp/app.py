@@ -21,7 +21,7 @@ from idp.web.measured import Measured
 from idp.web.middleware import Edge
 
 ROUTERS: tuple[str, ...] = (
-    "authorize", "login", "register", "terms", "account", "report", "wam", "audit", "links",
+    "authorize", "login", "register", "terms", "account", "report", "wam", "audit", "who", "links",
     "security_reports", "organizations", "staying", "health", "mailbox",
 )  # fmt: skip
 """Modules of idp.web that hold a `router` of people's pages or consoles."""

@@ -32,7 +32,7 @@ class Account(Row, table=True):
     """The account that took this one's logins, where one person had two."""
 
 
-keep_statuses(Account)
+keep_statuses(Account, "ial")
 
 
 class Contact(Row, table=True):

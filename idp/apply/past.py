@@ -5,18 +5,19 @@ transaction, so there are no sessions, tokens or apps yet that would have to hea
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, delete, update
 from sqlmodel import Session as Db
-from sqlmodel import col
+from sqlmodel import col, select
 
 from idp import clock
 from idp.accounts.attestations import years_later
-from idp.accounts.tables import Attestation, TermsAcceptance
+from idp.accounts.tables import Account, Attestation, TermsAcceptance
 from idp.audit import log
 from idp.audit.events import Event
 from idp.configuration import current
+from idp.database.history import StatusChange
 from idp.signals import epochs
 
 _EVENTS = {
@@ -25,15 +26,70 @@ _EVENTS = {
     "appointment": "wam.appointment.ended",
     "portal_access": "providers.portal.closed",
     "assignment": None,
+    "delegation": "providers.provider.changed",
 }
 
 
+class _Says(Protocol):
+    """An entry with a history: the lines say what it was from when on."""
+
+    @property
+    def history(self) -> Any: ...
+
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+
+def now(entry: _Says, what: str, at: datetime) -> Any:
+    """Return what an entry is now: as it says, else as its history says."""
+    lines = [line for line in _lines(entry, what) if line.starts <= at] or _lines(entry, what)[:1]
+    if what in entry.model_fields_set or not lines:
+        return getattr(entry, what)
+    return getattr(lines[-1], what)
+
+
+def _lines(entry: _Says, what: str) -> list[Any]:
+    said = [line for line in entry.history if getattr(line, what, None) is not None]
+    return sorted(said, key=lambda line: line.starts)
+
+
+def was(db: Db, row: Any, entry: _Says, *what: str, new: bool) -> bool:
+    """State what a subject was from when on; return whether anything was new. Before the first: the first."""
+    if not entry.history:
+        return False
+    db.flush()
+    stated = {(name, str(getattr(line, name)), line.starts) for name in what for line in _lines(entry, name)}
+    of_it = select(StatusChange).where(col(StatusChange.subject_id) == row.id)
+    if new:  # what inserting it noted, with the moment of applying
+        names = {name for name, _, _ in stated}
+        db.execute(
+            delete(StatusChange).where(col(StatusChange.subject_id) == row.id, col(StatusChange.what).in_(names))
+        )
+    known = {(change.what, change.status, change.at) for change in db.exec(of_it)}
+    fresh = sorted(stated - known, key=lambda change: change[2])
+    for name, value, at in fresh:
+        db.add(StatusChange(subject_id=row.id, what=name, status=value, at=at))
+    statuses = _lines(entry, "status") if isinstance(row, Account) else []
+    if new and statuses and row.status == "ceased" and statuses[0].status != "ceased":
+        row.ceased_at = next(line.starts for line in statuses if line.status == "ceased")
+        db.add(row)
+    if fresh:
+        db.flush()
+        if isinstance(row, Account):
+            epochs.changed_account(db, row.id, takes_away=True)
+        else:
+            epochs.changed_policy(db)
+    return bool(fresh)
+
+
 def ended(db: Db, row: Any, at: datetime, *, by: str, reason: str) -> None:
-    """State that a row just made ended at a moment, past or future; once."""
+    """State that a row just made ended at a moment, past or future, whatever its own end date is."""
     table = type(row)
     values: dict[str, Any] = {"ended_at": at}
     values |= {name: value for name, value in {"ended_by": by, "end_reason": reason}.items() if hasattr(row, name)}
-    result = db.execute(update(table).where(col(table.id) == row.id, col(table.ended_at).is_(None)).values(**values))
+    if table.__tablename__ == "delegation" and at <= clock.now():
+        values["status"] = "ended"
+    result = db.execute(update(table).where(col(table.id) == row.id).values(**values))
     assert isinstance(result, CursorResult)
     assert result.rowcount == 1
     account_id = getattr(row, "account_id", None)
@@ -56,9 +112,9 @@ def accepted(db: Db, account_id: str, document_id: str, at: datetime) -> None:
     )
 
 
-def attested(db: Db, row: Attestation, at: datetime) -> None:
-    """State when a person attested; it holds from then for its years."""
+def attested(db: Db, row: Attestation, at: datetime, until: datetime | None) -> None:
+    """State when a person attested; it holds from then for its years, or until it was withdrawn."""
     row.attested_at = at
-    row.expires_at = years_later(at, current(db).clocks.attestation_years)
+    row.expires_at = until or years_later(at, current(db).clocks.attestation_years)
     db.add(row)
     db.flush()

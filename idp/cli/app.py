@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idp.cli import community, importing, links, partner, sharing
+from idp.cli import community, decide, importing, links, partner, sharing
 
 if TYPE_CHECKING:
     from idp.database import Database
@@ -26,6 +26,8 @@ app.add_typer(audit, name="audit")
 app.add_typer(links.app, name="links")
 app.add_typer(partner.app, name="partner")
 app.add_typer(community.app, name="community")
+app.command()(decide.decide)
+app.command()(decide.who)
 app.add_typer(importing.app, name="import")
 app.add_typer(sharing.app, name="sharing")
 

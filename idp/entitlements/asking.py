@@ -7,6 +7,7 @@ missed, on any worker (invariant 8). Pages read every row in their own transacti
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlmodel import Session
@@ -16,10 +17,13 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.database import Database, of
 from idp.database.lane import Lane, RestsOn, Stale, Work, drive
+from idp.entitlements import explaining, supposing
 from idp.entitlements import facts as gathering
 from idp.entitlements.before import Before
 from idp.entitlements.before import before as reading_before
 from idp.entitlements.decision import Decision, decide
+from idp.entitlements.explaining import Explanation
+from idp.entitlements.facts import Facts
 from idp.entitlements.memo import Memo
 from idp.entitlements.question import Question
 from idp.errors import Unavailable
@@ -53,7 +57,26 @@ class Decider:
         """Decide without recording it: for searches and measurements. Nobody may act on it."""
         if known is None:
             known = await self.read(reading_before(question.account_id, question.sid))
-        return decide(await self.read(gathering.gather(question, known, self.memo)))
+        return decide(await self.read(_gather(question, known, self.memo)))
+
+    async def look(self, question: Question) -> Facts:
+        """Return what the gates see for a question, to explain the answer; nobody may act on it."""
+        known = await self.read(reading_before(question.account_id, question.sid))
+        for _ in range(TRIES):
+            found = await self.read(_gather(question, known, self.memo))
+            assert isinstance(found, Facts)
+            again = await self.read(reading_before(question.account_id, question.sid))
+            if again == known:
+                return found
+            known = again
+        raise Unavailable(_BEING_CHANGED)
+
+    async def explain(self, question: Question) -> Explanation:
+        """Decide, record, and say what each gate says; nobody may act on it, so it is marked as simulated."""
+        facts = await self.look(question)
+        decision = replace(decide(facts), simulated=True)
+        await self._lane.write(rows=[self._row(question, decision)])
+        return explaining.explain(facts, decision)
 
     async def answer(
         self, questions: Sequence[Question], *, until: str | None = None, jti: str | None = None
@@ -138,6 +161,10 @@ def event(question: Question, decision: Decision) -> Event:
         details["at"] = clock.iso(question.at)
     if question.assume_authenticated:
         details["assumed_authenticated"] = True
+    if question.supposes:
+        details["supposed"] = [{"kind": one.kind, "id": one.id} for one in question.supposes]
+    if decision.agreement is not None:
+        details["agreement"] = decision.agreement
     return Event(
         "entitlements.decision.made",
         account=question.account_id,
@@ -161,13 +188,26 @@ def decide_in_session(db: Session, question: Question) -> Decision:
     an answer of two halves that never held together: the versions are read again after the rows.
     Raises Unavailable when what the answer rests on keeps changing.
     """
+    return decide(look_in_session(db, question))
+
+
+def look_in_session(db: Session, question: Question) -> Facts:
+    """Return what the gates see, in the pages' lane, to explain an answer; as `decide_in_session` reads it."""
     db.flush()
     one_moment = of(db).is_sqlite
     known = drive(db, reading_before(question.account_id, question.sid))
     for _ in range(TRIES):
-        decision = decide(drive(db, gathering.gather(question, known, None)))
+        found = drive(db, _gather(question, known, None))
+        assert isinstance(found, Facts)
         again = known if one_moment else drive(db, reading_before(question.account_id, question.sid))
         if again == known:
-            return decision
+            return found
         known = again
     raise Unavailable(_BEING_CHANGED)
+
+
+def _gather(question: Question, known: Before, memo: Memo | None) -> Work:
+    """Gather; what is only supposed is neither taken from the memo nor put there."""
+    if not question.supposes:
+        return gathering.gather(question, known, memo)
+    return supposing.supposed(gathering.gather(question, known, None), question)

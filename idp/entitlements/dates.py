@@ -1,5 +1,7 @@
 """Half-open intervals at one moment, and until when what they said stays true."""
 
+from collections.abc import Sequence
+
 FOREVER = 1 << 62
 """A moment that never comes, in microseconds since 1970."""
 
@@ -45,6 +47,20 @@ class Dates:
         """Say whether a moment has come."""
         self.turns(starts)
         return starts <= self.at
+
+    def then(self, history: Sequence[tuple[str, str | None, int]], now: str) -> str:
+        """Return the value a history (value, value before, since when; in order) gives for the moment.
+
+        Before it begins: what was there before its first change, else the first value known.
+        """
+        found = None
+        for value, _, since in history:
+            self.turns(since)
+            if since <= self.at:
+                found = value
+        if found is not None:
+            return found
+        return (history[0][1] or history[0][0]) if history else now
 
     def turns(self, edge: int | None) -> None:
         """Note a moment at which an answer changes."""

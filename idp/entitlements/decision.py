@@ -65,6 +65,9 @@ class Decision:
     step_up: Wanted | None
     contact: Contact | None
     freshness: str
+    """The policy version and the account's version it was computed from."""
+    agreement: str | None = None
+    """The agreement in force for this organisation and line."""
     simulated: bool = False
     practice: str = ""
     function: str = ""
@@ -103,6 +106,7 @@ def _answer(facts: Facts, outcome: str, stop: Stop | None, because: tuple[str, .
         step_up=stop.wanted if stop is not None else None,
         contact=stop.contact if stop is not None else None,
         freshness=facts.freshness,
+        agreement=facts.organisation.agreement,
         simulated=facts.question.simulated,
         practice=facts.organisation.name,
         function=facts.function.name if facts.function is not None else "",

@@ -11,13 +11,13 @@ from idp import clock
 from idp.database.lane import Sql, Work
 from idp.entitlements import standing, world
 from idp.entitlements.before import Before, SessionFacts
-from idp.entitlements.dates import Dates
+from idp.entitlements.dates import FOREVER, Dates
 from idp.entitlements.memo import Memo
 from idp.entitlements.question import Question
 from idp.entitlements.standing import Organisation, Person
 from idp.entitlements.world import Function, World
 
-_SHARED = Sql(
+SHARED = Sql(
     "SELECT s.partner_id, s.starts_at, s.ends_at, o.owner, o.partner_id, o.contact_name, o.contact_phone, "
     "o.contact_url FROM shared_account AS s LEFT JOIN function_owner AS o "
     "ON o.shared_account_id = s.id AND o.entitlement = $2 WHERE s.account_number = $1"
@@ -55,6 +55,8 @@ class Facts:
     shared: SharedFacts | None
     """The shared account the record names; None when it names none."""
     replay: bool = False
+    until: int = FOREVER
+    """For replays: the next moment at which an answer may differ; sessions are not looked at."""
 
     @property
     def freshness(self) -> str:
@@ -65,20 +67,20 @@ class Facts:
 def gather(question: Question, known: Before, memo: Memo | None) -> Work:
     """Read what the gates need for a question, under versions read before; return Facts.
 
-    A replay of another moment neither uses nor fills the memo.
+    A replay of another moment neither uses nor fills the memo but for what all moments share.
     """
     replay = question.at is not None
     at = clock.micros(question.at if question.at is not None else clock.now())
-    if replay:
-        memo = None
     epoch = known.epoch
+    dates_of_all = Dates(at, replay=replay)
     shared_world = memo.world(epoch) if memo is not None else None
     if shared_world is None:
         shared_world = yield from world.load(epoch)
         if memo is not None:
             memo.keep_world(shared_world)
     if replay:
-        shared_world = yield from world.as_of(shared_world, at)
+        memo = None
+        shared_world = yield from world.as_of(shared_world, dates_of_all)
     provider_id, line = question.provider_id or "", question.asked_line
     place = (provider_id, line)
     organisation: Organisation | None = memo.organisation(place, epoch, at) if memo is not None else None
@@ -99,8 +101,11 @@ def gather(question: Question, known: Before, memo: Memo | None) -> Work:
     number = question.record.get("shared_account")
     shared = None
     if number is not None:
-        rows = yield _SHARED, (number, question.entitlement)
+        rows = yield SHARED, (number, question.entitlement)
         shared = _shared(rows)
+    if replay:
+        for edge in (organisation.until, person.until, *((shared.starts_at, shared.ends_at) if shared else ())):
+            dates_of_all.turns(edge)
     return Facts(
         question=question,
         at=at,
@@ -113,6 +118,7 @@ def gather(question: Question, known: Before, memo: Memo | None) -> Work:
         session=known.session,
         shared=shared,
         replay=replay,
+        until=dates_of_all.until,
     )
 
 

@@ -30,6 +30,17 @@ OURSELVES = AskingApp(client_id="idp", name="This service")
 
 
 @dataclass(frozen=True, slots=True)
+class Supposition:
+    """One hypothetical change (supposing.py); which fields count depends on what is supposed."""
+
+    kind: str
+    """`end`, `set`, `grant`, `bundle` or `owner`."""
+    id: str = ""
+    """Of the row that ended or changed; the bundle's key; the shared account's number."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """One question; everything a caller may say, nothing it could make up about the person."""
 
@@ -53,6 +64,9 @@ class Question:
     assume_authenticated: bool = False
     """Leave out the last gate; the answer is marked and nobody may act on it."""
 
+    supposes: tuple["Supposition", ...] = ()
+    """Hypothetical changes; the answer is marked and nobody may act on it."""
+
     @property
     def asked_line(self) -> str:
         """The line of business the question is about."""
@@ -61,4 +75,4 @@ class Question:
     @property
     def simulated(self) -> bool:
         """Whether the answer is only for looking at."""
-        return self.assume_authenticated or self.at is not None
+        return self.assume_authenticated or self.at is not None or bool(self.supposes)

@@ -4,15 +4,16 @@ Two parts, remembered apart (memo.py): the organisation with its line of busines
 share and which only the policy epoch outdates; and the person there, outdated by their own version too.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import orjson
 
 from idp.database.lane import Sql, Work
 from idp.entitlements.dates import Dates
-from idp.entitlements.world import World, status_at
+from idp.entitlements.world import World
 
-_ORGANISATION = Sql(
+ORGANISATION = Sql(
     "SELECT 'provider' AS kind, id, name AS a, status AS b, provider.kind AS c, payment_arrangement AS d, "
     "channels AS e, CAST(NULL AS BIGINT) AS w, CAST(NULL AS BIGINT) AS x, "
     "CAST(NULL AS BIGINT) AS y, CAST(NULL AS BIGINT) AS z FROM provider WHERE id = $1 "
@@ -32,7 +33,7 @@ _ORGANISATION = Sql(
     "JOIN credential c ON c.practitioner_id = m.practitioner_id "
     "WHERE m.provider_id = $1 AND c.kind IN ('licence', 'credentialing')"
 )
-_PERSON = Sql(
+PERSON = Sql(
     "SELECT 'account' AS kind, id, status AS a, ceased_because AS b, CAST(NULL AS TEXT) AS c, "
     "CAST(ial AS BIGINT) AS x, ceased_at AS y, CAST(NULL AS BIGINT) AS z FROM account WHERE id = $1 "
     "UNION ALL SELECT 'terms', document_id, NULL, NULL, NULL, accepted_at, NULL, NULL "
@@ -48,7 +49,11 @@ _PERSON = Sql(
 )
 
 
-_STATUSES = Sql("SELECT status, at FROM status_change WHERE subject_id = $1 ORDER BY at, id")
+STATUSES = Sql(
+    "SELECT subject_id, what, status, before, at FROM status_change WHERE subject_id = $1 "
+    "OR subject_id IN (SELECT id FROM delegation WHERE provider_id = $1) ORDER BY at, id"
+)
+"""What an account, or an organisation and its delegations, were on other days: read for replays alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,8 @@ class Person:
     """An approved affiliation has begun."""
     affiliated: bool
     """One is in force."""
+    affiliation: str | None
+    """Id of the one in force."""
     partner_id: str | None
     """The third party the person works for, by the affiliation in force."""
     grants: tuple[GrantRow, ...]
@@ -136,7 +143,8 @@ class Person:
 
 def organisation(provider_id: str, line: str, dates: Dates) -> Work:
     """Read an organisation and one line of it; return it as of the dates' moment."""
-    rows = yield _ORGANISATION, (provider_id, line)
+    rows = yield ORGANISATION, (provider_id, line)
+    then = (yield from _history(provider_id, dates)) if dates.replay else _as_it_is
     name, exists, active, kind, arrangement = "", False, False, "", ""
     portal = agreement = None
     participates = credentialed = False
@@ -145,7 +153,9 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
     channels: frozenset[str] | None = None
     for what, row_id, a, b, c, d, e, w, x, y, z in rows:
         if what == "provider":
-            name, exists, active, kind, arrangement = a, True, b == "active", c, d
+            name, exists, kind = a, True, c
+            active = then(row_id, "status", b) == "active"
+            arrangement = then(row_id, "payment_arrangement", d)
             channels = frozenset(orjson.loads(e)) if e is not None else None
         elif what == "portal":
             if dates.holds(w, x, y):
@@ -156,7 +166,8 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
         elif what == "participation":
             participates = dates.holds(w, x) or participates
         elif what == "delegation":
-            usable = e == "active" or (e == "ended" and dates.replay and y is not None)
+            status = then(row_id, "status", e)
+            usable = status == "active" or (status == "ended" and dates.replay and y is not None)
             delegations[row_id] = DelegationFacts(
                 row_id,
                 a,
@@ -194,11 +205,11 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
 
 def person(account_id: str, provider_id: str, line: str, world: World, dates: Dates) -> Work:
     """Read a person and what they hold at an organisation; return it as of the dates' moment."""
-    rows = yield _PERSON, (account_id, provider_id, line)
+    rows = yield PERSON, (account_id, provider_id, line)
     status, ial, ceased_at, exists = "", 0, None, False
     accepted: dict[str, int] = {}
     attested = affiliated_once = affiliated = False
-    partner_id = None
+    partner_id = affiliation = None
     grants: list[GrantRow] = []
     appointments: list[AppointmentRow] = []
     for what, row_id, a, b, c, x, y, z in rows:
@@ -211,7 +222,7 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
         elif what == "affiliation":
             affiliated_once = dates.begun(x) or affiliated_once
             if dates.holds(x, y, z):
-                affiliated, partner_id = True, a
+                affiliated, affiliation, partner_id = True, row_id, a
         elif what == "appointment":
             dates.turns(x)
             dates.turns(y)
@@ -221,9 +232,10 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
             dates.turns(y)
             grants.append(GrantRow(row_id, a, b, c, x, y, _revoked(dates, y, z)))
     if dates.replay and exists:
-        history = yield _STATUSES, (account_id,)
-        gone = status == "ceased" and ceased_at is not None and ceased_at <= dates.at
-        status = "ceased" if gone else status_at(history, dates.at, status)
+        then = yield from _history(account_id, dates)
+        dates.turns(ceased_at)
+        status = then(account_id, "status", status)
+        ial = int(then(account_id, "ial", str(ial)))
     ceased = status == "ceased" and (ceased_at is None or dates.begun(ceased_at))
     return Person(
         exists=exists,
@@ -234,12 +246,34 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
         attested=attested,
         affiliated_once=affiliated_once,
         affiliated=affiliated,
+        affiliation=affiliation,
         partner_id=partner_id,
         grants=tuple(sorted(grants, key=lambda g: (g.not_before, g.grant_id))),
         appointments=tuple(sorted(appointments, key=lambda a: (a.starts_at, a.appointment_id))),
         since=dates.at,
         until=dates.until,
     )
+
+
+Then = Callable[[str, str, str], str]
+"""Given a subject, a column and its value now: the value at the dates' moment."""
+
+
+def _as_it_is(subject_id: str, what: str, now: str) -> str:
+    return now
+
+
+def _history(subject_id: str, dates: Dates) -> Work:
+    """Read what a subject was on other days; return a Then."""
+    rows = yield STATUSES, (subject_id,)
+    histories: dict[tuple[str, str], list[tuple[str, str | None, int]]] = {}
+    for subject, what, value, before, since in rows:
+        histories.setdefault((subject, what), []).append((value, before, since))
+
+    def then(subject: str, what: str, now: str) -> str:
+        return dates.then(histories.get((subject, what), ()), now)
+
+    return then
 
 
 def _revoked(dates: Dates, expires_at: int | None, ended_at: int | None) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
+from idp.database.history import keep_statuses
 from idp.database.types import Row, id_column, json_column, moment
 
 LIVE = text("ended_at IS NULL")
@@ -149,3 +150,6 @@ class Delegation(Row, table=True):
     ends_at: datetime | None = moment(nullable=True)
     status: str = "active"
     ended_at: datetime | None = moment(nullable=True)
+
+
+keep_statuses(Delegation)

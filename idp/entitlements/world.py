@@ -1,14 +1,13 @@
 """What every decision shares: catalogue, channels, clocks, terms, partners. Valid for one policy epoch."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import orjson
 
 from idp import configuration
 from idp.accounts.assurance import ORDER, idle_limit
 from idp.database.lane import Sql, Work
+from idp.entitlements.dates import Dates
 from idp.entitlements.verdict import Contact
 
 _CATALOGUE = Sql(
@@ -16,11 +15,12 @@ _CATALOGUE = Sql(
 )
 _SETTINGS = Sql("SELECT body FROM configuration WHERE id = 1")
 _TERMS = Sql("SELECT kind, id, effective_at, version FROM terms_document")
-_PARTNERS = Sql("SELECT id, status, name, contact_name, contact_phone, contact_url FROM partner")
+PARTNERS = Sql("SELECT id, status, name, contact_name, contact_phone, contact_url FROM partner")
 
 
-_STATUSES = Sql(
-    "SELECT subject_id, status, at FROM status_change WHERE subject_id IN (SELECT id FROM partner) ORDER BY at, id"
+STATUSES = Sql(
+    "SELECT subject_id, status, before, at FROM status_change "
+    "WHERE what = 'status' AND subject_id IN (SELECT id FROM partner) ORDER BY at, id"
 )
 
 
@@ -80,7 +80,7 @@ def load(epoch: int) -> Work:
     catalogue = yield _CATALOGUE, ()
     settings = yield _SETTINGS, ()
     terms = yield _TERMS, ()
-    partners = yield _PARTNERS, ()
+    partners = yield PARTNERS, ()
     config = configuration.parse(settings[0][0] if settings else "{}")
     insurer = config.insurer
     return World(
@@ -113,22 +113,14 @@ def load(epoch: int) -> Work:
     )
 
 
-def as_of(known: World, at: int) -> Work:
+def as_of(known: World, dates: Dates) -> Work:
     """Return the world with each partner's status of that moment: for replays alone."""
-    rows = yield _STATUSES, ()
-    histories: dict[str, list[tuple[str, int]]] = {}
-    for partner_id, status, since in rows:
-        histories.setdefault(partner_id, []).append((status, since))
+    rows = yield STATUSES, ()
+    histories: dict[str, list[tuple[str, str | None, int]]] = {}
+    for partner_id, status, before, since in rows:
+        histories.setdefault(partner_id, []).append((status, before, since))
     then = {
-        partner_id: replace(partner, status=status_at(histories.get(partner_id, ()), at, partner.status))
+        partner_id: replace(partner, status=dates.then(histories.get(partner_id, ()), partner.status))
         for partner_id, partner in known.partners.items()
     }
     return replace(known, partners=then)
-
-
-def status_at(history: Sequence[Any], at: int, now: str) -> str:
-    """Return the status a history gives for a moment; before it begins, the first one known."""
-    found = [status for status, since in history if since <= at]
-    if found:
-        return str(found[-1])
-    return str(history[0][0]) if history else now

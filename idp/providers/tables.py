@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
+from idp.database.history import keep_statuses
 from idp.database.types import Row, id_column, json_column, moment, secret_column
 
 LINES = ("medical", "behavioural", "dental", "medicare_advantage")
@@ -34,6 +35,9 @@ class Provider(Row, table=True):
     help_contact: str | None = None
     channels: list[Any] | None = json_column(nullable=True, default=None)
     """Channels open to this organisation (T-29); None where all that are open at all."""
+
+
+keep_statuses(Provider, "payment_arrangement")
 
 
 class PortalAccess(Row, table=True):

@@ -12,10 +12,11 @@ from idp.database.lane import Stale
 from idp.entitlements.asking import Decider
 from idp.entitlements.decision import Decision
 from idp.entitlements.question import AskingApp, Question
-from idp.errors import Refused, Unavailable
-from idp.web import access_search, asked
-from idp.web.answered import answer_of, refused
+from idp.errors import Refused
+from idp.web import access_search, access_who, asked
+from idp.web.answered import answer_of, explained, refused
 from idp.web.asked import EVALUATE, SIMULATE, Malformed
+from idp.web.asking_about import may_ask
 from idp.web.bearer import Caller, bearer
 from idp.web.boundary import Service
 from idp.web.guards import open_to_anyone
@@ -33,6 +34,7 @@ def routes(service: Service) -> list[BaseRoute]:
         Route("/access/v1/evaluations", asking.evaluations, methods=["POST"]),
         Route("/.well-known/authzen-configuration", asking.metadata, methods=["GET"]),
         *access_search.routes(service, asking.decider, app_of),
+        *access_who.routes(service, asking.decider, app_of),
     ]
     if service.settings.development:
         made.append(Route("/bench/empty", asking.empty, methods=["POST"]))
@@ -120,9 +122,15 @@ class Asking:
         return _json({"decision": True})
 
     async def _one(self, caller: Caller, body: dict[str, Any], jti: str | None = None) -> Response:
-        question = asked.question_of(body, app_of(caller), caller.scopes)
+        app = app_of(caller)
+        question = asked.question_of(body, app, caller.scopes)
+        await may_ask(caller, self.decider(), app, question)
+        if asked.wants_explanation(body.get("context"), caller.scopes):
+            explanation = await self.decider().explain(question)
+            asked.fresh_enough(explanation.decision, body.get("context"))
+            return _json(explained(explanation, self._service.settings.issuer))
         [decision] = await self.decider().answer([question], jti=jti)
-        self._fresh_enough(decision, body.get("context"))
+        asked.fresh_enough(decision, body.get("context"))
         return _json(answer_of(decision, self._service.settings.issuer))
 
     async def _batch(
@@ -134,10 +142,12 @@ class Asking:
             try:
                 whole = asked.with_defaults(body, item)
                 asked.wanted_freshness(whole["context"])
-                read.append((asked.question_of(whole, app, caller.scopes), whole))
+                wanted = asked.question_of(whole, app, caller.scopes)
+                await may_ask(caller, self.decider(), app, wanted)
+                read.append((wanted, whole))
             except Refused as problem:
                 read.append((None, refused(problem)))
-        if until is None:
+        if until is None and not any(_explain(whole) for question, whole in read if question is not None):
             questions = [question for question, _ in read if question is not None]
             decisions = iter(await self.decider().answer_all(questions) if questions else [])
             return [whole if question is None else self._answer(next(decisions), whole) for question, whole in read]
@@ -145,29 +155,21 @@ class Asking:
         for question, whole in read:  # one by one: what comes after the deciding one is never asked
             if question is None:
                 answers.append(whole)
+            elif _explain(whole):
+                answers.append(explained(await self.decider().explain(question), self._service.settings.issuer))
             else:
                 [decision] = await self.decider().answer([question])
                 answers.append(self._answer(decision, whole))
-            if answers[-1]["decision"] == (until == "permit"):
+            if until is not None and answers[-1]["decision"] == (until == "permit"):
                 break
         return answers
 
     def _answer(self, decision: Decision, whole: dict[str, Any]) -> dict[str, Any]:
         try:
-            self._fresh_enough(decision, whole.get("context"))
+            asked.fresh_enough(decision, whole.get("context"))
         except Refused as problem:
             return refused(problem)
         return answer_of(decision, self._service.settings.issuer)
-
-    @staticmethod
-    def _fresh_enough(decision: Decision, context: Any) -> None:
-        """Refuse to give an answer older than the caller has seen; it could only be from another database."""
-        wanted = asked.wanted_freshness(context)
-        if wanted is None:
-            return
-        epoch, _, version = decision.freshness.partition(".")
-        if int(epoch) < wanted[0] or int(version) < wanted[1]:
-            raise Unavailable("We don't have the state you have seen. Ask again in a moment.")
 
 
 open_to_anyone("The metadata of the decision point is public (AuthZEN 1.0, 9)")(Asking.metadata)
@@ -175,3 +177,8 @@ open_to_anyone("The metadata of the decision point is public (AuthZEN 1.0, 9)")(
 
 def _json(body: dict[str, Any]) -> Response:
     return Response(orjson.dumps(body), media_type="application/json")
+
+
+def _explain(whole: dict[str, Any]) -> bool:
+    """Say whether an item of a batch is to be explained; its scope was checked when it was read."""
+    return (whole["context"] or {}).get("explain") is True

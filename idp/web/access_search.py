@@ -4,9 +4,6 @@ Strength is a person's own at a moment, so searches leave gate 13 out and say `s
 (decisions.md 12). Every result was decided by the same gates as an evaluation.
 """
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -23,12 +20,16 @@ from idp.entitlements import candidates
 from idp.entitlements.asking import Decider
 from idp.entitlements.question import AskingApp, Question
 from idp.web import asked
-from idp.web.asked import SEARCH, Malformed
+from idp.web.asked import SEARCH
+from idp.web.asking_about import may_ask
 from idp.web.bearer import Caller, bearer
 from idp.web.boundary import Service
+from idp.web.cursors import Cursor
 
 DEFAULT, MOST = 50, 200
 """Results of a page."""
+LOOKED_AT = 2_000
+"""Candidates decided for one page, so that one request does not hold a worker."""
 
 
 def routes(service: Service, decider: Callable[[], Decider], app_of: Callable[[Caller], AskingApp]) -> list[BaseRoute]:
@@ -65,25 +66,29 @@ class Searching:
         caller = await bearer(self._service, request, SEARCH)
         body = await asked.body_of(request)
         question = self._question(caller, body, sought)
-        limit, after, tied = self._page(body, sought)
-        found: list[str] = []
-        last = after
         decider = self._decider()
-        more = True
-        while more and len(found) <= limit:
+        await may_ask(caller, decider, self._app_of(caller), question)
+        cursor = Cursor(self._service.database, sought, body)
+        limit, last = cursor.page(DEFAULT, MOST)
+        found: list[str] = []
+        looked, more = 0, True
+        while more and len(found) <= limit and looked < LOOKED_AT:
             # One more than asked is looked for, so that a page with a next token always has a successor.
             names = await decider.read(candidates.of(question, sought, last, MOST))
             more = len(names) == MOST
             for name in names:
-                last = name
+                last, looked = name, looked + 1
                 decision = await decider.decide(_about(question, sought, name))
                 if decision.allowed:
                     found.append(name)
                     if len(found) > limit:
                         break
+                    asked.fresh_enough(decision, body.get("context"))
         results = [self._result(question, sought, name) for name in found[:limit]]
         answer: dict[str, Any] = {"results": results, "context": {"simulated": True}}
-        answer["page"] = {"next_token": self._token(tied, found[limit - 1]) if len(found) > limit else ""}
+        # A page that found little among many is short, and says where to go on: nothing is cut silently.
+        goes_on = found[limit - 1] if len(found) > limit else last if more else ""
+        answer["page"] = {"next_token": cursor.token(goes_on) if goes_on else ""}
         await self._record(question, sought, len(results))
         return Response(orjson.dumps(answer), media_type="application/json")
 
@@ -99,36 +104,6 @@ class Searching:
         if question.at is not None:
             asked.needs(caller.scopes, asked.SIMULATE)
         return replace(question, assume_authenticated=True)
-
-    def _page(self, body: dict[str, Any], sought: str) -> tuple[int, str, bytes]:
-        page = body.get("page")
-        if page is None:
-            page = {}
-        if not isinstance(page, dict):
-            raise Malformed("page must be an object.")
-        limit = page.get("limit", DEFAULT)
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-            raise Malformed("page.limit must be a whole number from 1.")
-        rest = {name: value for name, value in body.items() if name != "page"}
-        tied = hashlib.sha256(sought.encode() + orjson.dumps(rest, option=orjson.OPT_SORT_KEYS)).digest()
-        token = page.get("token")
-        after = "" if token in (None, "") else self._open(tied, token)
-        return min(limit, MOST), after, tied
-
-    def _token(self, tied: bytes, last: str) -> str:
-        """Return where the next page begins, tied to the rest of the request, which must not change."""
-        mac = hmac.digest(self._service.database.ring.derived("cursors"), tied + last.encode(), "sha256")[:16]
-        return base64.urlsafe_b64encode(mac + last.encode()).decode().rstrip("=")
-
-    def _open(self, tied: bytes, token: Any) -> str:
-        try:
-            raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-            last = raw[16:].decode()
-        except (TypeError, ValueError):
-            raise Malformed("page.token is not one we gave.") from None
-        if not last or not hmac.compare_digest(self._token(tied, last), token.rstrip("=")):
-            raise Malformed("page.token is not one we gave for this request.")
-        return last
 
     @staticmethod
     def _result(question: Question, sought: str, name: str) -> dict[str, str]:

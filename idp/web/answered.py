@@ -3,6 +3,7 @@
 from typing import Any
 
 from idp.entitlements.decision import Decision
+from idp.entitlements.explaining import Explanation
 from idp.entitlements.sentences import sentence
 from idp.errors import Refused
 
@@ -12,6 +13,8 @@ def answer_of(decision: Decision, issuer: str) -> dict[str, Any]:
     context: dict[str, Any] = {"id": decision.id, "outcome": decision.outcome, "freshness": decision.freshness}
     if decision.because:
         context["because"] = decision.because
+    if decision.agreement is not None and decision.because:
+        context["agreement"] = decision.agreement
     if decision.reason is not None:
         context["reason"] = decision.reason
         context["reason_user"] = {"en": sentence(decision)}
@@ -30,6 +33,13 @@ def answer_of(decision: Decision, issuer: str) -> dict[str, Any]:
     if decision.simulated:
         context["simulated"] = True
     return {"decision": decision.allowed, "context": context}
+
+
+def explained(explanation: Explanation, issuer: str) -> dict[str, Any]:
+    """Return the answer to one evaluation with every gate's answer."""
+    answer = answer_of(explanation.decision, issuer)
+    answer["context"]["explanation"] = explanation.plain()
+    return answer
 
 
 def refused(problem: Refused) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 
-from idp.entitlements.question import AskingApp, Question
-from idp.errors import NotEntitled, Refused
+from idp.entitlements import supposing
+from idp.entitlements.decision import Decision
+from idp.entitlements.question import AskingApp, Question, Supposition
+from idp.errors import NotEntitled, Refused, Unavailable
 
 LONGEST = 256
 """Characters of an id, a name or a code."""
@@ -139,7 +141,9 @@ def question_of(body: Mapping[str, Any], app: AskingApp, scopes: frozenset[str])
         record=_record(context),
         at=moment(context),
         assume_authenticated=assume,
+        supposes=supposed(context),
     )
+    wants_explanation(context, scopes)
     if question.simulated:
         needs(scopes, SIMULATE)
     return question
@@ -168,6 +172,27 @@ def _record(context: Mapping[str, Any]) -> Mapping[str, Any]:
     return record
 
 
+def supposed(context: Mapping[str, Any]) -> tuple[Supposition, ...]:
+    """Return the hypothetical changes a question is asked under; raise Malformed."""
+    wanted = context.get("suppose")
+    if wanted is None:
+        return ()
+    try:
+        return supposing.read(wanted)
+    except supposing.NotSupposable as problem:
+        raise Malformed(f"context.suppose: {problem}") from None
+
+
+def wants_explanation(context: Any, scopes: frozenset[str]) -> bool:
+    """Say whether the answer is to be explained gate by gate; that needs the scope to simulate."""
+    wanted = context.get("explain", False) if isinstance(context, dict) else False
+    if not isinstance(wanted, bool):
+        raise Malformed("context.explain must be true or false.")
+    if wanted:
+        needs(scopes, SIMULATE)
+    return wanted
+
+
 def moment(context: Mapping[str, Any]) -> datetime | None:
     """Return the moment to replay; a date alone is its start in UTC (decisions.md 12)."""
     value = maybe_text(context, "at", "context")
@@ -194,6 +219,16 @@ def wanted_freshness(context: Any) -> tuple[int, int] | None:
     if found is None:
         raise Malformed("context.at_least_as_fresh must be a freshness we gave.")
     return int(found[1]), int(found[2])
+
+
+def fresh_enough(decision: Decision, context: Any) -> None:
+    """Refuse to give an answer older than the caller has seen; it could only be from another database."""
+    wanted = wanted_freshness(context)
+    if wanted is None:
+        return
+    epoch, _, version = decision.freshness.partition(".")
+    if int(epoch) < wanted[0] or int(version) < wanted[1]:
+        raise Unavailable("We don't have the state you have seen. Ask again in a moment.")
 
 
 def with_defaults(body: Mapping[str, Any], item: Any) -> dict[str, Any]:

@@ -28,6 +28,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "security": (
         ("Search", "/security/search"),
+        ("Who could", "/security/who"),
         ("Misuse reports", "/security/reports"),
         ("Log proof", "/security/log"),
         ("Logins of a person", "/security/links"),

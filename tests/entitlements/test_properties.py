@@ -172,7 +172,7 @@ class Storage:
         if sql is read_before._BEFORE:
             acr = AAL2 if s["acr"] == 2 else AAL1
             return [(1, 1, "acc", acr, s["auth"], s["factor"], s["seen"], s["expires"], s["ended"], None)]
-        if sql is gathering._SHARED:
+        if sql is gathering.SHARED:
             t = w["shared"]
             return (
                 [("ptr_tpa", t["starts"], _end(t), t["owner"], None, None, None, None)] if self.number == "7001" else []
@@ -186,9 +186,9 @@ class Storage:
             return [(orjson.dumps({"channels": w["channels"]}).decode(),)]
         if sql is world._TERMS:
             return [(t["kind"], f"t{n}", t["effective"], str(n)) for n, t in enumerate(w["terms"])]
-        if sql is world._PARTNERS:
+        if sql is world.PARTNERS:
             return [(ref, status, ref, "", "", "") for ref, status in w["partners"].items()]
-        return self._organisation() if sql is standing._ORGANISATION else self._person()
+        return self._organisation() if sql is standing.ORGANISATION else self._person()
 
     number: str | None = None
 

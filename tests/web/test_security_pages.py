@@ -4,12 +4,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
+import httpx2
 import pytest
 import uvicorn
 from sqlalchemy import text
 
+from idp import clock
 from idp.accounts import sessions
 from idp.app import create_app
 from idp.audit import checkpoint, log, origin
@@ -112,3 +115,47 @@ def test_se5_sam_sees_that_the_log_is_whole(window: Any, site: Desk) -> None:
     assert page.title().startswith("Error: ")
     assert page.evaluate("document.activeElement.id") == "problem"
     eyes.look("security-search-error")
+
+
+def test_se6_sam_asks_who_could_on_a_day_why_and_what_if_it_had_ended(window: Any, site: Desk) -> None:
+    eyes = window("sam")
+    page = eyes.page
+    page.goto("/security/search")
+    page.get_by_role("link", name="Who could").first.click()
+    page.get_by_role("button", name="Show").click()
+    assert page.title().startswith("Error: ")
+    page.get_by_label("Function").select_option("audit.search")
+    page.get_by_label("Practice").fill("Meridian Health Plan")
+    page.get_by_label("Day").fill(f"{clock.now() + timedelta(days=1):%m/%d/%Y}")
+    page.get_by_role("button", name="Show").click()
+    assert "provider=prv_insurer" in page.url
+    assert "1 person" in page.inner_text("main")
+    assert "grt_audit.search, by operator" in page.inner_text("tbody")
+    eyes.look("security-who")
+    csv = page.request.get(page.get_by_role("link", name="Export as CSV").get_attribute("href"))
+    assert csv.text().splitlines()[1].startswith("acc_sam,Sam Ode,")
+    page.get_by_role("link", name="Sam Ode").click()
+    assert page.locator("tbody").first.locator("tr").count() == 13
+    eyes.look("security-why")
+    page.get_by_role("link", name="Ask without").click()
+    assert "entitlement_not_granted, the answer" in page.inner_text("main")
+    assert "Nothing was changed" in page.inner_text("main")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/security/who?day=x&function=audit.search&provider=prv_insurer",
+        "/security/who?day=2026-01-01&function=audit.search&provider=prv_insurer&line=moon",
+        "/security/who?day=2026-01-01&day=2026-01-02",
+        "/security/who.csv?day=2026-01-01",
+        "/security/why?account=acc_sam",
+        "/security/why?account=acc_sam&function=audit.search&provider=prv_insurer&at=never",
+    ],
+)
+def test_se6_what_cannot_be_asked_is_told_as_a_mistake(site: Desk, address: str) -> None:
+    cookie = site.cookie("sam")
+    with httpx2.Client(base_url=site.address, cookies={cookie["name"]: cookie["value"]}) as http:
+        assert http.get(address).status_code in (400, 422)
+    with httpx2.Client(base_url=site.address) as stranger:
+        assert stranger.get(address).status_code in (302, 303, 401)

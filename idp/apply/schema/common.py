@@ -99,6 +99,31 @@ class Dated(Entry):
         return self
 
 
+class Ending(Dated):
+    """Something whose end date is all that is kept: `ended` says that it came to its end before `until`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _earlier_end(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("ended") is None:
+            return data
+        ended, until = _moment(data["ended"]), data.get("until")
+        rest = {name: value for name, value in data.items() if name != "ended"}
+        return {**rest, "until": ended if until is None else min(ended, _moment(until))}
+
+
+class Was(Entry):
+    """What something was from a moment on, until the next line of its `history` (development)."""
+
+    starts: Moment = Field(alias="from")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Was":
+        if len(self.model_fields_set) < 2:
+            raise wrong("must say what it was from then on")
+        return self
+
+
 class Contact(Entry):
     """Whom to ask."""
 

@@ -5,7 +5,21 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from idp.apply.schema.apps import Address
-from idp.apply.schema.common import Contact, Dated, Entry, Line, Moment, Ref, SecretText, Text, id_of, wrong
+from idp.apply.schema.common import (
+    Contact,
+    Dated,
+    DevelopmentOnly,
+    Ending,
+    Entry,
+    Line,
+    Moment,
+    Ref,
+    SecretText,
+    Text,
+    Was,
+    id_of,
+    wrong,
+)
 from idp.apply.schema.places import Continuity, Location, Npi
 
 Algorithm = Literal["ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "Ed25519"]
@@ -25,12 +39,21 @@ class FunctionOwner(Entry):
     contact: Contact = Contact()
 
 
-class SharedAccount(Dated):
+class SharedAccount(Ending):
     """An employer account administered with the partner."""
 
     number: Text
     name: str = ""
     functions: dict[str, FunctionOwner] = {}
+
+
+PartnerStatus = Literal["prospect", "due_diligence", "ready", "active", "review_overdue", "suspended", "ended"]
+
+
+class PartnerWas(Was):
+    """A partner's status on past (and coming) days."""
+
+    status: PartnerStatus
 
 
 class Partner(Entry):
@@ -40,7 +63,8 @@ class Partner(Entry):
     id: id_of("ptr") = None  # type: ignore[valid-type]
     name: Text
     kind: Literal["affiliate", "third_party", "administrator", "agency"] = "affiliate"
-    status: Literal["prospect", "due_diligence", "ready", "active", "review_overdue", "suspended", "ended"] = "prospect"
+    status: PartnerStatus = "prospect"
+    history: Annotated[list[PartnerWas], DevelopmentOnly] = Field(default=[])
     contact: Contact = Contact()
     shared_accounts: list[SharedAccount] = []
 
@@ -89,20 +113,20 @@ class Portal(Dated):
     ended: Moment | None = None
 
 
-class Participation(Dated):
+class Participation(Ending):
     """Network participation in one line of business."""
 
     line: Line = "medical"
     network: Text = "insurer"
 
 
-class Agreement(Dated):
+class Agreement(Ending):
     """The contract for one line of business."""
 
     line: Line = "medical"
 
 
-class Credential(Dated):
+class Credential(Ending):
     """A licence or another credentialing fact."""
 
     kind: Literal["licence", "credentialing", "dea", "board", "malpractice", "education", "residency"]
@@ -113,13 +137,22 @@ class Credential(Dated):
     verified: Moment | None = None
 
 
-class Practitioner(Dated):
+class Practitioner(Ending):
     """A licensed individual at the organisation; the dates are those of working there."""
 
     npi: Annotated[str, StringConstraints(pattern=r"^\d{10}$")]
     name: Text
     person: Ref | None = None
     credentials: list[Credential] = []
+
+
+DelegationStatus = Literal["requested", "active", "suspended", "ended"]
+
+
+class DelegationWas(Was):
+    """A delegation's status on past (and coming) days."""
+
+    status: DelegationStatus
 
 
 class Delegation(Dated):
@@ -133,7 +166,20 @@ class Delegation(Dated):
     lines: Annotated[list[Line], Field(min_length=1)] = ["medical"]
     locations: list[str] | None = None
     approved_by: str = ""
-    status: Literal["requested", "active", "suspended", "ended"] = "active"
+    status: DelegationStatus = "active"
+    history: Annotated[list[DelegationWas], DevelopmentOnly] = Field(default=[])
+    ended: Moment | None = None
+    end_reason: str = "applied"
+
+
+Arrangement = Literal["fee_for_service", "discounted_fee_for_service", "capitation", "salary"]
+
+
+class ProviderWas(Was):
+    """An organisation's status or payment arrangement on past (and coming) days."""
+
+    status: Literal["active", "suspended", "ended"] | None = None
+    payment_arrangement: Arrangement | None = None
 
 
 class Provider(Entry):
@@ -145,9 +191,8 @@ class Provider(Entry):
     kind: Literal["practice", "facility", "insurer"] = "practice"
     tin: Annotated[str, StringConstraints(pattern=r"^(\d{9}|env:\S+|file:\S+)$")] | None = None
     status: Literal["active", "suspended", "ended"] = "active"
-    payment_arrangement: Literal["fee_for_service", "discounted_fee_for_service", "capitation", "salary"] = (
-        "fee_for_service"
-    )
+    payment_arrangement: Arrangement = "fee_for_service"
+    history: Annotated[list[ProviderWas], DevelopmentOnly] = Field(default=[])
     help_name: str | None = None
     help_contact: str | None = None
     channels: list[Literal["site", "mobile", "third_party_site"]] | None = None

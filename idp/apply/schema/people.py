@@ -13,6 +13,7 @@ from idp.apply.schema.common import (
     Ref,
     SecretText,
     Text,
+    Was,
     id_of,
     wrong,
 )
@@ -52,6 +53,18 @@ class Attested(Entry):
     capacity: Literal["licensed_provider", "authorised_agent"] = "authorised_agent"
     principal: Text = "their practice"
     at: Moment | None = None
+    until: Moment | None = None
+    """Before the year is over, where it was withdrawn."""
+
+
+AccountStatus = Literal["invited", "verified", "active", "suspended", "ceased", "closed"]
+
+
+class PersonWas(Was):
+    """A person's status or identity level on past (and coming) days."""
+
+    status: AccountStatus | None = None
+    ial: Annotated[int, Field(ge=1, le=3)] | None = None
 
 
 class Person(Entry):
@@ -69,10 +82,11 @@ class Person(Entry):
     totp: SecretText | None = None
     logins: list[LinkedLogin] = []
     ial: Annotated[int, Field(ge=1, le=3)] = 1
-    status: Literal["invited", "verified", "active", "suspended", "ceased", "closed"] = "active"
+    status: AccountStatus = "active"
+    history: Annotated[list[PersonWas], DevelopmentOnly] = Field(default=[])
     affiliations: list[Affiliation] = []
     terms: Annotated[Literal["accepted"] | list[Acceptance] | None, DevelopmentOnly] = None
-    attested: Annotated[Literal[True] | Attested | None, DevelopmentOnly] = None
+    attested: Annotated[Literal[True] | Attested | list[Attested] | None, DevelopmentOnly] = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Person":

@@ -241,15 +241,26 @@ def _delegation(work: Work, provider: str, entry: WantedDelegation, place: Place
         "approved_by": entry.approved_by or "operator",
         "starts_at": entry.starts or (row.starts_at if row else work.at),
         "ends_at": entry.until,
-        "status": entry.status,
+        "status": past.now(entry, "status", work.at),
     }
     if row is None:
+        if work.unborn(entry.ended):
+            return
         provider_id = work.id_of("providers", provider, place)
         made = delegations.record(work.db, provider_id=provider_id, delegation_id=entry.id, **wanted)
+        past.was(work.db, made, entry, "status", new=True)
         work.references.put("delegations", entry.ref, made.id)
         work.difference.add("added", "delegations", entry.ref)
+        if entry.ended:
+            work.db.flush()
+            past.ended(work.db, made, entry.ended, by="operator", reason=entry.end_reason)
         return
+    if entry.ended:
+        wanted["status"] = "ended"
     changed = {name: (getattr(row, name), value) for name, value in wanted.items() if getattr(row, name) != value}
     if changed:
         delegations.change(work.db, row, **{name: value for name, (_, value) in changed.items()})
+    if past.was(work.db, row, entry, "status", new=False):
+        changed["history"] = ("without it", "stated")
+    if changed:
         work.difference.change("delegations", entry.ref, changed)

@@ -5,6 +5,7 @@ from typing import Any
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
+from idp.apply import past
 from idp.apply.difference import differing
 from idp.apply.schema.organisations import Partner as Wanted
 from idp.apply.schema.organisations import SharedAccount as WantedShared
@@ -36,8 +37,14 @@ def _one(work: Work, entry: Wanted) -> None:
     contact = {f"contact_{name}": getattr(entry.contact, name) for name in _CONTACT}
     if known is None:
         made = register.record(
-            db, name=entry.name, kind=entry.kind, status=entry.status, partner_id=entry.id, **contact
+            db,
+            name=entry.name,
+            kind=entry.kind,
+            status=past.now(entry, "status", work.at),
+            partner_id=entry.id,
+            **contact,
         )
+        past.was(db, made, entry, "status", new=True)
         work.references.put("partners", entry.ref, made.id)
         work.difference.add("added", "partners", entry.ref)
         return
@@ -58,6 +65,8 @@ def _one(work: Work, entry: Wanted) -> None:
             leaving.reinstate(db, row.id, because="applied", status=entry.status)
         else:
             register.change_status(db, row, entry.status, because="applied")
+    if past.was(db, row, entry, "status", new=False):
+        changed["history"] = ("without it", "stated")
     if changed:
         work.difference.change("partners", entry.ref, changed)
 

@@ -31,10 +31,15 @@ def apply(work: Work, entries: list[Person]) -> None:
             if not new:
                 _change(work, entry, account_id)
             _ways_in(work, entry, account_id, place, new=new)
-            for number, affiliation in enumerate(entry.affiliations):
+            for number, affiliation in _in_time(entry.affiliations, work):
                 _affiliation(work, entry.ref, account_id, affiliation, (*place, "affiliations", number), new=new)
             _terms(work, entry, account_id, place, new=new)
             _attested(work, entry, account_id, new=new)
+
+
+def _in_time(affiliations: list[WantedAffiliation], work: Work) -> list[tuple[int, WantedAffiliation]]:
+    """Return the entries with their numbers, earliest first: one has ended before the next begins."""
+    return sorted(enumerate(affiliations), key=lambda pair: pair[1].starts or work.at)
 
 
 def _create(work: Work, entry: Person) -> str:
@@ -46,10 +51,11 @@ def _create(work: Work, entry: Person) -> str:
         locale=entry.locale,
         emails=entry.emails,
         emails_verified=True,
-        ial=entry.ial,
-        status=entry.status,
+        ial=past.now(entry, "ial", work.at),
+        status=past.now(entry, "status", work.at),
         account_id=entry.id,
     )
+    past.was(work.db, made, entry, "status", "ial", new=True)
     work.references.put("people", entry.ref, made.id)
     work.difference.add("added", "people", entry.ref)
     return made.id
@@ -73,6 +79,8 @@ def _change(work: Work, entry: Person, account_id: str) -> None:
     if "status" in said and entry.status != row.status:
         changed["status"] = (row.status, entry.status)
         _status(work, account_id, row.status, entry.status)
+    if past.was(db, row, entry, "status", "ial", new=False):
+        changed["history"] = ("without it", "stated")
     if changed:
         work.difference.change("people", entry.ref, changed)
 
@@ -225,12 +233,16 @@ def _terms(work: Work, entry: Person, account_id: str, place: Place, *, new: boo
 def _attested(work: Work, entry: Person, account_id: str, *, new: bool) -> None:
     if entry.attested is None:
         return
-    said = Attested() if entry.attested is True else entry.attested
+    for said in entry.attested if isinstance(entry.attested, list) else [entry.attested]:
+        _one_attestation(work, entry, Attested() if said is True else said, account_id, new=new)
+
+
+def _one_attestation(work: Work, entry: Person, said: Attested, account_id: str, *, new: bool) -> None:
     if not new:
         there = rows(work.db, Attestation, Attestation.account_id == account_id)
         if any(row.attested_at == said.at or (said.at is None and row.expires_at > work.at) for row in there):
             return
         work.difference.add("added", "people", f"{entry.ref}: attested")
     made = attestations.attest(work.db, account_id, capacity=said.capacity, principal=said.principal)
-    if said.at:
-        past.attested(work.db, made, said.at)
+    if said.at or said.until:
+        past.attested(work.db, made, said.at or work.at, said.until)

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from idp.apply import past
 from idp.apply.difference import differing
 from idp.apply.schema.common import Dated, Secret
 from idp.apply.schema.organisations import Practitioner as WantedPractitioner
@@ -20,6 +21,7 @@ from idp.providers.tables import (
 )
 
 FACTS = ("name", "status", "payment_arrangement", "help_name", "help_contact", "channels")
+DATED = ("status", "payment_arrangement")
 
 
 def apply(work: Work, entries: list[Wanted]) -> None:
@@ -55,8 +57,9 @@ def _one(work: Work, entry: Wanted, place: Place) -> str:
             kind=entry.kind,
             tin=_tin(work, entry, place),
             provider_id=entry.id,
-            **{name: getattr(entry, name) for name in FACTS},
+            **{name: past.now(entry, name, work.at) for name in FACTS},
         )
+        past.was(db, made, entry, *DATED, new=True)
         work.references.put("providers", entry.ref, made.id)
         work.difference.add("added", "providers", entry.ref)
         return made.id
@@ -67,6 +70,9 @@ def _one(work: Work, entry: Wanted, place: Place) -> str:
         raise work.wrong((*place, "kind"), f"an organisation's kind does not change; it is {row.kind}")
     if changed:
         organisations.change(db, row, **wanted)
+    if past.was(db, row, entry, *DATED, new=False):
+        changed["history"] = ("without it", "stated")
+    if changed:
         work.difference.change("providers", entry.ref, changed)
     return row.id
 

@@ -1,0 +1,102 @@
+"""Who could do this for that organisation on a day, and why (SE-6): every period of every person, complete or paged.
+
+What a request brings with it (purpose, record, session) is no person's standing: the last three gates are left
+out and the answer says so. Each period was decided by the same gates as any evaluation, and runs from one date
+that mattered to the next.
+"""
+
+from dataclasses import dataclass, replace
+
+from idp import clock
+from idp.database.lane import Work
+from idp.entitlements import candidates, explaining
+from idp.entitlements import facts as gathering
+from idp.entitlements.before import before
+from idp.entitlements.decision import DECIDED_BY, Decision, decide
+from idp.entitlements.explaining import Source
+from idp.entitlements.memo import Memo
+from idp.entitlements.question import Question
+from idp.entitlements.supposing import supposed
+
+ASSUMED = ("purpose", "routed", "strength")
+STANDING = tuple(gate for gate in DECIDED_BY if gate.__name__ not in ASSUMED)
+LOOKED_AT = 200
+"""People looked at for one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """One person's answer from one moment to another, in microseconds."""
+
+    account_id: str
+    starts_at: int
+    ends_at: int
+    decision: Decision
+    sources: tuple[Source, ...]
+    affiliation: str | None
+    partner_id: str | None
+    policy_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """People with the periods in which they could do it, and after whom to go on; None when that was all."""
+
+    found: tuple[tuple[str, tuple[Period, ...]], ...]
+    goes_on: str | None
+
+
+def periods(question: Question, starts: int, ends: int, memo: Memo) -> Work:
+    """Read one person's answers between two moments; return Periods, neighbours that say the same joined."""
+    found: list[Period] = []
+    at = starts
+    while at < ends:
+        asked = replace(question, at=clock.from_micros(at))
+        known = yield from before(asked.account_id, None)
+        work = gathering.gather(asked, known, memo)
+        facts = yield from (supposed(work, asked) if asked.supposes else work)
+        decision = decide(facts, STANDING)
+        until = min(facts.until, ends)
+        person = facts.person
+        last = found[-1] if found else None
+        if last is not None and _same(last.decision, decision) and last.affiliation == person.affiliation:
+            found[-1] = replace(last, ends_at=until)
+        else:
+            given = yield from explaining.sources(decision)
+            found.append(
+                Period(
+                    asked.account_id,
+                    at,
+                    until,
+                    decision,
+                    tuple(given),
+                    person.affiliation,
+                    person.partner_id,
+                    facts.epoch,
+                )
+            )
+        at = until
+    return tuple(found)
+
+
+def _same(one: Decision, other: Decision) -> bool:
+    told = ("outcome", "reason", "because", "agreement")
+    return all(getattr(one, name) == getattr(other, name) for name in told)
+
+
+def people(question: Question, starts: int, ends: int, *, after: str, limit: int) -> Work:
+    """Read everybody who could do it between two moments, in order of id, with the periods; return a Page.
+
+    A page that finds few among many is short and says after whom to go on.
+    """
+    memo = Memo()
+    names = yield from candidates.of(replace(question, at=clock.from_micros(ends - 1)), "subject", after, LOOKED_AT + 1)
+    found: list[tuple[str, tuple[Period, ...]]] = []
+    for place, name in enumerate(names[:LOOKED_AT]):
+        all_of_it = yield from periods(replace(question, account_id=name), starts, ends, memo)
+        could = tuple(period for period in all_of_it if period.decision.allowed)
+        if could:
+            found.append((name, could))
+        if len(found) == limit and place + 1 < len(names):
+            return Page(tuple(found), name)
+    return Page(tuple(found), names[LOOKED_AT - 1] if len(names) > LOOKED_AT else None)

@@ -1,0 +1,192 @@
+"""The security desk asks who could do something for a practice on a day, and why or why not (SE-6)."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Request, Response
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from idp import clock
+from idp.accounts.tables import Account
+from idp.audit import log
+from idp.audit.events import Event
+from idp.database.lane import drive
+from idp.entitlements import asking, explaining, supposing
+from idp.entitlements.decision import OURSELVES, Question, decide
+from idp.entitlements.question import LINES
+from idp.entitlements.sentences import sentence
+from idp.entitlements.tables import Entitlement
+from idp.errors import Invalid
+from idp.providers.tables import Provider
+from idp.web import desk, who_table
+from idp.web.boundary import Transaction, service_of
+from idp.web.forms import TheForm
+from idp.web.guards import Acting, insurer_staff
+from idp.web.pages import go, page
+from idp.web.wam_views import LINE_NAMES
+
+router = APIRouter()
+MayLook = Annotated[Acting, Depends(insurer_staff("audit.search"))]
+MayExport = Annotated[Acting, Depends(insurer_staff("audit.export"))]
+PATH = "/security/who"
+NAMES = ("function", "provider", "line", "day")
+
+
+@router.get(PATH, include_in_schema=False)
+def who_page(request: Request, staff: MayLook, db: Transaction) -> Response:
+    """Show everybody who could, as the address asks; the question itself is recorded."""
+    given = _query(request, {*NAMES, "after"})
+    if not given:
+        return page(request, "audit/who.html", **_frame(staff, db), given={}, typed={}, fields={}, found=None)
+    question, starts, ends = _asked(given)
+    found = who_table.find(db, question, starts, ends, given.get("after", ""))
+    names = who_table.names_of(db, [name for name, _ in found.found])
+    rest = {name: given[name] for name in NAMES if name in given}
+    return page(
+        request,
+        "audit/who.html",
+        **_frame(staff, db),
+        given=given,
+        typed={},
+        fields={},
+        found=found,
+        names=names,
+        function=db.get(Entitlement, question.entitlement),
+        practice=db.get(Provider, question.provider_id),
+        rows=[(name, period, _why(rest, name, period.starts_at)) for name, all_of in found.found for period in all_of],
+        moment=clock.from_micros,
+        further=f"{PATH}?{urlencode({**rest, 'after': found.goes_on})}" if found.goes_on else None,
+        csv=f"{PATH}.csv?{urlencode(rest)}",
+    )
+
+
+@router.post(PATH, include_in_schema=False)
+def who_form(request: Request, staff: MayLook, db: Transaction, form: TheForm) -> Response:
+    """Turn what was typed into ids, so that no name stands in an address, and go there."""
+    typed = {name: form[name].strip() for name in NAMES if name in form and form[name].strip()}
+    try:
+        _complete(typed)
+        zone = ZoneInfo(service_of(request).settings.time_zone)
+        given = typed | desk.understood(db, {"provider": typed["provider"]}, zone)
+        given["day"] = _day(typed["day"]).isoformat()[:10]
+    except Invalid as refusal:
+        refusal.page = "audit/who.html"
+        refusal.context = _frame(staff, db) | {"given": {}, "typed": typed, "found": None}
+        raise
+    return go(request, f"{PATH}?{urlencode(given)}")
+
+
+@router.get(f"{PATH}.csv", include_in_schema=False)
+def who_csv(request: Request, staff: MayExport, db: Transaction) -> Response:
+    """Export the whole answer as a table."""
+    question, starts, ends = _asked(_query(request, set(NAMES)))
+    log.record(db, Event("audit.log.exported", details={"form": "who", "day": clock.iso(starts)}))
+    text = "".join(_lines(who_table.rows(db, question, starts, ends)))
+    headers = {"Content-Disposition": f'attachment; filename="who-{starts:%Y%m%d}.csv"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/security/why", include_in_schema=False)
+def why_page(request: Request, staff: MayLook, db: Transaction) -> Response:
+    """Show what each check says of one person at a moment, and under hypothetical ends; recorded as a decision."""
+    given = _query(request, {"account", "function", "provider", "line", "at", "without"})
+    if not all(given.get(name) for name in ("account", "function", "provider", "at")):
+        raise Invalid(fields={"account": "Come here from the list of who could."})
+    try:
+        at = datetime.fromisoformat(given["at"])
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Invalid(fields={"at": "Enter a moment such as 2026-01-31T09:00:00+00:00."}) from None
+    question = Question(
+        given["account"],
+        given["function"],
+        given["provider"],
+        OURSELVES,
+        line=given.get("line") or "medical",
+        at=at,
+        assume_authenticated=True,
+        supposes=supposing.read([{"end": one} for one in given.get("without", "").split()[:10]]),
+    )
+    facts = asking.look_in_session(db, question)
+    decision = replace(decide(facts), simulated=True)
+    log.record(db, asking.event(question, decision))
+    return page(
+        request,
+        "audit/why.html",
+        **_frame(staff, db),
+        given=given,
+        question=question,
+        explanation=explaining.explain(facts, decision),
+        said=sentence(decision),
+        given_by=drive(db, explaining.sources(decision)),
+        moment=clock.from_micros,
+        whom=db.get(Account, question.account_id),
+        practice=db.get(Provider, question.provider_id),
+        function=db.get(Entitlement, question.entitlement),
+        without=lambda one: "?" + urlencode({**given, "without": one}),
+        as_it_is="?" + urlencode({name: value for name, value in given.items() if name != "without"}),
+    )
+
+
+def _why(rest: dict[str, str], account: str, at: int) -> str:
+    asked = {"account": account, "at": clock.from_micros(at).isoformat()}
+    asked |= {name: rest[name] for name in ("function", "provider", "line") if name in rest}
+    return "/security/why?" + urlencode(asked)
+
+
+def _asked(given: dict[str, str]) -> tuple[Question, datetime, datetime]:
+    _complete(given)
+    line = given.get("line", "medical")
+    if line not in LINES:
+        raise Invalid(fields={"line": "Choose a line of business."})
+    starts = _day(given["day"])
+    return who_table.asked(given["function"], given["provider"], line), starts, starts + timedelta(days=1)
+
+
+def _complete(given: dict[str, str]) -> None:
+    missing = {name: "Fill this in." for name in ("function", "provider", "day") if not given.get(name)}
+    if missing:
+        raise Invalid(fields=missing)
+
+
+def _day(typed: str) -> datetime:
+    for form in ("%Y-%m-%d", "%m/%d/%Y"):
+        try:
+            day = datetime.strptime(typed, form).date()  # noqa: DTZ007 - a day of the log, in UTC
+        except ValueError:
+            continue
+        if 1990 <= day.year <= 2100:
+            return datetime.combine(day, time(), UTC)
+    raise Invalid(fields={"day": "Enter a day such as 11/21/2026."})
+
+
+def _query(request: Request, known: set[str]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in given or name not in known or len(value) > 256:
+            raise Invalid(fields={name: "This can't be asked."})
+        given[name] = value
+    return given
+
+
+def _frame(staff: Acting, db: Db) -> dict[str, Any]:
+    functions = db.exec(select(Entitlement).order_by(col(Entitlement.app), col(Entitlement.name))).all()
+    return {
+        "acting": {"name": staff.provider.name, "tin_last4": None, "id": staff.provider.id},
+        "functions": functions,
+        "line_names": LINE_NAMES,
+    }
+
+
+def _lines(rows: Iterator[list[str]]) -> Iterator[str]:
+    for row in rows:
+        text = io.StringIO()
+        csv.writer(text).writerow(row)
+        yield text.getvalue()
