@@ -135,9 +135,13 @@ class Crowd:
             "id,kind,name,tin_last4,status,payment_arrangement",
             ((f"prv_{n:07d}", "practice", "Practice", "", "active", "fee_for_service") for n in practices),
         )
-        for table, more in (("portal_access", "opened_by"), ("agreement", ""), ("participation", "network")):
-            columns = "id,provider_id,line,starts_at" + (f",{more}" if more else "")
-            tail = ("insurer",) if more else ()
+        for table, more in (
+            ("portal_access", {"opened_by": "insurer", "basis": "contract", "reference": ""}),
+            ("agreement", {"basis": "contract"}),
+            ("participation", {"network": "insurer"}),
+        ):
+            columns = ",".join(("id", "provider_id", "line", "starts_at", *more))
+            tail = tuple(more.values())
             yield table, columns, ((f"{table}{n}", f"prv_{n:07d}", "medical", begun, *tail) for n in practices)
         yield (
             "affiliation",

@@ -34,7 +34,7 @@ WORLD = World(
 )
 NOTHING_THERE = Organisation("", False, False, False, None, None, False, False, False, (), {}, AT, AT + 1)
 OPEN = Organisation("P", True, True, False, "pac", "agr", True, True, True, (None,), {}, AT, AT + 1)
-NOBODY = Person(False, False, False, 0, False, False, False, False, None, (), (), AT, AT + 1)
+NOBODY = Person(False, False, False, 0, False, False, False, False, None, None, (), (), AT, AT + 1)
 
 
 def _somebody(**more: Any) -> Person:
@@ -48,6 +48,7 @@ def _somebody(**more: Any) -> Person:
         "attested": True,
         "affiliated_once": True,
         "affiliated": True,
+        "affiliation": "aff",
         "partner_id": None,
         "grants": (grant,),
         "appointments": (),

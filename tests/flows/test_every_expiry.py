@@ -315,6 +315,10 @@ ELSEWHERE = {
     "session_idle_aal1 session_absolute_aal1 session_idle_phr session_absolute_phr": (
         "accounts/test_session_limits.py::test_security_19_each_strength_has_its_idle_and_its_overall_limit"
     ),
+    "payment_hold": (
+        "flows/test_w4_two_managers.py::test_w4_nothing_is_given_before_the_second_word_and_nothing_holds_before_a_day"
+    ),
+    "credential_warnings": "providers/test_lapses.py::test_o_01_four_warnings_go_out_each_once",
     "authorization_code access_token id_token": "oauth/test_liveness.py::test_codes_and_tokens_expire_by_the_clock",
     "refresh_token": "oauth/test_liveness.py::test_a_refresh_token_never_outlives_its_session",
     "pushed_request": "oauth/test_pushed.py::"
