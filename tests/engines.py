@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+import pytest
 from sqlalchemy import text
 
 from idp import clock, migrate
@@ -224,6 +225,14 @@ class PostgresEngine:
     def close(self) -> None:
         """Stop the private server."""
         self._stop()
+
+
+def need_postgres() -> None:
+    """Go on only where PostgreSQL's server is: without it a test fails where CI is set, else says what is missing."""
+    if find_postgres() is None:
+        if os.environ.get("CI"):
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
 
 
 def find_postgres() -> Path | None:

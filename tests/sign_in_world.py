@@ -95,7 +95,9 @@ def sign_in(browser: Browser, name: str = "ana.ruiz", password: str = PASSWORD, 
     """Sign in as a person does."""
     browser.get(f"/sign-in?next={where}")
     browser.submit("Continue", username=name)
-    return browser.submit("Sign in", password=password)
+    browser.submit("Sign in", password=password)
+    assert browser.status < 500, browser.text  # too busy to answer is neither in nor turned away
+    return browser
 
 
 @pytest.fixture

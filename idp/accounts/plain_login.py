@@ -14,7 +14,8 @@ from idp import clock, entropy
 from idp.accounts import attempts, devices, flows, local_logins, new_device, sessions
 from idp.accounts.assurance import AAL1, AAL2
 from idp.accounts.flows import Kept
-from idp.accounts.login import Browser, Tried
+from idp.accounts.login import Tried
+from idp.accounts.opening import Browser
 from idp.accounts.second_factor import STAFF_OR_MANAGER
 from idp.audit import log
 from idp.audit.events import Event

@@ -53,7 +53,7 @@ _STAFF_OR_MANAGER = text(STAFF_OR_MANAGER.format(account=":a", now=":now"))
 def verify(db: Db, account_id: str, code: str) -> str | None:
     """Spend a time-based or recovery code; return what it was (`otp`, `recovery`), or None when it is wrong.
 
-    Counting tries is the caller's: see login.by_code.
+    Counting tries is the caller's: see stepping_up.by_code.
     """
     typed = "".join(code.split()).replace("-", "")
     if typed.isascii() and typed.isdigit() and len(typed) == 6:

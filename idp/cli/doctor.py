@@ -21,6 +21,7 @@ from idp import clock, configuration
 from idp.audit import checkpoint
 from idp.cli import doctor_saml, schema
 from idp.database import Database, reading
+from idp.entitlements import appointed
 from idp.entitlements.tables import Appointment
 from idp.envelope import CannotOpen
 from idp.federation.tables import Upstream
@@ -188,13 +189,7 @@ def _managers(db: Db, _database: Database) -> Findings:
         .where(col(PortalAccess.starts_at) <= now, col(PortalAccess.ended_at).is_(None))
         .order_by(col(Provider.name))
     ).all()
-    managed = {
-        (row.provider_id, row.line)
-        for row in db.exec(
-            select(Appointment).where(col(Appointment.ended_at).is_(None), col(Appointment.starts_at) <= now)
-        )
-        if row.ends_at is None or now < row.ends_at
-    }
+    managed = {(row.provider_id, row.line) for row in db.exec(select(Appointment).where(appointed.in_force()))}
     missing = sorted({f"{name} ({line})" for provider, name, line in open_lines if (provider, line) not in managed})
     if missing:
         shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")

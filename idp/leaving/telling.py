@@ -5,11 +5,11 @@ from datetime import datetime
 
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from idp import clock
 from idp.accounts.tables import Account
 from idp.database import of
+from idp.entitlements import appointed
 from idp.entitlements.tables import Appointment
 from idp.notices import outbox
 from idp.providers.tables import Affiliation, Provider
@@ -48,23 +48,14 @@ def sole(db: Session, account_id: str) -> list[Provider]:
 
 
 def _appointments(db: Session, account_id: str) -> list[tuple[str, str]]:
-    rows = db.exec(_in_force().where(col(Appointment.account_id) == account_id)).all()
+    rows = db.exec(select(Appointment).where(appointed.in_force(), col(Appointment.account_id) == account_id)).all()
     return [(row.line, row.provider_id) for row in rows]
 
 
 def managers_of(db: Session, provider_id: str, line: str | None = None) -> set[str]:
     """Return the access managers of an organisation now, of one line or of any."""
-    rows = db.exec(_in_force().where(col(Appointment.provider_id) == provider_id)).all()
+    rows = db.exec(select(Appointment).where(appointed.in_force(), col(Appointment.provider_id) == provider_id)).all()
     return {row.account_id for row in rows if line is None or row.line == line}
-
-
-def _in_force() -> SelectOfScalar[Appointment]:
-    now = clock.now()
-    return select(Appointment).where(
-        col(Appointment.ended_at).is_(None),
-        col(Appointment.starts_at) <= now,
-        or_(col(Appointment.ends_at).is_(None), col(Appointment.ends_at) > now),
-    )
 
 
 def _people(db: Session, provider_id: str, now: datetime) -> set[str]:

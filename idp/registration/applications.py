@@ -16,7 +16,7 @@ from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
-from idp.entitlements import bundles
+from idp.entitlements import appointed, bundles
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound
 from idp.notices import outbox
 from idp.providers import affiliations
@@ -238,7 +238,7 @@ def deny(db: Db, application: Application, provider: Provider, *, by: str, reaso
 def _may_decide(db: Db, application: Application, provider: Provider, by: str) -> None:
     if application.account_id == by:
         raise Conflict("Nobody decides about their own application. Ask another access manager.")
-    if provider.tin_hash != application.tin_hash or not managers.manages(db, by, provider.id, application.line):
+    if provider.tin_hash != application.tin_hash or not appointed.manages(db, by, provider.id, application.line):
         raise NotEntitled("You are not an access manager of this practice and line of business.")
 
 

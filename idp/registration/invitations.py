@@ -17,8 +17,7 @@ from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
-from idp.entitlements import bundles
-from idp.entitlements.tables import Appointment
+from idp.entitlements import appointed, bundles
 from idp.errors import Conflict, NotFound, Refused
 from idp.notices import outbox
 from idp.providers import affiliations
@@ -253,14 +252,4 @@ def _may_still_invite(db: Db, invitation: Invitation) -> bool:
     """Say whether the inviter holds authority now: an operator always, a person by a live appointment."""
     if not invitation.invited_by.startswith("acc_"):
         return True
-    now = clock.now()
-    found = db.exec(
-        select(Appointment).where(
-            col(Appointment.account_id) == invitation.invited_by,
-            col(Appointment.provider_id) == invitation.provider_id,
-            col(Appointment.line) == invitation.line,
-            col(Appointment.ended_at).is_(None),
-            col(Appointment.starts_at) <= now,
-        )
-    ).all()
-    return any(a.ends_at is None or now < a.ends_at for a in found)
+    return appointed.manages(db, invitation.invited_by, invitation.provider_id, invitation.line)

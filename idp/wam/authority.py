@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from idp import clock
 from idp.accounts.tables import Account
+from idp.entitlements import appointed
 from idp.entitlements.tables import Appointment, Grant
 from idp.errors import NotEntitled, NotFound
 from idp.providers.tables import Affiliation, Provider
@@ -34,14 +35,11 @@ class NotYourLine(NotEntitled):
 
 def lines_of(db: Session, account_id: str, provider_id: str) -> list[str]:
     """Return the lines this person manages at an organisation now, in the order people read them."""
-    now = clock.now()
     found = db.exec(
         select(Appointment.line).where(
             col(Appointment.account_id) == account_id,
             col(Appointment.provider_id) == provider_id,
-            col(Appointment.ended_at).is_(None),
-            col(Appointment.starts_at) <= now,
-            or_(col(Appointment.ends_at).is_(None), col(Appointment.ends_at) > now),
+            appointed.in_force(),
         )
     ).all()
     return sorted(set(found), key=_ORDER.index)
@@ -53,22 +51,9 @@ _ORDER = ("medical", "behavioural", "dental", "medicare_advantage")
 def must_manage(db: Session, by: str, provider_id: str, line: str) -> None:
     """Require an appointment in force, and hold it until this transaction ends.
 
-    Raises NotYourLine. The row is locked for share: its end waits for us, other managers do not.
+    Raises NotYourLine.
     """
-    now = clock.now()
-    held = db.exec(
-        select(Appointment.id)
-        .where(
-            col(Appointment.account_id) == by,
-            col(Appointment.provider_id) == provider_id,
-            col(Appointment.line) == line,
-            col(Appointment.ended_at).is_(None),
-            col(Appointment.starts_at) <= now,
-            or_(col(Appointment.ends_at).is_(None), col(Appointment.ends_at) > now),
-        )
-        .with_for_update(read=True)
-    ).first()
-    if held is None:
+    if not appointed.manages(db, by, provider_id, line):
         raise NotYourLine("You are not an access manager of this line of business. Ask one of its access managers.")
 
 

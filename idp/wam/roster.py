@@ -12,6 +12,7 @@ from idp.accounts.tables import Account
 from idp.accounts.tables import Session as BrowserSession
 from idp.audit import log
 from idp.audit.events import Event
+from idp.entitlements import appointed
 from idp.entitlements.tables import Appointment, Assignment, Bundle, Entitlement, Grant
 from idp.partners.tables import Partner
 from idp.providers.tables import Affiliation
@@ -165,9 +166,7 @@ def _mark(db: Session, provider_id: str, entries: dict[str, Entry], now: datetim
         select(Appointment).where(
             col(Appointment.provider_id) == provider_id,
             col(Appointment.account_id).in_(ids),
-            col(Appointment.ended_at).is_(None),
-            col(Appointment.starts_at) <= now,
-            or_(col(Appointment.ends_at).is_(None), col(Appointment.ends_at) > now),
+            appointed.in_force(),
         )
     ).all():
         entries[appointment.account_id].manages = True

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from idp import clock
+from idp.entitlements import appointed
 from idp.entitlements.tables import Appointment, Grant
 from idp.providers.tables import Provider
 
@@ -68,9 +69,7 @@ def areas(db: Session, account_id: str) -> list[Area]:
         .join(Appointment, col(Appointment.provider_id) == col(Provider.id))
         .where(
             col(Appointment.account_id) == account_id,
-            col(Appointment.ended_at).is_(None),
-            col(Appointment.starts_at) <= now,
-            col(Appointment.ends_at).is_(None) | (col(Appointment.ends_at) > now),
+            appointed.in_force(),
         )
         .order_by(col(Provider.name))
         .distinct()

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from idp import configuration
-from idp.accounts import flows, linking, local_logins, login, password_rules, passwords
+from idp.accounts import flows, linking, local_logins, login, opening, password_rules, passwords
 from idp.accounts.assertion import Assertion
 from idp.accounts.tables import Account, Flow, PendingLink
 from idp.database import transaction
@@ -59,7 +59,7 @@ def _offer(db: Transaction, here: Flow) -> invitations.Offer:
 
 def _with_outside_login(
     request: Request, db: Transaction, here: Flow, invitation_id: str
-) -> tuple[Account, login.SignedIn]:
+) -> tuple[Account, opening.SignedIn]:
     pending = pending_of(request, db, here)
     trusted = upstreams.trusted(db, pending.upstream_id, subject=pending.subject)
     account = invitations.accept(db, invitation_id)
@@ -95,7 +95,7 @@ def assertion_of(pending: PendingLink, partner_id: str, organization: str) -> As
     )
 
 
-def _joined(db: Transaction, here: Flow, signed_in: login.SignedIn) -> str:
+def _joined(db: Transaction, here: Flow, signed_in: opening.SignedIn) -> str:
     flows.note(db, here, "invitation", None)
     flows.note(db, here, "joining", signed_in.account.id)
     came_in(db, here, signed_in.session)

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from idp import clock, configuration
 from idp.accounts import addresses, attestations, people, second_factor, terms
 from idp.accounts.tables import Account
-from idp.entitlements import grants
+from idp.entitlements import appointed, grants
 from idp.entitlements.tables import Appointment, Entitlement
 from idp.providers import affiliations, organisations
 from idp.providers.tables import Affiliation, Provider
@@ -49,7 +49,7 @@ def practices(db: Db, account_id: str) -> list[Practice]:
         if provider is not None:
             found.append(
                 Practice(
-                    provider, affiliation, _functions(db, account_id, provider.id, now), _managers(db, provider.id, now)
+                    provider, affiliation, _functions(db, account_id, provider.id, now), _managers(db, provider.id)
                 )
             )
     return found
@@ -70,7 +70,7 @@ def _functions(db: Db, account_id: str, provider_id: str, now: datetime) -> list
         )
         for g in held
     ]
-    for appointment in _appointments(db, provider_id, now):
+    for appointment in _appointments(db, provider_id):
         if appointment.account_id == account_id:
             line = appointment.line
             by = _name(db, appointment.verified_by)
@@ -79,25 +79,18 @@ def _functions(db: Db, account_id: str, provider_id: str, now: datetime) -> list
     return sorted(found, key=lambda f: (f.name, f.line))
 
 
-def _appointments(db: Db, provider_id: str, now: datetime) -> list[Appointment]:
-    rows = db.exec(
-        select(Appointment).where(
-            col(Appointment.provider_id) == provider_id,
-            col(Appointment.ended_at).is_(None),
-            col(Appointment.starts_at) <= now,
-        )
-    ).all()
-    return [row for row in rows if row.ends_at is None or now < row.ends_at]
+def _appointments(db: Db, provider_id: str) -> list[Appointment]:
+    return list(db.exec(select(Appointment).where(col(Appointment.provider_id) == provider_id, appointed.in_force())))
 
 
-def _managers(db: Db, provider_id: str, now: datetime) -> list[str]:
-    return sorted({_name(db, row.account_id) for row in _appointments(db, provider_id, now)})
+def _managers(db: Db, provider_id: str) -> list[str]:
+    return sorted({_name(db, row.account_id) for row in _appointments(db, provider_id)})
 
 
 def controls(db: Db, provider_id: str) -> list[tuple[str, list[str]]]:
     """Return who controls access at a practice, by line of business: its access managers (W-10, RU-5)."""
     by_line: dict[str, set[str]] = {}
-    for row in _appointments(db, provider_id, clock.now()):
+    for row in _appointments(db, provider_id):
         by_line.setdefault(LINE_NAMES[row.line], set()).add(_name(db, row.account_id))
     return [(line, sorted(names)) for line, names in sorted(by_line.items())]
 

@@ -9,7 +9,18 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session as Db
 
-from idp.accounts import ceremonies, devices, flows, linking, login, passkeys, recovery_codes, time_codes
+from idp.accounts import (
+    ceremonies,
+    devices,
+    flows,
+    linking,
+    login,
+    opening,
+    passkeys,
+    recovery_codes,
+    stepping_up,
+    time_codes,
+)
 from idp.accounts.assurance import PHR
 from idp.accounts.ceremonies import Bound, PasskeyRefused
 from idp.accounts.flows import Kept
@@ -76,7 +87,7 @@ def confirm_facts(request: Request, db: Db, here: Flow, by: Visitor) -> dict[str
         "passkey": form,
         "app": not phishing_resistant and bool(time_codes.live(db, account_id)),
         "codes": not phishing_resistant and bool(recovery_codes.recovery_left(db, account_id)),
-        "rememberable": login.may_remember(db, account_id),
+        "rememberable": opening.may_remember(db, account_id),
         **shown(db, here),
     }
 
@@ -137,8 +148,8 @@ def confirm(request: Request, service: TheService, form: TheForm) -> Response:
             strong = wanted(here) == PHR
             account_id = by.account.id
             proved = passkeys.verify(db, form.get("answer", ""), challenge, account_id=account_id, verified=strong)
-            session = login.still_live(db, by.session.id)
-            signed_in = login.stepped_up(
+            session = stepping_up.still_live(db, by.session.id)
+            signed_in = stepping_up.stepped_up(
                 db,
                 session,
                 kind="passkey" if proved.user_verified else "touch",
@@ -154,7 +165,7 @@ def confirm(request: Request, service: TheService, form: TheForm) -> Response:
     return enter(request, signed_in, where)
 
 
-def confirmed(db: Db, here: Flow, signed_in: login.SignedIn) -> str:
+def confirmed(db: Db, here: Flow, signed_in: opening.SignedIn) -> str:
     """Record a confirmed second step in the journey; return where it goes on."""
     if wants_sign_in(here):
         came_in(db, here, signed_in.session)
@@ -172,13 +183,13 @@ def enroll(request: Request, service: TheService, form: TheForm) -> Response:
     here, challenge = _used_up(request, service, form, by, purpose="enroll", page="login/enroll.html")
     try:
         with transaction(service.database) as db:
-            session = login.still_live(db, by.session.id)
+            session = stepping_up.still_live(db, by.session.id)
             linking.require_fresh_proof(db, session)
             _, verified, codes = passkeys.add(
                 db, by.account.id, form.get("answer", ""), challenge, name=form.get("name", "")
             )
             kind = "passkey" if verified else "touch"
-            signed_in = login.stepped_up(db, session, kind=kind, browser=browser_facts(request))
+            signed_in = stepping_up.stepped_up(db, session, kind=kind, browser=browser_facts(request))
             here = journey(request, db, here.id)
             where = confirmed(db, here, signed_in)
             facts = shown(db, here)

@@ -18,7 +18,8 @@ from idp import clock, configuration
 from idp.accounts import attempts, flows, login, passwords, plain_login
 from idp.accounts.assurance import AAL2, meets
 from idp.accounts.flows import Kept
-from idp.accounts.login import SignedIn, Tried
+from idp.accounts.login import Tried
+from idp.accounts.opening import SignedIn
 from idp.accounts.plain_login import Met
 from idp.database import reading, transaction, unconnected
 from idp.errors import TooMany

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from sqlmodel import Session as Db
 
 from idp import configuration
-from idp.accounts import flows, linking, local_logins, login, password_rules, passwords
+from idp.accounts import flows, linking, local_logins, login, opening, password_rules, passwords
 from idp.accounts.tables import Flow
 from idp.database import transaction
 from idp.errors import Conflict, Invalid
@@ -122,7 +122,7 @@ def use_outside(request: Request, db: Transaction, found: MaybeVisitor, form: Th
     return enter(request, signed_in, _entered(request, db, here, signed_in))
 
 
-def _entered(request: Request, db: Db, here: Registration, signed_in: login.SignedIn) -> str:
+def _entered(request: Request, db: Db, here: Registration, signed_in: opening.SignedIn) -> str:
     """Begin the journey through terms, attestation and second step that ends at "Check and send"."""
     flow = journey_to(request, db, address("send", here))
     flows.note(db, flow, "joining", signed_in.account.id)

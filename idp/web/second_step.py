@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from idp.accounts import flows, linking, login, passkeys, second_factor
+from idp.accounts import flows, linking, passkeys, second_factor, stepping_up
 from idp.accounts.assurance import PHR
 from idp.accounts.tables import Flow
 from idp.database import transaction
@@ -72,7 +72,7 @@ def confirm(request: Request, service: TheService, form: TheForm) -> Response:
     if wanted(here) == PHR:
         raise Invalid(_ONLY_PASSKEY, page="login/confirm.html", context=again)
     try:
-        signed_in = login.by_code(
+        signed_in = stepping_up.by_code(
             service.database,
             account_id=by.account.id,
             session_id=by.session.id,
@@ -81,7 +81,7 @@ def confirm(request: Request, service: TheService, form: TheForm) -> Response:
             again=wants_sign_in(here),
             remember="remember" in form,
         )
-    except login.WrongCode as refusal:
+    except stepping_up.WrongCode as refusal:
         fields = {"code": refusal.detail}
         raise Invalid(fields=fields, page="login/confirm.html", context=again) from refusal
     except TooMany as refusal:
@@ -141,7 +141,7 @@ def enrolled(request: Request, db: Transaction, by: SignedIn, form: TheForm) -> 
     except Invalid as refusal:
         refusal.page, refusal.context = "login/enroll.html", enroll_facts(request, db, here, by)
         raise
-    signed_in = login.stepped_up(db, by.session, kind="otp", browser=browser_facts(request))
+    signed_in = stepping_up.stepped_up(db, by.session, kind="otp", browser=browser_facts(request))
     where = confirmed(db, here, signed_in)
     if not codes:
         return enter(request, signed_in, where)

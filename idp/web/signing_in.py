@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse
 from sqlmodel import Session as Db
 
 from idp import clock, configuration
-from idp.accounts import attestations, flows, login, readiness, second_factor, terms
+from idp.accounts import attestations, flows, opening, readiness, second_factor, terms
 from idp.accounts.assurance import AAL2, meets
 from idp.accounts.flows import Kept
 from idp.accounts.tables import Account, Flow, Session
@@ -34,10 +34,10 @@ def federation_of(service: Service) -> Federation:
     return made
 
 
-def browser_facts(request: Request) -> login.Browser:
+def browser_facts(request: Request) -> opening.Browser:
     """Return what tells this browser from others."""
     settings = service_of(request).settings
-    return login.Browser(cookies.read(request, settings, cookies.DEVICE), request.headers.get("user-agent"))
+    return opening.Browser(cookies.read(request, settings, cookies.DEVICE), request.headers.get("user-agent"))
 
 
 def who(request: Request) -> Visitor | None:
@@ -111,7 +111,7 @@ def came_in(db: Db, flow: Flow, session: Session) -> None:
     db.add(flow)
 
 
-def with_cookies(request: Request, response: Any, signed_in: login.SignedIn) -> Any:
+def with_cookies(request: Request, response: Any, signed_in: opening.SignedIn) -> Any:
     """Give the browser its new session secret, and its device secret where one was made."""
     return with_secrets(request, response, signed_in.secret, signed_in.device_secret)
 
@@ -125,14 +125,14 @@ def with_secrets(request: Request, response: Any, session: str, device: str | No
     return response
 
 
-def enter(request: Request, signed_in: login.SignedIn, where: str) -> RedirectResponse:
+def enter(request: Request, signed_in: opening.SignedIn, where: str) -> RedirectResponse:
     """Send a person on who has just proved who they are."""
     response = pages.go(request, where)
     with_cookies(request, response, signed_in)
     return response
 
 
-def by_password(request: Request, flow_id: str, signed_in: login.SignedIn) -> RedirectResponse:
+def by_password(request: Request, flow_id: str, signed_in: opening.SignedIn) -> RedirectResponse:
     """Send a person on whose password was right, with the journey knowing it."""
     with transaction(service_of(request).database) as db:
         here = journey(request, db, flow_id)

@@ -8,16 +8,16 @@ from freezegun import freeze_time
 from sqlalchemy import text
 
 from idp import clock
-from idp.accounts import attempts, devices, login, passwords, second_factor
+from idp.accounts import attempts, devices, login, opening, passwords, second_factor, stepping_up
 from idp.configuration import Configuration, ConfigurationRow, Passwords
 from idp.database import Database, transaction
 from idp.errors import TooMany
 from tests.sign_in_world import PASSWORD, TOTP, World, code_now, sign_in
 
-HERE = login.Browser()
+HERE = opening.Browser()
 
 
-def guess(world: World, name: str = "ana.ruiz", browser: login.Browser = HERE, password: str = "wrong") -> str:
+def guess(world: World, name: str = "ana.ruiz", browser: opening.Browser = HERE, password: str = "wrong") -> str:
     try:
         login.by_password(world.database, user_name=name, password=password, browser=browser)
     except (login.WrongPassword, TooMany) as refused:
@@ -68,7 +68,7 @@ def test_security_8_the_owner_gets_in_on_a_known_device_while_strangers_are_clos
     world: World, evaluated: list[str]
 ) -> None:
     known = login.by_password(world.database, user_name="ana.ruiz", password=PASSWORD, browser=HERE)
-    mine = login.Browser(device_secret=known.device_secret)
+    mine = opening.Browser(device_secret=known.device_secret)
     with freeze_time(clock.now()) as time:
         for _ in range(110):
             guess(world)
@@ -83,7 +83,7 @@ def test_security_7_a_known_device_has_a_limit_of_its_own(world: World, evaluate
     evaluated.clear()
     with freeze_time(clock.now()) as time:
         for _ in range(120):
-            guess(world, browser=login.Browser(device_secret=known.device_secret))
+            guess(world, browser=opening.Browser(device_secret=known.device_secret))
             time.tick(timedelta(minutes=16))
         assert len(evaluated) == 100
         assert guess(world, password=PASSWORD) == "in"
@@ -95,8 +95,8 @@ def test_security_8_a_right_password_alone_does_not_make_a_device_known_where_a_
     signed = login.by_password(world.database, user_name="wes.kane", password=PASSWORD, browser=HERE)
     with transaction(world.database) as db:
         assert devices.known_to(db, signed.account.id) == []
-    browser = login.Browser(device_secret=signed.device_secret)
-    login.by_code(
+    browser = opening.Browser(device_secret=signed.device_secret)
+    stepping_up.by_code(
         world.database,
         account_id=signed.account.id,
         session_id=signed.session.id,
@@ -183,8 +183,8 @@ def test_security_8_a_stranger_with_the_password_cannot_close_the_owner_s_recove
         codes = second_factor.make_recovery_codes(db, world.ids()["wes"])
     stranger = login.by_password(world.database, user_name="wes.kane", password=PASSWORD, browser=HERE)
 
-    def code(typed: str, signed_in: login.SignedIn) -> login.SignedIn:
-        return login.by_code(
+    def code(typed: str, signed_in: opening.SignedIn) -> opening.SignedIn:
+        return stepping_up.by_code(
             world.database,
             account_id=signed_in.account.id,
             session_id=signed_in.session.id,
@@ -193,16 +193,16 @@ def test_security_8_a_stranger_with_the_password_cannot_close_the_owner_s_recove
         )
 
     with freeze_time(clock.now()):
-        with pytest.raises(login.WrongCode):
+        with pytest.raises(stepping_up.WrongCode):
             code("000000", stranger)
         with transaction(world.database) as db:  # ... and so on, for days
             db.execute(text("UPDATE throttle SET failures = 100 WHERE key LIKE 'code/%'"))
         with pytest.raises(TooMany):
             code(code_now(), stranger)
         for wrong in ("aaaa-bbbb-cccc-dddd", "x" * 16, "x" * 4000):
-            with pytest.raises((login.WrongCode, TooMany)):
+            with pytest.raises((stepping_up.WrongCode, TooMany)):
                 code(wrong, stranger)
         owner = login.by_password(world.database, user_name="wes.kane", password=PASSWORD, browser=HERE)
         code(codes[0], owner)
-        with pytest.raises(login.WrongCode):
+        with pytest.raises(stepping_up.WrongCode):
             code(codes[0], owner)

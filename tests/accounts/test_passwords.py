@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from idp import configuration
-from idp.accounts import local_logins, login, password_rules, passwords
+from idp.accounts import local_logins, login, opening, password_rules, passwords
 from idp.accounts.tables import Password
 from idp.database import Database, transaction
 from idp.errors import Conflict, Invalid, TooMany
@@ -19,7 +19,7 @@ from idp.web.door import Door
 from tests.sign_in_world import PASSWORD, World
 
 LIMITS = configuration.Passwords()
-HERE = login.Browser()
+HERE = opening.Browser()
 
 
 def reason(password: str, **more: object) -> str:

@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from idp.accounts import linking, login, people, sessions
+from idp.accounts import linking, login, opening, people, sessions
 from idp.audit import log
 from idp.database import Database, transaction
 from idp.errors import Conflict, Invalid
 from tests.sign_in_world import PASSWORD, World, link_ana, sign_in
 
-HERE = login.Browser()
+HERE = opening.Browser()
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_security_21_a_hold_ends_sessions_now_and_keeps_the_person_out_until_it_
         assert after.scalar_one() == epoch + 1
         kinds = [row[0] for row in db.execute(text("SELECT kind FROM revocation ORDER BY seq"))]
     assert kinds == ["session_ended", "account_ended"]
-    with pytest.raises(login.OnHold, match="on hold"):
+    with pytest.raises(opening.OnHold, match="on hold"):
         login.by_password(world.database, user_name="ana.ruiz", password=PASSWORD, browser=HERE)
     with pytest.raises(login.WrongPassword):  # only the right password learns of the hold
         login.by_password(world.database, user_name="ana.ruiz", password="wrong", browser=HERE)

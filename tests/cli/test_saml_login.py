@@ -28,7 +28,7 @@ upstreams:
     algorithms: [RS256]
     acr_map: {{"https://refeds.org/profile/mfa": aal2}}
 """
-on_one_engine = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 def written(folder: Path, text: str = FILE, certificate: str = "idp", days: int = 3650) -> Path:

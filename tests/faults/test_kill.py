@@ -41,8 +41,7 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "sqlite":
         yield engines.SqliteEngine(home)
         return
-    if engines.find_postgres() is None:
-        pytest.skip(engines.MISSING)
+    engines.need_postgres()
     made = engines.PostgresEngine(home, fsync=True)
     yield made
     made.close()

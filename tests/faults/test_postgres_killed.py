@@ -37,8 +37,7 @@ RECOVERS_WITHIN = 5.0
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.PostgresEngine]:
-    if engines.find_postgres() is None:
-        pytest.skip(engines.MISSING)
+    engines.need_postgres()
     made = engines.PostgresEngine(tmp_path_factory.mktemp("own"), fsync=True)
     yield made
     made.close()

@@ -6,7 +6,10 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from idp.accounts import attestations, local_logins, passwords, people, second_factor, terms
 from idp.database import transaction
+from idp.entitlements import asking
+from idp.entitlements.decision import OURSELVES, Question
 from idp.providers import affiliations, organisations
 from idp.wam import appointments
 from tests.browser import Browser
@@ -94,3 +97,47 @@ def manager(world: World, name: str = "wes.kane", steps: int = 0, key: str = TOT
 
 
 world = _world
+
+
+def account_of(world: World, name: str = "Nina Frost") -> tuple[str, str]:
+    with transaction(world.database) as db:
+        row = db.execute(text("SELECT id, status FROM account WHERE display_name = :n"), {"n": name}).one()
+        return str(row[0]), str(row[1])
+
+
+def outcome_of(world: World, account_id: str, entitlement: str = "claim.status.view") -> str:
+    """What a decision says about this person at Harbor, strength left out."""
+    with transaction(world.database) as db:
+        sid = db.execute(
+            text("SELECT id FROM session WHERE account_id = :a AND ended_at IS NULL"), {"a": account_id}
+        ).scalar()
+        question = Question(
+            account_id=account_id,
+            entitlement=entitlement,
+            provider_id=HARBOR,
+            app=OURSELVES,
+            line="medical",
+            sid=sid,
+            purpose="CLAIM_REDUCTION_REVIEW",
+        )
+        return str(asking.decide_in_session(db, question).reason or "permit")
+
+
+def open_application(browser: Browser) -> Browser:
+    browser.get(f"/p/{HARBOR}/inbox")
+    return browser.click("Nina Frost")
+
+
+def second_manager(world: World, *, line: str = "medical", provider_id: str = HARBOR) -> None:
+    """Mia Lund, another access manager with her own second step."""
+    hashed = passwords.hashed(world.database.ring, PASSWORD)
+    with transaction(world.database) as db:
+        mia = people.create(db, display_name="Mia Lund", emails=["mia@example.com"], ial=2)
+        local_logins.add(db, mia.id, "mia.lund", hashed)
+        second_factor.install(db, mia.id, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+        affiliations.approve(db, account_id=mia.id, provider_id=provider_id, by="operator")
+        appointments.appoint(
+            db, account_id=mia.id, provider_id=provider_id, line=line, by="operator", verified_by="operator"
+        )
+        terms.accept(db, mia.id, [d.id for d in terms.current(db)])
+        attestations.attest(db, mia.id, capacity="authorised_agent", principal="Harbor Imaging")

@@ -334,7 +334,7 @@ ELSEWHERE = {
     "attestation_years": "accounts/test_terms_and_attestations.py::"
     "test_t_14_an_attestation_lasts_to_the_same_date_next_year",
     "attestation_reminders": "flows/test_ru9_leaves.py::test_t14_an_attestation_is_asked_for_before_its_year_is_over",
-    "application_reminders application_escalates": "flows/test_ru2_registers.py::"
+    "application_reminders application_escalates": "flows/test_w2_applications.py::"
     "test_domain_7_managers_are_reminded_then_the_insurer_then_it_ends",
     "review review_sensitive review_notices": "flows/test_w7_recertifies.py::"
     "test_w7_reviews_open_by_the_calendar_sooner_for_money_and_notices_go_out_once",

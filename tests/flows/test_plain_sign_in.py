@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from idp.accounts import local_logins, login, passwords, plain_login
-from idp.accounts.login import Browser
+from idp.accounts.opening import Browser
 from idp.audit import log
 from idp.database import transaction
 from tests.sign_in_world import PASSWORD, World, sign_in

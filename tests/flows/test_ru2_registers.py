@@ -1,32 +1,29 @@
 """RU-2: a person registers: TINs, profile, NPI, confirmed e-mail, then waits for the access manager (T-07, T-12).
 
 Accept: bad NPI refused with the reason; unknown TIN starts RU-2b (first person, W-1); access managers notified; nothing
-visible until approval. W-2: only managers of that TIN and line; concurrent decisions: first wins, second sees outcome.
+visible until approval.
+W-2, what managers do about it: test_w2_applications.py; the ways to register: test_ru2_routes_and_claims.py.
 """
 
 from datetime import timedelta
 
 from freezegun import freeze_time
-from sqlalchemy import text
 
 from idp import clock
-from idp.accounts import attestations, local_logins, passwords, people, second_factor, terms
-from idp.database import reading, transaction
-from idp.entitlements import asking
-from idp.entitlements.decision import OURSELVES, Question
-from idp.providers import affiliations, organisations
-from idp.registration import waiting
-from idp.wam import appointments
-from tests.browser import Browser
+from idp.accounts import people
+from idp.database import transaction
 from tests.flows.registering import (
     HARBOR,
     TIN,
     UNKNOWN,
     WORKS,
+    account_of,
     code_for,
     harbor,
     mails_to,
     manager,
+    open_application,
+    outcome_of,
     registered,
     to_the_email,
     to_the_end,
@@ -36,35 +33,6 @@ from tests.flows.registering import (
 from tests.sign_in_world import PASSWORD, World, sign_in
 
 __all__ = ["harbor", "world"]
-
-
-def account_of(world: World, name: str = "Nina Frost") -> tuple[str, str]:
-    with transaction(world.database) as db:
-        row = db.execute(text("SELECT id, status FROM account WHERE display_name = :n"), {"n": name}).one()
-        return str(row[0]), str(row[1])
-
-
-def outcome_of(world: World, account_id: str, entitlement: str = "claim.status.view") -> str:
-    """What a decision says about this person at Harbor, strength left out."""
-    with transaction(world.database) as db:
-        sid = db.execute(
-            text("SELECT id FROM session WHERE account_id = :a AND ended_at IS NULL"), {"a": account_id}
-        ).scalar()
-        question = Question(
-            account_id=account_id,
-            entitlement=entitlement,
-            provider_id=HARBOR,
-            app=OURSELVES,
-            line="medical",
-            sid=sid,
-            purpose="CLAIM_REDUCTION_REVIEW",
-        )
-        return str(asking.decide_in_session(db, question).reason or "permit")
-
-
-def open_application(browser: Browser) -> Browser:
-    browser.get(f"/p/{HARBOR}/inbox")
-    return browser.click("Nina Frost")
 
 
 def test_ru2_from_the_first_page_to_the_approval(harbor: World) -> None:
@@ -323,192 +291,3 @@ def test_t19_a_shared_mailbox_or_user_name_is_refused(harbor: World) -> None:
     browser.submit("Create my account", user_name="billing.team", password=PASSWORD)
     assert browser.status == 422
     assert "belongs to one person" in browser.text
-
-
-def test_w2_the_first_decision_wins_and_the_second_sees_the_outcome(harbor: World) -> None:
-    registered(harbor)
-    second_manager(harbor)
-    wes, mia = open_application(manager(harbor)), open_application(manager(harbor, "mia.lund"))
-    mia.submit("Deny", reason="We don't know you")
-    assert "Mia Lund denied this" in mia.text
-    wes.submit("Approve Nina Frost")
-    assert wes.status == 409
-    assert "Mia Lund denied this application. What you chose was not done." in wes.text
-    assert account_of(harbor)[1] == "verified"
-    assert harbor.count("affiliation", f"provider_id = '{HARBOR}' AND account_id = '{account_of(harbor)[0]}'") == 0
-    template, facts = mails_to(harbor, "nina@example.com")[-1]
-    assert (template, facts["reason"]) == ("application_denied", "We don't know you")
-    waits = sign_in(harbor.browser(), "nina.frost")
-    assert waits.path == "/sign-in/confirm"
-
-
-def second_manager(world: World, *, line: str = "medical", provider_id: str = HARBOR) -> None:
-    """Mia Lund, another access manager with her own second step."""
-    hashed = passwords.hashed(world.database.ring, PASSWORD)
-    with transaction(world.database) as db:
-        mia = people.create(db, display_name="Mia Lund", emails=["mia@example.com"], ial=2)
-        local_logins.add(db, mia.id, "mia.lund", hashed)
-        second_factor.install(db, mia.id, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
-        affiliations.approve(db, account_id=mia.id, provider_id=provider_id, by="operator")
-        appointments.appoint(
-            db, account_id=mia.id, provider_id=provider_id, line=line, by="operator", verified_by="operator"
-        )
-        terms.accept(db, mia.id, [d.id for d in terms.current(db)])
-        attestations.attest(db, mia.id, capacity="authorised_agent", principal="Harbor Imaging")
-
-
-def test_w2_managers_of_another_practice_or_line_see_nothing(harbor: World) -> None:
-    registered(harbor)
-    with reading(harbor.database) as db:
-        application = str(db.execute(text("SELECT id FROM application")).scalar_one())
-    second_manager(harbor, line="dental")
-    with transaction(harbor.database) as db:
-        organisations.open_portal(db, HARBOR, "dental", by="operator")
-        organisations.agree(db, HARBOR, "dental")
-    mia = manager(harbor, "mia.lund")
-    assert "Nothing waits" in mia.get(f"/p/{HARBOR}/inbox").text
-    for path in (f"/p/{HARBOR}/applications/{application}", f"/p/prv_lakeside/applications/{application}"):
-        assert mia.get(path).status == 404
-    wes = manager(harbor, steps=1)
-    assert wes.get(f"/p/{HARBOR}/applications/{application}").status == 200
-    key = wes.form_key()
-    # a manager of another practice, too, decides nothing there by naming it in the address
-    wes.post(
-        f"/p/prv_lakeside/applications/{application}", {"form_key": key, "answer": "approve", "capacity": "employee"}
-    )
-    assert wes.status in (403, 404)
-    assert account_of(harbor)[1] == "verified"
-
-
-def test_w2_a_manager_may_alter_what_was_asked(harbor: World) -> None:
-    registered(harbor)
-    wes = open_application(manager(harbor))
-    wes.submit("Approve Nina Frost", capacity="agent", bundle="front_desk", ends="11/30/2020")
-    assert wes.status == 422
-    day = clock.now() + timedelta(days=40)
-    wes.submit("Approve Nina Frost", capacity="agent", bundle="front_desk", ends=f"{day:%m/%d/%Y}")
-    account_id, _ = account_of(harbor)
-    with reading(harbor.database) as db:
-        row = db.execute(
-            text("SELECT capacity, ends_at FROM affiliation WHERE account_id = :a"), {"a": account_id}
-        ).one()
-        keys = {
-            str(r[0])
-            for r in db.execute(text('SELECT entitlement FROM "grant" WHERE account_id = :a'), {"a": account_id})
-        }
-    assert row[0] == "agent"
-    assert clock.from_micros(row[1]).date() >= day.date()
-    assert "precert.view" in keys
-    assert "claim.detail.view" not in keys
-
-
-def test_w2_nobody_decides_about_their_own_application(harbor: World) -> None:
-    ana = sign_in(harbor.browser())
-    ana.get("/register").submit("Continue")
-    ana.submit("Continue", tins=TIN).submit("Continue", capacity="employee", clinician="no")
-    assert ana.path in ("/sign-in/enroll", "/register/send")
-    # Wes is affiliated with Harbor already: his own registration has nothing to send
-    wes = manager(harbor)
-    wes.get("/register").submit("Continue")
-    wes.submit("Continue", tins=TIN).submit("Continue", capacity="employee", clinician="no")
-    assert "You work for this practice already" in wes.text
-    wes.submit("Send to my access manager")
-    assert wes.status == 409
-    assert harbor.count("application") == 0
-
-
-def test_t22_somebody_with_an_account_adds_a_practice_with_it(harbor: World) -> None:
-    second_manager(harbor, provider_id="prv_lakeside", line="dental")
-    mia = harbor.browser().get("/register").submit("Continue", way="existing")
-    assert mia.path == "/sign-in"
-    mia.submit("Continue", username="mia.lund").submit("Sign in", password=PASSWORD)
-    from tests.sign_in_world import code_now
-
-    mia.submit("Confirm", code=code_now())
-    assert mia.path == "/register"
-    assert "signed in as Mia Lund" in mia.text
-    mia.submit("Continue").submit("Continue", tins=TIN).submit("Continue", capacity="representative", clinician="no")
-    assert mia.path == "/register/send"
-    mia.submit("Send to my access manager")
-    assert "W. K." in mia.text
-    assert harbor.count("account") == 3
-    home = mia.get("/account")
-    assert "Waiting for an access manager" in home.text
-
-
-def test_t23_with_an_affiliates_login_from_an_unknown_login_on(harbor: World) -> None:
-    harbor.lakeside.person = {"sub": "ls-nina", "email": "ana@example.com", "email_verified": True}
-    browser = harbor.browser().get("/login/ups_lakeside")
-    assert browser.path == "/link"
-    browser.submit("Continue", choice="new")
-    assert "You signed in at Lakeside Health System" in browser.text
-    browser.submit("Continue").submit("Continue", tins=TIN)
-    browser.submit("Continue", given_name="Nina", family_name="Frost", **WORKS)
-    browser.submit("Mail me a code", email="nina@example.com")
-    browser.submit("Confirm my e-mail", code=code_for(harbor, "nina@example.com"))
-    assert "It will open your account here" in browser.text
-    browser.submit("Create my account")
-    to_the_end(browser).submit("Send to my access manager")
-    assert browser.path == "/register/waiting"
-    assert harbor.count("login", "subject = 'ls-nina' AND ended_at IS NULL") == 1
-    ana = harbor.ids()["ana"]
-    assert harbor.count("login", f"account_id = '{ana}'") == 1, "never linked by e-mail"
-
-
-def test_t24_with_a_third_partys_login_chosen_at_the_login_step(harbor: World) -> None:
-    harbor.evergreen.person = {"sub": "ev-nina", "email": "n@evergreen.example", "email_verified": True}
-    browser = harbor.browser().get("/register").submit("Continue", way="third_party").submit("Continue", tins=TIN)
-    assert "My job there" not in browser.text, "their functions come from the delegation"
-    browser.submit("Continue", given_name="Nina", family_name="Frost", capacity="employee", clinician="no")
-    browser.submit("Mail me a code", email="nina@example.com")
-    browser.submit("Confirm my e-mail", code=code_for(harbor, "nina@example.com"))
-    assert "Lakeside Health System" not in browser.text, "an affiliate is another way"
-    browser.click("Evergreen Billing")
-    assert browser.path == "/register/login"
-    browser.submit("Create my account")
-    to_the_end(browser).submit("Send to my access manager")
-    wes = open_application(manager(harbor))
-    assert "Comes from Evergreen Billing" in wes.text
-    wes.submit("Approve Nina Frost")
-    account_id, _ = account_of(harbor)
-    assert harbor.count("affiliation", f"account_id = '{account_id}' AND partner_id = 'ptr_evergreen'") == 1
-
-
-def test_security_35_a_partner_suspended_while_somebody_registers_makes_no_account(harbor: World) -> None:
-    browser = harbor.browser().get("/login/ups_lakeside").submit("Continue", choice="new")
-    browser.submit("Continue").submit("Continue", tins=TIN)
-    browser.submit("Continue", given_name="Nina", family_name="Frost", **WORKS)
-    browser.submit("Mail me a code", email="nina@example.com")
-    browser.submit("Confirm my e-mail", code=code_for(harbor, "nina@example.com"))
-    harbor.set_partner("ptr_lakeside", "suspended")
-    browser.submit("Create my account")
-    assert "paused" in browser.text
-    assert harbor.count("account") == 2
-
-
-def test_domain_7_managers_are_reminded_then_the_insurer_then_it_ends(harbor: World) -> None:
-    registered(harbor)
-    begun = clock.now()
-    seen = []
-    for days in (2, 3, 3, 7, 14, 30, 31):
-        with freeze_time(begun + timedelta(days=days, minutes=5)), transaction(harbor.database) as db:
-            seen.append(waiting.tend(db))
-    assert seen == [0, 1, 0, 1, 1, 1, 0]
-    mails = harbor.mails()
-    assert mails.count("application_reminder") == 2
-    assert mails.count("application_escalated") == 1
-    assert mails.count("application_expired") == 1
-    assert harbor.count("application", "status = 'expired'") == 1
-
-
-def test_a_person_takes_an_application_back_and_nobody_else_can(harbor: World) -> None:
-    nina = registered(harbor)
-    with reading(harbor.database) as db:
-        application = str(db.execute(text("SELECT id FROM application")).scalar_one())
-    ana = sign_in(harbor.browser())
-    key = ana.form_key()
-    assert ana.post(f"/register/waiting/{application}/withdraw", {"form_key": key}).status == 404
-    nina.submit("Take back the application")
-    assert "You took it back" in nina.text
-    wes = manager(harbor)
-    assert "Nothing waits" in wes.get(f"/p/{HARBOR}/inbox").text

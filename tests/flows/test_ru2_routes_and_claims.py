@@ -20,10 +20,13 @@ from tests.flows.registering import (
     TIN,
     UNKNOWN,
     WORKS,
+    account_of,
     code_for,
     harbor,
     manager,
+    open_application,
     registered,
+    second_manager,
     to_the_end,
     world,
 )
@@ -175,3 +178,72 @@ def test_security_6_one_network_begins_a_bounded_number_of_registrations_an_hour
 )
 def test_security_6_a_network_is_an_ipv4_address_or_a_64_of_ipv6(address: str, network: str) -> None:
     assert starting.network(address) == network
+
+
+def test_t22_somebody_with_an_account_adds_a_practice_with_it(harbor: World) -> None:
+    second_manager(harbor, provider_id="prv_lakeside", line="dental")
+    mia = harbor.browser().get("/register").submit("Continue", way="existing")
+    assert mia.path == "/sign-in"
+    mia.submit("Continue", username="mia.lund").submit("Sign in", password=PASSWORD)
+    from tests.sign_in_world import code_now
+
+    mia.submit("Confirm", code=code_now())
+    assert mia.path == "/register"
+    assert "signed in as Mia Lund" in mia.text
+    mia.submit("Continue").submit("Continue", tins=TIN).submit("Continue", capacity="representative", clinician="no")
+    assert mia.path == "/register/send"
+    mia.submit("Send to my access manager")
+    assert "W. K." in mia.text
+    assert harbor.count("account") == 3
+    home = mia.get("/account")
+    assert "Waiting for an access manager" in home.text
+
+
+def test_t23_with_an_affiliates_login_from_an_unknown_login_on(harbor: World) -> None:
+    harbor.lakeside.person = {"sub": "ls-nina", "email": "ana@example.com", "email_verified": True}
+    browser = harbor.browser().get("/login/ups_lakeside")
+    assert browser.path == "/link"
+    browser.submit("Continue", choice="new")
+    assert "You signed in at Lakeside Health System" in browser.text
+    browser.submit("Continue").submit("Continue", tins=TIN)
+    browser.submit("Continue", given_name="Nina", family_name="Frost", **WORKS)
+    browser.submit("Mail me a code", email="nina@example.com")
+    browser.submit("Confirm my e-mail", code=code_for(harbor, "nina@example.com"))
+    assert "It will open your account here" in browser.text
+    browser.submit("Create my account")
+    to_the_end(browser).submit("Send to my access manager")
+    assert browser.path == "/register/waiting"
+    assert harbor.count("login", "subject = 'ls-nina' AND ended_at IS NULL") == 1
+    ana = harbor.ids()["ana"]
+    assert harbor.count("login", f"account_id = '{ana}'") == 1, "never linked by e-mail"
+
+
+def test_t24_with_a_third_partys_login_chosen_at_the_login_step(harbor: World) -> None:
+    harbor.evergreen.person = {"sub": "ev-nina", "email": "n@evergreen.example", "email_verified": True}
+    browser = harbor.browser().get("/register").submit("Continue", way="third_party").submit("Continue", tins=TIN)
+    assert "My job there" not in browser.text, "their functions come from the delegation"
+    browser.submit("Continue", given_name="Nina", family_name="Frost", capacity="employee", clinician="no")
+    browser.submit("Mail me a code", email="nina@example.com")
+    browser.submit("Confirm my e-mail", code=code_for(harbor, "nina@example.com"))
+    assert "Lakeside Health System" not in browser.text, "an affiliate is another way"
+    browser.click("Evergreen Billing")
+    assert browser.path == "/register/login"
+    browser.submit("Create my account")
+    to_the_end(browser).submit("Send to my access manager")
+    wes = open_application(manager(harbor))
+    assert "Comes from Evergreen Billing" in wes.text
+    wes.submit("Approve Nina Frost")
+    account_id, _ = account_of(harbor)
+    assert harbor.count("affiliation", f"account_id = '{account_id}' AND partner_id = 'ptr_evergreen'") == 1
+
+
+def test_security_35_a_partner_suspended_while_somebody_registers_makes_no_account(harbor: World) -> None:
+    browser = harbor.browser().get("/login/ups_lakeside").submit("Continue", choice="new")
+    browser.submit("Continue").submit("Continue", tins=TIN)
+    browser.submit("Continue", given_name="Nina", family_name="Frost", **WORKS)
+    browser.submit("Mail me a code", email="nina@example.com")
+    browser.submit("Confirm my e-mail", code=code_for(harbor, "nina@example.com"))
+    harbor.set_partner("ptr_lakeside", "suspended")
+    browser.submit("Create my account")
+    assert "paused" in browser.text
+    assert harbor.count("account") == 2

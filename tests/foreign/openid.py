@@ -4,11 +4,8 @@
 `GUS` are two people of it, `CLIENT` is how it knows this service as the upstream `ups_foreign`.
 """
 
-import json
-import shutil
-import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from typing import Any
 import httpx2
 
 from tests.engines import ISSUER
+from tests.foreign.scripts import running_script
 
 HERE = Path(__file__).parent
 SECRET = "a secret of forty characters or even more"
@@ -38,17 +36,16 @@ class ForeignProvider:
     """A running provider: its issuer, and a client for the front channel of a `tests.browser.Browser`."""
 
     issuer: str
-    process: "subprocess.Popen[str]"
+    end: Callable[[], None]
+    """End the provider at once."""
     site: httpx2.Client = field(init=False)
 
     def __post_init__(self) -> None:
         self.site = httpx2.Client(trust_env=False, timeout=10)
 
-    def stop(self) -> None:
-        """End the process."""
+    def close(self) -> None:
+        """Close the front channel's client."""
         self.site.close()
-        self.process.kill()
-        self.process.communicate(timeout=10)
 
 
 @contextmanager
@@ -56,29 +53,9 @@ def running(
     clients: Sequence[dict[str, Any]] = (CLIENT,), users: dict[str, dict[str, Any]] | None = None, **more: object
 ) -> Iterator[ForeignProvider]:
     """Run a provider for these clients and people; `more` is `port`, `keys`, `acr` or `options` of the script."""
-    node = shutil.which("node")
-    if node is None:
-        from scripts import node_packages
-
-        node = str(node_packages.find_node())
-    process = subprocess.Popen(
-        [node, str(HERE / "openid_provider.mjs")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(json.dumps({"clients": list(clients), "users": users or USERS, **more}))
-    process.stdin.close()
-    process.stdin = None
-    line = process.stdout.readline()
-    if not line:
-        process.wait(10)
-        raise RuntimeError("oidc-provider did not start; `make test` installs it (scripts/test_needs.py)")
-    provider = ForeignProvider(json.loads(line)["issuer"], process)
-    try:
+    told = {"clients": list(clients), "users": users or USERS, **more}
+    with (
+        running_script("openid_provider.mjs", told) as (issuer, end),
+        closing(ForeignProvider(issuer, end)) as provider,
+    ):
         yield provider
-    finally:
-        provider.stop()

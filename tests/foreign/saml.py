@@ -1,16 +1,14 @@
 """Starts npm's samlify as an organization's login: a SAML identity provider whose makers never saw this service."""
 
-import json
-import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
 
 from tests.fakes.upstreams.saml_workshop import MFA, PASSWORD, pair
+from tests.foreign.scripts import running_script
 
 HERE = Path(__file__).parent
 USERS = {
@@ -24,7 +22,6 @@ class ForeignSaml:
     """A running provider: its issuer, and a client for the front channel of a `tests.browser.Browser`."""
 
     issuer: str
-    process: "subprocess.Popen[str]"
     site: httpx2.Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -38,41 +35,15 @@ class ForeignSaml:
         """Say how it answers from now on."""
         assert self.site.post(f"{self.issuer}/mode", json=more).status_code == 200
 
-    def stop(self) -> None:
-        """End the process."""
+    def close(self) -> None:
+        """Close the front channel's client."""
         self.site.close()
-        self.process.kill()
-        self.process.communicate(timeout=10)
 
 
 @contextmanager
 def running() -> Iterator[ForeignSaml]:
     """Run a provider; `load` gives it our metadata."""
-    node = shutil.which("node")
-    if node is None:
-        from scripts import node_packages
-
-        node = str(node_packages.find_node())
-    process = subprocess.Popen(
-        [node, str(HERE / "saml_provider.mjs")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
     keys = pair("foreign")
-    said = {"key": keys.key, "certificate": keys.bare, "users": USERS}
-    process.stdin.write(json.dumps(said))
-    process.stdin.close()
-    process.stdin = None
-    line = process.stdout.readline()
-    if not line:
-        process.wait(10)
-        raise RuntimeError("samlify did not start; `make test` installs it (scripts/test_needs.py)")
-    provider = ForeignSaml(json.loads(line)["issuer"], process)
-    try:
+    told = {"key": keys.key, "certificate": keys.bare, "users": USERS}
+    with running_script("saml_provider.mjs", told) as (issuer, _), closing(ForeignSaml(issuer)) as provider:
         yield provider
-    finally:
-        provider.stop()

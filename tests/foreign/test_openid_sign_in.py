@@ -192,8 +192,7 @@ def test_security_89_a_foreign_provider_that_is_gone_gives_a_clear_page_and_othe
         browser = leave(world.browser())
         browser.stop_at = browser.home
         enter(browser)
-        foreign.process.kill()
-        foreign.process.wait(10)
+        foreign.end()
         browser.stop_at = None
         assert browser.left is not None
         browser.get(browser.left)

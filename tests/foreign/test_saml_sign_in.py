@@ -16,7 +16,7 @@ from tests.browser import Browser
 from tests.fakes.upstreams.saml_workshop import MFA
 from tests.foreign import saml
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 """What happens between the provider and us is the same on both databases."""
 AAL1, AAL2 = (f"http://idmanagement.gov/ns/assurance/aal/{level}" for level in (1, 2))
 CBC = "http://www.w3.org/2001/04/xmlenc#aes256-cbc"
