@@ -21,11 +21,11 @@ from idp.web.measured import Measured
 from idp.web.middleware import Edge
 
 ROUTERS: tuple[str, ...] = (
-    "authorize", "login", "register", "terms", "account", "report", "wam", "audit", "who", "links",
-    "security_reports", "organizations", "staying", "health", "mailbox",
+    "authorize", "login", "registration.steps", "terms", "me.home", "report", "staying", "health", "mailbox",
+    "manager.people", "desk.log", "desk.who", "desk.links", "desk.reports", "desk.organizations",
 )  # fmt: skip
 """Modules of idp.web that hold a `router` of people's pages or consoles."""
-LANE: tuple[str, ...] = ("machines", "access", "signals", "scim", "authorize")
+LANE: tuple[str, ...] = ("machines", "authzen.evaluation", "signals", "scim", "authorize")
 """Modules of idp.web that hold `routes(service)` of the lane."""
 
 

@@ -88,8 +88,8 @@ def _answer(db: "Session", body: Any, app: "AskingApp", issuer: str) -> dict[str
     from idp.entitlements import asking, explaining
     from idp.entitlements import decision as deciding
     from idp.errors import Refused
-    from idp.web import asked
-    from idp.web.answered import answer_of, explained, refused
+    from idp.web.authzen import asked
+    from idp.web.authzen.answered import answer_of, explained, refused
 
     scopes = frozenset({asked.SIMULATE})
     try:
@@ -155,7 +155,7 @@ def who(
     from datetime import UTC, datetime, time, timedelta
 
     from idp.cli.opened import changing
-    from idp.web import who_table
+    from idp.web.desk import who_table
 
     try:
         starts = datetime.combine(datetime.fromisoformat(day).date(), time(), UTC)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from idp.database import Database
-from idp.web.asked import Malformed
+from idp.web.authzen.asked import Malformed
 
 
 class Cursor:

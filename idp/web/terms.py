@@ -8,8 +8,9 @@ from idp.accounts import attestations, flows, readiness, terms
 from idp.accounts.tables import Flow, TermsDocument
 from idp.errors import Invalid
 from idp.notices import outbox
-from idp.web import pages, publishing
+from idp.web import pages
 from idp.web.boundary import Transaction
+from idp.web.desk import publishing
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn, Visitor
 from idp.web.signing_in import address, journey, journey_to, onward, shown

@@ -149,7 +149,7 @@ def test_se5_the_proof_page_says_whole_and_names_the_first_bad_record(desk: Test
 def test_a_large_log_is_verified_aside_and_shown_when_done(
     desk: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("idp.web.audit.AT_ONCE", 10)
+    monkeypatch.setattr("idp.web.desk.log.AT_ONCE", 10)
     assert "Nobody has verified the log" in desk.get("/security/log").text
     key = _form_key(desk)
     desk.post("/security/log", data={"form_key": key})

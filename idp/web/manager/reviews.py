@@ -14,11 +14,12 @@ from idp.entitlements.rules import CONFLICTS
 from idp.errors import Conflict, Invalid, NotEntitled
 from idp.wam import authority, holdings, reviews, roster
 from idp.wam.tables import Review
-from idp.web import pages, wam_views
+from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
-from idp.web.wam_guard import Manages, Sees
+from idp.web.manager import views
+from idp.web.manager.guard import Manages, Sees
 
 router = APIRouter()
 PAGE = 50
@@ -37,7 +38,7 @@ STATES = {"open": "Open", "missed": "Overdue", "signed": "Signed", "ended": "End
 @router.get("/p/{p}/reviews")
 def listed(request: Request, db: Transaction, acting: Sees) -> Response:
     """List the reviews of the lines this person manages."""
-    frame = wam_views.frame(db, acting.provider, acting.visitor.account.id)
+    frame = views.frame(db, acting.provider, acting.visitor.account.id)
     found = reviews.of_practice(db, acting.provider.id, frame["lines"])
     return pages.page(request, "wam/reviews.html", reviews=found, states=STATES, **frame)
 
@@ -119,7 +120,7 @@ def _facts(db: Db, acting: Acting, found: Review, page: int, typed: dict[str, st
         "page": page,
         "pages": pages_of,
         "problem": None,
-        **wam_views.frame(db, acting.provider, by),
+        **views.frame(db, acting.provider, by),
     }
 
 
@@ -136,5 +137,5 @@ def _report(db: Db, acting: Acting, found: Review) -> dict[str, Any]:
         "names": roster.names_of(db, ids | {found.signed_by or ""}),
         "said": SAID,
         "state": STATES[found.status],
-        **wam_views.frame(db, acting.provider, acting.visitor.account.id),
+        **views.frame(db, acting.provider, acting.visitor.account.id),
     }

@@ -15,7 +15,7 @@ from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
-from idp.web.wam_guard import Manages
+from idp.web.manager.guard import Manages
 
 router = APIRouter()
 

@@ -15,11 +15,12 @@ from idp.entitlements.rules import CONFLICTS
 from idp.errors import Conflict, Invalid, NotEntitled
 from idp.wam import authority, dual_control, holdings, receipts, requests, roster
 from idp.wam.tables import AccessRequest, HeldChange
-from idp.web import dates, pages, wam_views
+from idp.web import dates, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
-from idp.web.wam_guard import Manages, Sees
+from idp.web.manager import views
+from idp.web.manager.guard import Manages, Sees
 
 router = APIRouter()
 
@@ -112,7 +113,7 @@ def _facts(db: Db, acting: Acting, found: AccessRequest, typed: dict[str, str]) 
         "typed": {"ends": "", "reason": "", **typed},
         "form_id": receipts.new_form_id(),
         "problem": None,
-        **wam_views.frame(db, acting.provider, acting.visitor.account.id),
+        **views.frame(db, acting.provider, acting.visitor.account.id),
     }
 
 
@@ -128,5 +129,5 @@ def _held_facts(db: Db, acting: Acting, found: HeldChange) -> dict[str, Any]:
         "open": found.status == "waiting" and found.expires_at > clock.now(),
         "may_confirm": by not in (found.asked_by, found.account_id),
         "problem": None,
-        **wam_views.frame(db, acting.provider, by),
+        **views.frame(db, acting.provider, by),
     }

@@ -13,7 +13,7 @@ from idp.entitlements import appointed, grants
 from idp.entitlements.tables import Appointment, Entitlement
 from idp.providers import affiliations, organisations
 from idp.providers.tables import Affiliation, Provider
-from idp.web.wam_views import LINE_NAMES
+from idp.web.manager.views import LINE_NAMES
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from idp.audit.events import VOCABULARY, Event
 from idp.audit.search import Filters
 from idp.errors import Invalid, NotFound
 from idp.providers.tables import Provider
-from idp.web import desk, proving
 from idp.web.boundary import Service, TheService, Transaction, service_of
+from idp.web.desk import proving, reading
 from idp.web.forms import TheForm
 from idp.web.guards import Acting, insurer_staff
 from idp.web.pages import go, page
@@ -66,7 +66,7 @@ def search_form(request: Request, staff: MaySearch, db: Transaction, form: TheFo
     zone = ZoneInfo(service_of(request).settings.time_zone)
     typed = {name: form[name].strip() for name in form if form[name].strip()}
     try:
-        filters = search.read(desk.understood(db, typed, zone))
+        filters = search.read(reading.understood(db, typed, zone))
     except Invalid as refusal:
         refusal.page = "audit/search.html"
         refusal.context = _facts(db, Filters(), None) | {"typed": typed}

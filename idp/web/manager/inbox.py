@@ -22,11 +22,12 @@ from idp.providers.tables import Practitioner, PractitionerMembership
 from idp.registration import applications
 from idp.registration.tables import Application
 from idp.wam import authority, holdings
-from idp.web import dates, pages, wam_requests, wam_views
+from idp.web import dates, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import Acting
-from idp.web.wam_guard import Manages, Sees
+from idp.web.manager import requests, views
+from idp.web.manager.guard import Manages, Sees
 
 router = APIRouter()
 
@@ -60,7 +61,7 @@ def inbox(request: Request, db: Transaction, acting: Sees) -> Response:
         for one in waiting
     ]
     return pages.page(
-        request, "wam/inbox.html", entries=entries, **wam_requests.entries(db, acting, lines), **_frame(db, acting)
+        request, "wam/inbox.html", entries=entries, **requests.entries(db, acting, lines), **_frame(db, acting)
     )
 
 
@@ -108,7 +109,7 @@ def _found(db: Db, acting: Acting, x: str) -> Application:
 def _choice(db: Db, acting: Acting, found: Application, form: Form) -> applications.Choice:
     capacity, bundle, ends = form.of("capacity", "bundle", "ends")
     fields = {}
-    if capacity not in wam_views.CAPACITIES:
+    if capacity not in views.CAPACITIES:
         fields["capacity-employee"] = "Choose how the person works for the practice."
     if bundle and bundle not in {job["key"] for job in _jobs(db, acting, found)}:
         fields["bundle-none"] = "Choose one of the jobs on this page."
@@ -202,7 +203,7 @@ def _npi_known(db: Db, provider_id: str, npi: str) -> bool:
 
 
 def _frame(db: Db, acting: Acting) -> dict[str, Any]:
-    return wam_views.frame(db, acting.provider, acting.visitor.account.id)
+    return views.frame(db, acting.provider, acting.visitor.account.id)
 
 
-router.include_router(wam_requests.router)
+router.include_router(requests.router)

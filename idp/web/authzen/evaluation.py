@@ -13,10 +13,10 @@ from idp.entitlements.asking import Decider
 from idp.entitlements.decision import Decision
 from idp.entitlements.question import AskingApp, Question
 from idp.errors import Refused
-from idp.web import access_search, access_who, asked
-from idp.web.answered import answer_of, explained, refused
-from idp.web.asked import EVALUATE, SIMULATE, Malformed
-from idp.web.asking_about import may_ask
+from idp.web.authzen import asked, search, who
+from idp.web.authzen.answered import answer_of, explained, refused
+from idp.web.authzen.asked import EVALUATE, SIMULATE, Malformed
+from idp.web.authzen.asking_about import may_ask
 from idp.web.bearer import Caller, bearer
 from idp.web.boundary import Service
 from idp.web.guards import open_to_anyone
@@ -33,8 +33,8 @@ def routes(service: Service) -> list[BaseRoute]:
         Route("/access/v1/evaluation", asking.evaluation, methods=["POST"]),
         Route("/access/v1/evaluations", asking.evaluations, methods=["POST"]),
         Route("/.well-known/authzen-configuration", asking.metadata, methods=["GET"]),
-        *access_search.routes(service, asking.decider, app_of),
-        *access_who.routes(service, asking.decider, app_of),
+        *search.routes(service, asking.decider, app_of),
+        *who.routes(service, asking.decider, app_of),
     ]
     if service.settings.development:
         made.append(Route("/bench/empty", asking.empty, methods=["POST"]))

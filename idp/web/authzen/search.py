@@ -19,9 +19,9 @@ from idp.audit.events import Event
 from idp.entitlements import candidates
 from idp.entitlements.asking import Decider
 from idp.entitlements.question import AskingApp, Question
-from idp.web import asked
-from idp.web.asked import SEARCH
-from idp.web.asking_about import may_ask
+from idp.web.authzen import asked
+from idp.web.authzen.asked import SEARCH
+from idp.web.authzen.asking_about import may_ask
 from idp.web.bearer import Caller, bearer
 from idp.web.boundary import Service
 from idp.web.cursors import Cursor

@@ -16,11 +16,12 @@ from idp.entitlements.tables import Entitlement
 from idp.errors import Conflict, Invalid, NotFound
 from idp.wam import appointments, authority, granting, holdings, receipts, removing
 from idp.wam.difference import Wish
-from idp.web import dates, pages, wam_views
+from idp.web import dates, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
-from idp.web.wam_guard import Manages, Sees
+from idp.web.manager import views
+from idp.web.manager.guard import Manages, Sees
 
 router = APIRouter()
 
@@ -64,7 +65,7 @@ def confirm(request: Request, db: Transaction, acting: Manages, a: str, form: Th
         facts = _check_facts(request, db, acting, a) | {"problem": problem.detail, "reason": form.get("reason", "")}
         problem.page, problem.context = "wam/check.html", facts
         raise
-    return pages.go(request, wam_views.href(receipt))
+    return pages.go(request, views.href(receipt))
 
 
 @router.get("/p/{p}/changes/{r}")
@@ -74,7 +75,7 @@ def done(request: Request, db: Transaction, acting: Sees, r: str) -> Response:
     zone = of(db).settings.time_zone
     names = _names(db)
     facts = receipt.facts
-    end = wam_views.until(datetime.fromisoformat(facts["to"]) if facts["to"] else None, zone)
+    end = views.until(datetime.fromisoformat(facts["to"]) if facts["to"] else None, zone)
 
     def words(keys: list[str], until: str) -> list[dict[str, str]]:
         return [{"name": names[k][0], "kind": names[k][1], "until": until, "was": "", "start": ""} for k in keys]
@@ -124,7 +125,7 @@ def remove(request: Request, db: Transaction, acting: Manages, a: str, form: The
         facts = _remove_facts(request, db, acting, a, {"reason": reason, "note": note, "left": left})
         problem.page, problem.context = "wam/remove.html", facts | {"problem": problem.detail}
         raise
-    return pages.go(request, wam_views.href(receipt))
+    return pages.go(request, views.href(receipt))
 
 
 @router.get("/p/{p}/removals/{r}")
@@ -148,7 +149,7 @@ def removal(request: Request, db: Transaction, acting: Sees, r: str) -> Response
         families=facts["families"],
         late=late,
         exact=clock.iso(receipt.at),
-        **(_receipt_facts(db, acting, receipt) | {"lines": [wam_views.LINE_NAMES[x] for x in facts["lines"]]}),
+        **(_receipt_facts(db, acting, receipt) | {"lines": [views.LINE_NAMES[x] for x in facts["lines"]]}),
     )
 
 
@@ -212,12 +213,12 @@ def _choose_facts(
         "who": person.account,
         "line": line,
         "jobs": holdings.jobs(db, functions),
-        "functions": wam_views.choices(functions, held, by, a, zone),
+        "functions": views.choices(functions, held, by, a, zone),
         "chosen": chosen,
-        "year": wam_views.shown(dates.end_of(dates.same_day_next_year(clock.now(), zone), zone), zone),
+        "year": views.shown(dates.end_of(dates.same_day_next_year(clock.now(), zone), zone), zone),
         "problem": problem.detail if problem else None,
         "fields": problem.fields if problem else {},
-        **wam_views.frame(db, acting.provider, by),
+        **views.frame(db, acting.provider, by),
     }
 
 
@@ -237,8 +238,8 @@ def _check_facts(request: Request, db: Session, acting: Acting, a: str) -> dict[
         "form_id": receipts.new_form_id(),
         "reason": "",
         "problem": None,
-        **wam_views.difference(preview, wish, of(db).settings.time_zone),
-        **wam_views.frame(db, acting.provider, by),
+        **views.difference(preview, wish, of(db).settings.time_zone),
+        **views.frame(db, acting.provider, by),
     }
 
 
@@ -281,7 +282,7 @@ def _remove_facts(request: Request, db: Session, acting: Acting, a: str, typed: 
         "functions": mine,
         "others": len(mine) - 1,
         "whole": not elsewhere,
-        "elsewhere": [wam_views.LINE_NAMES[line] for line in elsewhere],
+        "elsewhere": [views.LINE_NAMES[line] for line in elsewhere],
         "manages": bool(set(managed) & set(lines)),
         "families": families,
         "barred": barred,
@@ -290,7 +291,7 @@ def _remove_facts(request: Request, db: Session, acting: Acting, a: str, typed: 
         "form_id": receipts.new_form_id(),
         "action": request.url.path + (f"?{query}" if query else ""),
         "problem": None,
-        **wam_views.frame(db, acting.provider, by),
+        **views.frame(db, acting.provider, by),
     }
 
 
@@ -303,7 +304,7 @@ def _receipt_facts(db: Session, acting: Acting, receipt: Any) -> dict[str, Any]:
         "at": receipt.at,
         "reason": reason,
         "receipt_id": receipt.id,
-        **wam_views.frame(db, acting.provider, acting.visitor.account.id),
+        **views.frame(db, acting.provider, acting.visitor.account.id),
     }
 
 

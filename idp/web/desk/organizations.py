@@ -13,11 +13,12 @@ from idp.errors import Invalid
 from idp.providers import finding, organisations, profile
 from idp.providers.profile import Profile, Span
 from idp.providers.tables import Provider
-from idp.web import pages, wam_views
+from idp.web import pages
 from idp.web.boundary import Transaction, service_of
 from idp.web.forms import TheForm
 from idp.web.guards import Acting, insurer_staff
-from idp.web.wam_guard import Sees
+from idp.web.manager import views
+from idp.web.manager.guard import Sees
 
 router = APIRouter()
 MayLook = Annotated[Acting, Depends(insurer_staff("audit.search"))]
@@ -81,7 +82,7 @@ def one(request: Request, staff: MayLook, db: Transaction, x: str) -> Response:
 @router.get("/p/{p}/profile", include_in_schema=False)
 def own(request: Request, acting: Sees, db: Transaction) -> Response:
     """Show a practice's access managers what the insurer knows of it."""
-    frame = wam_views.frame(db, acting.provider, acting.visitor.account.id)
+    frame = views.frame(db, acting.provider, acting.visitor.account.id)
     facts = _facts(request, profile.read(db, acting.provider))
     return pages.page(request, "wam/profile.html", **frame | facts)
 
@@ -98,7 +99,7 @@ def _facts(request: Request, found: Profile) -> dict[str, Any]:
         "states": STATES,
         "arrangement": ARRANGEMENTS[found.provider.payment_arrangement],
         "standing": _status(found.provider),
-        "line_names": wam_views.LINE_NAMES,
+        "line_names": views.LINE_NAMES,
         "soon": [span for span in (*found.spans, *found.facts) if _ends_soon(span, found.at)],
         **_picture(found, zone),
     }
@@ -115,15 +116,15 @@ def _ends_soon(span: Span, now: datetime) -> bool:
 def _picture(found: Profile, zone: str) -> dict[str, Any]:
     """Return the drawn dates: one bar each, six months back and thirteen ahead, as on a person's page."""
     spans = [*found.spans, *found.facts]
-    seen = [span for span in spans if span.ends_at is None or span.ends_at > found.at - wam_views.BACK][:_MOST_BARS]
+    seen = [span for span in spans if span.ends_at is None or span.ends_at > found.at - views.BACK][:_MOST_BARS]
     rows = [(_name(span), span.starts_at, span.ends_at) for span in seen]
     ending = sum(_ends_soon(span, found.at) for span in spans)
     in_force = sum(span.state(found.at) == "in_force" for span in spans)
     finding_ = f"{in_force} of {len(spans)} in force today; {ending} of them end within 90 days."
-    return wam_views.drawn(rows, found.at, zone) | {"finding": finding_}
+    return views.drawn(rows, found.at, zone) | {"finding": finding_}
 
 
 def _name(span: Span) -> str:
     what = WORDS[span.what]
-    told = f"{what}, {wam_views.LINE_NAMES[span.line]}" if not span.who else f"{span.who}: {what}"
+    told = f"{what}, {views.LINE_NAMES[span.line]}" if not span.who else f"{span.who}: {what}"
     return told if len(told) <= 34 else told[:33] + "…"

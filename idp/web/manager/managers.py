@@ -11,11 +11,12 @@ from idp import clock
 from idp.accounts.tables import Account
 from idp.errors import Conflict, Invalid, NotFound
 from idp.wam import appointments, roster, succession
-from idp.web import pages, wam_views
+from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
-from idp.web.wam_guard import Manages, Sees
+from idp.web.manager import views
+from idp.web.manager.guard import Manages, Sees
 
 router = APIRouter()
 
@@ -76,7 +77,7 @@ def end(request: Request, db: Transaction, acting: Manages, x: str, form: TheFor
 
 
 def _facts(db: Db, acting: Acting) -> dict[str, Any]:
-    frame = wam_views.frame(db, acting.provider, acting.visitor.account.id)
+    frame = views.frame(db, acting.provider, acting.visitor.account.id)
     groups = []
     for line in frame["lines"]:
         rows = appointments.in_force(db, acting.provider.id, line, clock.now())
@@ -103,7 +104,7 @@ def _facts(db: Db, acting: Acting) -> dict[str, Any]:
 
 
 def _new_facts(request: Request, db: Db, acting: Acting) -> dict[str, Any]:
-    frame = wam_views.frame(db, acting.provider, acting.visitor.account.id)
+    frame = views.frame(db, acting.provider, acting.visitor.account.id)
     line = request.query_params.get("line") or next(iter(frame["lines"]), "")
     if line not in frame["lines"]:
         raise NotFound
@@ -112,7 +113,7 @@ def _new_facts(request: Request, db: Db, acting: Acting) -> dict[str, Any]:
 
 
 def _end_facts(db: Db, acting: Acting, x: str) -> dict[str, Any]:
-    frame = wam_views.frame(db, acting.provider, acting.visitor.account.id)
+    frame = views.frame(db, acting.provider, acting.visitor.account.id)
     rows = appointments.in_force(db, acting.provider.id, None, clock.now())
     row = next((r for r in rows if r.id == x and r.line in frame["lines"]), None)
     if row is None:

@@ -15,10 +15,11 @@ from idp import clock
 from idp.database import of
 from idp.errors import Invalid
 from idp.wam import reports
-from idp.web import dates, pages, wam_views
+from idp.web import dates, pages
 from idp.web.boundary import Transaction
 from idp.web.guards import Acting
-from idp.web.wam_guard import Sees
+from idp.web.manager import views
+from idp.web.manager.guard import Sees
 
 router = APIRouter()
 PAGE = 100
@@ -30,8 +31,8 @@ MOST = 50_000
 @router.get("/p/{p}/reports")
 def report(request: Request, db: Transaction, acting: Sees, *, day: str = "", page: int = 1) -> Response:
     """Show who has, or on a past day had, what; looking is recorded."""
-    frame = wam_views.frame(db, acting.provider, acting.visitor.account.id)
-    lines = frame["lines"] or list(wam_views.LINE_NAMES)
+    frame = views.frame(db, acting.provider, acting.visitor.account.id)
+    lines = frame["lines"] or list(views.LINE_NAMES)
     try:
         at = _moment(db, day)
     except Invalid as problem:
@@ -45,14 +46,14 @@ def report(request: Request, db: Transaction, acting: Sees, *, day: str = "", pa
 @router.get("/p/{p}/reports/access.csv", include_in_schema=False)
 def access_csv(request: Request, db: Transaction, acting: Sees, *, day: str = "") -> Response:
     """Export who has what on a day; exporting is recorded."""
-    lines = wam_views.frame(db, acting.provider, acting.visitor.account.id)["lines"] or list(wam_views.LINE_NAMES)
+    lines = views.frame(db, acting.provider, acting.visitor.account.id)["lines"] or list(views.LINE_NAMES)
     zone, at = of(db).settings.time_zone, _moment(db, day)
     had = reports.as_of(db, acting.provider.id, lines, at)[:MOST]
     head = ["Name", "Line of business", "Function", "Given by", "Since", "Until", "Paused", "Id"]
     rows = [
         [
             h.name,
-            wam_views.LINE_NAMES[h.line],
+            views.LINE_NAMES[h.line],
             h.function,
             h.given_by,
             h.since.astimezone(ZoneInfo(zone)).date().isoformat(),
@@ -69,11 +70,11 @@ def access_csv(request: Request, db: Transaction, acting: Sees, *, day: str = ""
 @router.get("/p/{p}/reports/history.csv", include_in_schema=False)
 def history_csv(request: Request, db: Transaction, acting: Sees) -> Response:
     """Export what was given and ended in the last year; exporting is recorded."""
-    lines = wam_views.frame(db, acting.provider, acting.visitor.account.id)["lines"] or list(wam_views.LINE_NAMES)
+    lines = views.frame(db, acting.provider, acting.visitor.account.id)["lines"] or list(views.LINE_NAMES)
     steps = reports.history(db, acting.provider.id, lines, since=clock.now() - HISTORY, most=MOST)
     head = ["When", "Name", "Line of business", "Function", "What", "By", "Reason", "Id"]
     rows = [
-        [clock.iso(s.at), s.name, wam_views.LINE_NAMES[s.line], s.function, s.what, s.by, s.reason, s.grant_id]
+        [clock.iso(s.at), s.name, views.LINE_NAMES[s.line], s.function, s.what, s.by, s.reason, s.grant_id]
         for s in steps
     ]
     reports.looked(db, acting.provider.id, "wam.report.exported", kind="history", rows=len(rows))
@@ -97,7 +98,7 @@ def _facts(db: Db, acting: Acting, had: list[reports.Had], at: datetime, *, day:
         "steps": reports.history(
             db,
             acting.provider.id,
-            wam_views.frame(db, acting.provider, acting.visitor.account.id)["lines"] or list(wam_views.LINE_NAMES),
+            views.frame(db, acting.provider, acting.visitor.account.id)["lines"] or list(views.LINE_NAMES),
             since=now - HISTORY,
             most=20,
         ),

@@ -11,10 +11,11 @@ from idp.errors import Conflict, Invalid, NotFound
 from idp.leaving import people, telling
 from idp.providers import affiliations
 from idp.providers.tables import Provider
-from idp.web import cookies, my_access, pages
+from idp.web import cookies, pages
 from idp.web.boundary import Transaction, service_of
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn, Visitor
+from idp.web.me import access
 
 router = APIRouter()
 WHOLE = {"everything": "I don't work for any of these practices any more", "not-eligible": "I no longer qualify"}
@@ -23,7 +24,7 @@ WHOLE = {"everything": "I don't work for any of these practices any more", "not-
 @router.get("/account/leave")
 def leave_page(request: Request, db: Transaction, by: SignedIn) -> Response:
     """List what a person may end by themselves."""
-    return pages.page(request, "account/leave.html", practices=my_access.practices(db, by.account.id))
+    return pages.page(request, "account/leave.html", practices=access.practices(db, by.account.id))
 
 
 @router.get("/account/leave/{what}")
@@ -41,7 +42,7 @@ def _facts(db: Db, by: Visitor, what: str) -> dict[str, Any]:
     tied = {a.provider_id for a in affiliations.in_force(db, account_id, clock.now())}
     if not whole and (provider is None or provider.id not in tied):
         raise NotFound
-    held = my_access.practices(db, account_id)
+    held = access.practices(db, account_id)
     touched = [one for one in held if whole or (provider is not None and one.provider.id == provider.id)]
     barred = [one.name for one in telling.sole(db, account_id) if whole or (provider and one.id == provider.id)]
     return {

@@ -19,7 +19,7 @@ from idp.web.forms import TheForm
 from idp.web.guards import MaybeVisitor, open_to_anyone
 from idp.web.invited import assertion_of
 from idp.web.linked import pending_of
-from idp.web.registering import PATHS, address, at, flow_of, shown
+from idp.web.registration.shared import PATHS, address, at, flow_of, shown
 from idp.web.signing_in import browser_facts, came_in, enter, journey_to, onward, who
 
 router = APIRouter()

@@ -25,12 +25,12 @@ from idp.entitlements.sentences import sentence
 from idp.entitlements.tables import Entitlement
 from idp.errors import Invalid
 from idp.providers.tables import Provider
-from idp.web import desk, who_table
 from idp.web.boundary import Transaction, service_of
+from idp.web.desk import reading, who_table
 from idp.web.forms import TheForm
 from idp.web.guards import Acting, insurer_staff
+from idp.web.manager.views import LINE_NAMES
 from idp.web.pages import go, page
-from idp.web.wam_views import LINE_NAMES
 
 router = APIRouter()
 MayLook = Annotated[Acting, Depends(insurer_staff("audit.search"))]
@@ -74,7 +74,7 @@ def who_form(request: Request, staff: MayLook, db: Transaction, form: TheForm) -
     try:
         _complete(typed)
         zone = ZoneInfo(service_of(request).settings.time_zone)
-        given = typed | desk.understood(db, {"provider": typed["provider"]}, zone)
+        given = typed | reading.understood(db, {"provider": typed["provider"]}, zone)
         given["day"] = _day(typed["day"]).isoformat()[:10]
     except Invalid as refusal:
         refusal.page = "audit/who.html"

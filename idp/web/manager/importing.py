@@ -12,11 +12,12 @@ from idp.audit.events import Event
 from idp.errors import Invalid, NotFound
 from idp.registration import invitations
 from idp.wam import authority, holdings, importing, receipts
-from idp.web import pages, wam_views
+from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import Acting
-from idp.web.wam_guard import Manages
+from idp.web.manager import views
+from idp.web.manager.guard import Manages
 
 router = APIRouter()
 
@@ -84,7 +85,7 @@ def _read(db: Db, acting: Acting, facts: dict[str, Any], form: Form) -> tuple[st
     lines = importing.read(
         text,
         jobs=facts["jobs"],
-        capacities=wam_views.CAPACITIES,
+        capacities=views.CAPACITIES,
         known=frozenset(one.email for one in invitations.open_at(db, acting.provider.id)),
     )
     return text, lines
@@ -97,7 +98,7 @@ def _all_right(lines: list[importing.Line]) -> None:
 
 
 def _facts(request: Request, db: Db, acting: Acting) -> dict[str, Any]:
-    frame = wam_views.frame(db, acting.provider, acting.visitor.account.id)
+    frame = views.frame(db, acting.provider, acting.visitor.account.id)
     line = request.query_params.get("line") or next(iter(frame["lines"]), "")
     if line not in frame["lines"]:
         raise NotFound

@@ -1,4 +1,4 @@
-"""The access manager's pages: people of a practice, one person, adding one. Changing and removing: wam_access.py."""
+"""The access manager's pages: people of a practice, one person, adding one. Changing and removing: changing.py."""
 
 # ruff: noqa: FAST003 - the guard in the signature takes `p`
 
@@ -17,24 +17,15 @@ from idp.partners.tables import Partner
 from idp.registration import invitations
 from idp.wam import appointments, authority, holdings, receipts, roster
 from idp.wam.tables import Receipt
-from idp.web import (
-    pages,
-    wam_access,
-    wam_import,
-    wam_inbox,
-    wam_managers,
-    wam_reports,
-    wam_reviews,
-    wam_views,
-    wam_vouch,
-)
+from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import Acting
-from idp.web.wam_guard import Manages, Sees
+from idp.web.manager import changing, importing, inbox, managers, reports, reviews, views, vouching
+from idp.web.manager.guard import Manages, Sees
 
 router = APIRouter()
-router.include_router(wam_import.router)  # before `/people/{a}`, which would take its address
+router.include_router(importing.router)  # before `/people/{a}`, which would take its address
 
 
 @router.get("/p/{p}/people")
@@ -54,7 +45,7 @@ def people(request: Request, db: Transaction, acting: Sees, *, page: int = 1, s:
         invitations=[
             {
                 "name": i.display_name,
-                "email": wam_views.masked(i.email),
+                "email": views.masked(i.email),
                 "by": inviters[i.invited_by],
                 "until": i.expires_at,
             }
@@ -136,17 +127,17 @@ def person(request: Request, db: Transaction, acting: Sees, a: str) -> Response:
         who=found.account,
         tie=tie,
         partner=partner.name if partner else None,
-        manages=[wam_views.LINE_NAMES[line] for line in managed],
+        manages=[views.LINE_NAMES[line] for line in managed],
         jobs=sorted({h.job for h in held if h.job}),
         held=list(by_line.items()),
         receipts=_history(db, provider_id, a),
-        **wam_views.bars(held, clock.now(), of(db).settings.time_zone),
+        **views.bars(held, clock.now(), of(db).settings.time_zone),
         **_frame(db, acting),
     )
 
 
 def _frame(db: Session, acting: Acting) -> dict[str, Any]:
-    return wam_views.frame(db, acting.provider, acting.visitor.account.id)
+    return views.frame(db, acting.provider, acting.visitor.account.id)
 
 
 def _opened(db: Session, acting: Acting, s: str) -> str:
@@ -178,7 +169,7 @@ def _check_invitation(db: Session, acting: Acting, form: Form) -> None:
         fields["name"] = "Enter the person's name."
     elif len(name) > 120:
         fields["name"] = "Use at most 120 characters."
-    if capacity not in wam_views.CAPACITIES:
+    if capacity not in views.CAPACITIES:
         fields["capacity"] = "Choose how the person works for the practice."
     known = {j.bundle.key for j in holdings.jobs(db, holdings.functions(db, acting.provider, line))}
     if bundle and bundle not in known:
@@ -196,15 +187,12 @@ def _history(db: Session, provider_id: str, account_id: str) -> list[dict[str, A
     ).all()
     ids = {r.made_by for r in rows}
     names = {x.id: x.display_name for x in db.exec(select(Account).where(col(Account.id).in_(ids))).all()}
-    return [
-        {"at": r.at, "by": names.get(r.made_by, ""), "what": wam_views.summary(r), "href": wam_views.href(r)}
-        for r in rows
-    ]
+    return [{"at": r.at, "by": names.get(r.made_by, ""), "what": views.summary(r), "href": views.href(r)} for r in rows]
 
 
-router.include_router(wam_inbox.router)
-router.include_router(wam_access.router)
-router.include_router(wam_vouch.router)
-router.include_router(wam_managers.router)
-router.include_router(wam_reviews.router)
-router.include_router(wam_reports.router)
+router.include_router(inbox.router)
+router.include_router(changing.router)
+router.include_router(vouching.router)
+router.include_router(managers.router)
+router.include_router(reviews.router)
+router.include_router(reports.router)

@@ -7,20 +7,11 @@ from idp.errors import NotFound
 from idp.oauth import consents
 from idp.oauth.tables import Client
 from idp.registration import waiting
-from idp.web import (
-    merging,
-    my_access,
-    my_activity,
-    my_leaving,
-    my_logins,
-    my_notices,
-    my_requests,
-    my_second_step,
-    pages,
-)
+from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn
+from idp.web.me import access, activity, leaving, logins, merging, notices, requests, second_step
 
 router = APIRouter()
 
@@ -35,8 +26,8 @@ def home(request: Request, db: Transaction, by: SignedIn) -> Response:
         request,
         "account/home.html",
         waiting=[one for one in waiting.of_person(db, account_id) if one.application.status == "submitted"],
-        practices=my_access.practices(db, account_id),
-        to_do=my_access.to_do(db, account_id),
+        practices=access.practices(db, account_id),
+        to_do=access.to_do(db, account_id),
         logins=len(linking.logins(db, account_id)),
         has_factor=second_factor.has(db, account_id),
         devices=len(devices.known_to(db, account_id)),
@@ -54,10 +45,10 @@ def take_back(request: Request, db: Transaction, by: SignedIn, client_id: str, f
     return pages.go(request, "/account")
 
 
-router.include_router(my_activity.router)
-router.include_router(my_leaving.router)
-router.include_router(my_logins.router)
-router.include_router(my_notices.router)
+router.include_router(activity.router)
+router.include_router(leaving.router)
+router.include_router(logins.router)
+router.include_router(notices.router)
 router.include_router(merging.router)
-router.include_router(my_second_step.router)
-router.include_router(my_requests.router)
+router.include_router(second_step.router)
+router.include_router(requests.router)

@@ -8,7 +8,7 @@ from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import MaybeVisitor, open_to_anyone
-from idp.web.registering import PATHS, address, at, shown
+from idp.web.registration.shared import PATHS, address, at, shown
 
 router = APIRouter()
 _ANYONE = "people without an account confirm their address; bound to this browser"

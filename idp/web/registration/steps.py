@@ -17,13 +17,14 @@ from idp.federation import upstreams
 from idp.oauth.tables import Client
 from idp.registration import journey, practices, profile, routes, starting
 from idp.registration.tables import Registration
-from idp.web import dates, pages, register_email, register_login, register_send
+from idp.web import dates, pages
 from idp.web import signing_in as signing
 from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import MaybeVisitor, Visitor, open_to_anyone
 from idp.web.linked import pending_of
-from idp.web.registering import address, at, shown
+from idp.web.registration import confirming, login, sending
+from idp.web.registration.shared import address, at, shown
 
 router = APIRouter()
 _ANYONE = "people without an account begin here; bound to this browser"
@@ -220,6 +221,6 @@ def _read(db: Db, form: Form, facts: dict[str, Any], *, named: bool) -> profile.
     return said
 
 
-router.include_router(register_email.router)
-router.include_router(register_login.router)
-router.include_router(register_send.router)
+router.include_router(confirming.router)
+router.include_router(login.router)
+router.include_router(sending.router)

@@ -13,11 +13,12 @@ from idp.oauth.clients import home_of
 from idp.oauth.tables import Client
 from idp.registration import applications, journey, practices, profile, waiting
 from idp.registration.tables import Registration
-from idp.web import pages, wam_views
+from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn, Visitor
-from idp.web.registering import PATHS, at, shown
+from idp.web.manager import views
+from idp.web.registration.shared import PATHS, at, shown
 from idp.web.signing_in import address as step_address
 from idp.web.signing_in import journey_to, missing_to_join
 
@@ -50,7 +51,7 @@ def _summary(db: Db, here: Registration, by: Visitor) -> dict[str, Any]:
         "capacity": profile.CAPACITIES[here.capacity][0],
         "job": names.get(here.bundle or "", ""),
         "emails": [contact.email for contact in people.contacts(db, by.account.id)],
-        "line_name": wam_views.LINE_NAMES[here.line],
+        "line_name": views.LINE_NAMES[here.line],
         **shown(db, here, "send"),
     }
 

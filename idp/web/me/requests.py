@@ -8,10 +8,12 @@ from sqlmodel import Session as Db
 from idp.entitlements.tables import Entitlement
 from idp.errors import Conflict, Invalid, NotFound, TooMany
 from idp.wam import requests
-from idp.web import my_access, pages, wam_views
+from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn
+from idp.web.manager import views
+from idp.web.me import access
 
 router = APIRouter()
 
@@ -53,21 +55,21 @@ def take_back(request: Request, db: Transaction, by: SignedIn, form: TheForm, *,
 
 
 def _facts(db: Db, account_id: str, p: str) -> dict[str, Any]:
-    practice = next((one for one in my_access.practices(db, account_id) if one.provider.id == p), None)
+    practice = next((one for one in access.practices(db, account_id) if one.provider.id == p), None)
     if practice is None:
         raise NotFound
-    names = {e.key: e.name for e in my_access.catalogue(db)}
-    lines = my_access.open_lines(db, p)
+    names = {e.key: e.name for e in access.catalogue(db)}
+    lines = access.open_lines(db, p)
     choices: list[tuple[str, list[Entitlement]]] = [(line, requests.askable(db, account_id, p, line)) for line in lines]
     asked = requests.of_person(db, account_id, p)
     return {
         "practice": practice,
-        "controls": my_access.controls(db, p),
+        "controls": access.controls(db, p),
         "choices": [(line, found) for line, found in choices if found],
         "waiting": [(one, names.get(one.entitlement, "")) for one in asked if one.status == "submitted"],
         "answered": [(one, names.get(one.entitlement, "")) for one in asked if one.status != "submitted"][:10],
         "problem": None,
         "note": "",
         "chosen": "",
-        "line_names": wam_views.LINE_NAMES,
+        "line_names": views.LINE_NAMES,
     }

@@ -1,0 +1,1 @@
+"""Registering by oneself, page by page (RU-2)."""
