@@ -269,8 +269,7 @@ class _Segment:
             return f"Record {self._last} is not the one that was sealed."
         if self._pending:
             return (
-                f"Records {self._first} to {self._last} are not those that were sealed, "
-                "or one is missing between them."
+                f"Records {self._first} to {self._last} are not those that were sealed, or one is missing between them."
             )
         return f"What was skipped after {self._before} is not what was sealed."
 
