@@ -39,7 +39,7 @@ def framed(message: bytes) -> bytes:
 
 
 def _value(value: str) -> str:
-    """Return a parameter's value, its three signs behind a backslash (RFC 5424 6.3.3), with nothing that breaks a line."""
+    """Return a parameter's value, its three signs behind a backslash (RFC 5424 6.3.3), on one line."""
     return visible(value).replace("\\", "\\\\").replace('"', '\\"').replace("]", "\\]")
 
 
