@@ -66,7 +66,8 @@ async def sign_in(request: Request) -> Response:
     db = unconnected(service.database)
     configuration.put(db, picture.configuration)
     facts = sign_in_facts(request, db, here, {"remembered": last, **_app(picture, here)})
-    return pages.page(request, "login/sign_in.html", settings=picture.configuration, **facts)
+    own = {"flow": here.id, "challenge": facts["passkey"]["challenge"]}
+    return pages.page(request, "login/sign_in.html", settings=picture.configuration, own=own, **facts)
 
 
 async def _say_who(request: Request) -> Response:
@@ -93,7 +94,9 @@ async def password(request: Request) -> Response:
     if "identifier" not in here.facts:
         raise ForPages
     shown = await _shown(service_of(request), picture, here)
-    return pages.page(request, "login/password.html", settings=picture.configuration, **shown)
+    typed = {"identifier": shown.pop("identifier")}
+    own = {"flow": here.id}
+    return pages.page(request, "login/password.html", settings=picture.configuration, own=own, as_typed=typed, **shown)
 
 
 def only_flow(request: Request) -> str:
