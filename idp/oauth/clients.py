@@ -17,7 +17,7 @@ from idp.oauth.tables import Client, ResourceServer
 from idp.partners.tables import Partner
 from idp.providers.tables import LINES
 from idp.settings import is_loopback
-from idp.signals import epochs
+from idp.signals import epochs, revocations
 from idp.signatures import BadToken, keys_from_jwks
 
 __all__ = [
@@ -109,6 +109,8 @@ def change(db: Db, client_id: str, *, secret: str | None = None, **fields: Any) 
         raise Invalid(fields=problems)
     db.add(client)
     epochs.changed_policy(db)
+    if "status" in changed and client.status != "active":
+        revocations.announce(db, "client_suspended", reason=client.status, client_id=client_id)
     log.record(db, Event("oauth.client.changed", client=client_id, details={"fields": sorted(changed)}))
     db.flush()
     return sorted(changed)
