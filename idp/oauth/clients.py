@@ -18,6 +18,7 @@ from idp.partners.tables import Partner
 from idp.providers.tables import LINES
 from idp.settings import is_loopback
 from idp.signals import epochs, revocations
+from idp.signals.names import EVENTS
 from idp.signatures import BadToken, keys_from_jwks
 
 __all__ = [
@@ -169,6 +170,7 @@ _DEFAULTS: dict[str, Any] = {
     "auth_method": "client_secret_basic",
     "redirect_uris": [],
     "post_logout_redirect_uris": [],
+    "signals": [],
     "grant_types": ["authorization_code"],
     "scopes": ["openid"],
     "audiences": [],
@@ -233,6 +235,8 @@ def _problems(db: Db, client: Client, secret: str | None) -> dict[str, str]:
             found[name] = f"Not an acceptable address: {bad[0]}"
     if "authorization_code" in client.grant_types and not client.redirect_uris:
         found["redirect_uris"] = "Give at least one address for authorization_code."
+    if not set(client.signals) <= set(EVENTS):
+        found["signals"] = f"Use only {', '.join(EVENTS)}."
     back = client.backchannel_logout_uri
     if back is not None and not _acceptable(back, "site", development):
         found["backchannel_logout_uri"] = "Use https."
