@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from idp.database import transaction
 from idp.errors import NotEntitled, Refused
-from idp.web.bearer import bearer
+from idp.web.bearer import Caller
 from idp.web.boundary import Service
 
 LIMIT = 64_000
@@ -27,9 +27,8 @@ class Malformed(Refused):
     title = "The question could not be understood"
 
 
-async def receiver(service: Service, request: Request) -> str:
-    """Return which client asks, for itself and not for a person; raise NotSignedIn, NotEntitled."""
-    caller = await bearer(service, request, "signals:read")
+def own(caller: Caller) -> str:
+    """Return which client asks, for itself and not for a person; raise NotEntitled."""
     if caller.account_id is not None:
         raise NotEntitled("Only an app's own token may ask for security events.")
     return caller.client.client_id

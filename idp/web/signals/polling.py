@@ -9,8 +9,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from idp.transmitter import polling, streams
+from idp.web.bearer import bearer
 from idp.web.boundary import Service
-from idp.web.signals.asked import Malformed, answer, body_of, in_transaction, receiver
+from idp.web.signals.asked import Malformed, answer, body_of, in_transaction, own
 
 LONGEST_WAIT = 8.0
 """Seconds an empty answer is held back where the receiver does not ask for it at once."""
@@ -25,7 +26,7 @@ def routes(service: Service) -> list[BaseRoute]:
 
     async def poll(request: Request) -> Response:
         nonlocal waiting
-        client = await receiver(service, request)
+        client = own(await bearer(service, request, "signals:read"))
         stream_id = str(request.path_params["stream_id"])
         body = await body_of(request, empty=True)
         most, at_once, acknowledged, refused = _asked(body)

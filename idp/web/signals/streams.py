@@ -16,6 +16,7 @@ from idp.database import of
 from idp.signals.names import EVENTS
 from idp.signals.stream_tables import SignalStream
 from idp.transmitter import streams
+from idp.web.bearer import bearer
 from idp.web.boundary import Service
 from idp.web.guards import open_to_anyone
 from idp.web.machines.documents import document
@@ -27,7 +28,7 @@ from idp.web.signals.asked import (
     maybe_text,
     nothing,
     one_query,
-    receiver,
+    own,
     text_of,
 )
 
@@ -67,7 +68,7 @@ def routes(service: Service) -> list[BaseRoute]:
         return about.answer(request)
 
     async def configure(request: Request) -> Response:
-        client = await receiver(service, request)
+        client = own(await bearer(service, request, "signals:read"))
         if request.method == "GET":
             asked = one_query(request, "stream_id")
             return answer(await in_transaction(service, lambda db: _read(db, client, asked)))
@@ -90,7 +91,7 @@ def routes(service: Service) -> list[BaseRoute]:
         return answer(await in_transaction(service, changed))
 
     async def status(request: Request) -> Response:
-        client = await receiver(service, request)
+        client = own(await bearer(service, request, "signals:read"))
         if request.method == "GET":
             asked = one_query(request, "stream_id") or ""
             return answer(await in_transaction(service, lambda db: _status(streams.find(db, client, asked))))
@@ -105,7 +106,7 @@ def routes(service: Service) -> list[BaseRoute]:
         return answer(await in_transaction(service, changed))
 
     async def subjects(request: Request) -> Response:
-        client = await receiver(service, request)
+        client = own(await bearer(service, request, "signals:read"))
         body = await body_of(request)
         stream_id, account = text_of(body, "stream_id"), _account(body.get("subject"), service.settings.issuer)
         adding = request.url.path.endswith("/add")
@@ -114,7 +115,7 @@ def routes(service: Service) -> list[BaseRoute]:
         return nothing(200 if adding else 204)
 
     async def verify(request: Request) -> Response:
-        client = await receiver(service, request)
+        client = own(await bearer(service, request, "signals:read"))
         body = await body_of(request)
         stream_id, state = text_of(body, "stream_id"), maybe_text(body, "state")
         await in_transaction(service, lambda db: streams.verify(db, streams.find(db, client, stream_id), state))
