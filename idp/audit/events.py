@@ -152,6 +152,8 @@ VOCABULARY: dict[str, str] = {
     "federation.upstream.registered": "An organization's login was registered",
     "federation.upstream.changed": "An organization's login was changed",
     "federation.logout.received": "An organization ended a sign-in of its people",
+    "federation.logout.sent": "A person went on to sign out at their organization too",
+    "federation.logout.answered": "An organization answered a person's sign-out",
     "federation.logout.refused": "An organization's sign-out was refused",
     "federation.community.registered": "A trust community was registered",
     "federation.community.refused": "An organization an app named was not found in any trust community",
