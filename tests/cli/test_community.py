@@ -57,7 +57,8 @@ def test_pm_a_community_is_applied_once_exported_without_its_key_and_applied_aga
             "display_name": "Harbor",
             "issuer": "https://h.example",
         }
-        db.add(Upstream(**found, client_id="c", scopes=[], algorithms=[], acr_map={}, domains=[], community_id=row.id))
+        facts = {"auth_method": "private_key_jwt", "scopes": ["openid"], "algorithms": ["ES256"], "acr_map": {}}
+        db.add(Upstream(**found, **facts, client_id="c", domains=[], community_id=row.id))
     text = export(ready)
     assert "PRIVATE" not in text
     assert "private_key: env:IDP_COMMUNITY_KEY_EXCHANGE" in text
