@@ -74,20 +74,21 @@ class Outbound:
         """Post a JSON object and return the one answered; raise OutboundFailed."""
         return self._exchange("POST", url, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
+    def tell(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Post a message and return the status alone, whatever the answer holds; raise OutboundFailed."""
+        status, _ = self._call("POST", url, body, dict(headers), ())
+        return status
+
     def fetch(self, url: str, kinds: Sequence[str], *, signed: bool = False) -> tuple[int, bytes]:
         """Fetch a document of one of these media types, under the same limits; raise OutboundFailed.
 
         `signed`: as `allowed` says; the caller verifies that signature before it believes a byte.
         """
-        if not self.allowed(url, signed=signed):
-            raise OutboundFailed("address_not_allowed")
-        return self._call("GET", url, None, {"Accept": ", ".join(kinds)}, kinds)
+        return self._call("GET", url, None, {"Accept": ", ".join(kinds)}, kinds, signed=signed)
 
     def _exchange(
         self, method: str, url: str, fields: dict[str, str] | bytes | None, headers: dict[str, str]
     ) -> Answer:
-        if not self.allowed(url):
-            raise OutboundFailed("address_not_allowed")
         status, document = self._call(method, url, fields, {**headers, "Accept": "application/json"}, _JSON)
         from idp.outbound.exchange import json_object
 
@@ -100,7 +101,11 @@ class Outbound:
         fields: dict[str, str] | bytes | None,
         headers: dict[str, str],
         kinds: Sequence[str],
+        *,
+        signed: bool = False,
     ) -> tuple[int, bytes]:
+        if not self.allowed(url, signed=signed):
+            raise OutboundFailed("address_not_allowed")
         # The HTTP library comes with the first call: most workers answer long before they ask anybody.
         from idp.outbound.exchange import exchange
 
