@@ -183,6 +183,31 @@ TEMPLATES: dict[str, Template] = {
         "{name} is no longer an access manager of {provider} ({line}). What they gave to others stays; "
         "look through it within 30 days: {reviews}\n\nAccess managers left: {left}.",
     ),
+    "delegation_made": Template(
+        "{company} may work for {provider}",
+        "{by} lets {company} work for {provider}, until {until}: {functions} ({lines}). Its administrators choose who "
+        "does, within that.\n\nFor access managers: {practice_page}\nFor administrators: {company_page}\n\n"
+        "If you did not expect this, end it there and call {phone}.",
+    ),
+    "delegation_ended": Template(
+        "{company} no longer works for {provider}",
+        "{company}'s permission to work for {provider} ended at once. The reason: {why}.\n\n"
+        "People who lost access by it: {people}. There is nothing you have to do.",
+    ),
+    "delegated_access_given": Template(
+        "You can work for {provider}",
+        "{by} of {company} lets you work for {provider} until {until}: {functions}. It works from your next click.",
+    ),
+    "delegated_access_ended": Template(
+        "Your access to {provider} ended",
+        "Your company's permission to work for {provider} ended or was taken from you: {what} ended at once.\n\n"
+        "If that is wrong, ask your company's administrator.",
+    ),
+    "company_member": Template(
+        "{name} works for {company} here",
+        "{by} recorded that {name} works for {company}{role}. If you did not expect this, look at {page} and call "
+        "{phone}.",
+    ),
     "change_held": Template(
         "{by} wants to let {name} change where payments go",
         "{by} wants to give {name} the function {function} at {provider}. A second access manager has to confirm it; "

@@ -24,6 +24,9 @@ class Invitation(Row, table=True):
     email: str = ""
     display_name: str = ""
     bundle: str | None = None
+    partner_id: str | None = Field(default=None, index=True)
+    """The outside organisation that invites, instead of a practice."""
+    administrator: bool = False
     invited_by: str
     expires_at: datetime = moment()
     spent_at: datetime | None = moment(nullable=True)
