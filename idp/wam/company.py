@@ -15,7 +15,7 @@ from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
-from idp.entitlements import chains, grants
+from idp.entitlements import catalog, chains, grants
 from idp.entitlements.chains import Ceiling, Scope
 from idp.entitlements.tables import Delegation, Entitlement, Grant
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound

@@ -42,6 +42,13 @@ REASONS = {
     "other": "Another reason",
 }
 
+ENDINGS = REASONS | {
+    "expired": "Its last day had come",
+    "given_back": "The company gave it back",
+    "taken_back": "The company above took it back",
+}
+"""Every reason a page may meet."""
+
 
 def companies(db: Session) -> list[Partner]:
     """Return the companies a practice may choose from: registered and in good standing, by name."""
