@@ -183,6 +183,20 @@ TEMPLATES: dict[str, Template] = {
         "{name} is no longer an access manager of {provider} ({line}). What they gave to others stays; "
         "look through it within 30 days: {reviews}\n\nAccess managers left: {left}.",
     ),
+    "first_manager_confirmed": Template(
+        "You can become an access manager",
+        "{insurer} confirmed that you may manage the access of the practice with the TIN ending {tin}. Read what that "
+        "means and take it on here: {page}\n\nIf you did not ask for this, call {phone}.",
+    ),
+    "first_manager_refused": Template(
+        "You don't become an access manager",
+        "{insurer} did not confirm that you may manage the access of the practice with the TIN ending {tin}.\n\n"
+        "The reason: {reason}\n\nIf that is wrong, call {phone}.",
+    ),
+    "first_manager_call": Template(
+        "A practice asks to be called back: first access manager",
+        "Somebody of the practice with the TIN ending {tin} asks to be called back at the number on file: {page}",
+    ),
     "delegation_made": Template(
         "{company} may work for {provider}",
         "{by} lets {company} work for {provider}, until {until}: {functions} ({lines}). Its administrators choose who "

@@ -36,6 +36,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Log proof", "/security/log"),
         ("Logins of a person", "/security/links"),
         ("Practices", "/insurer/organizations"),
+        ("First managers", "/insurer/first-managers"),
         ("Terms", "/insurer/terms"),
     ),
 }
