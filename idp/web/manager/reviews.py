@@ -9,8 +9,7 @@ from fastapi import APIRouter, Request, Response
 from sqlmodel import Session as Db
 
 from idp import clock
-from idp.entitlements import catalog
-from idp.entitlements.rules import CONFLICTS
+from idp.entitlements import catalog, duties
 from idp.errors import Conflict, Invalid, NotEntitled
 from idp.wam import authority, holdings, reviews, roster
 from idp.wam.tables import Review
@@ -93,7 +92,7 @@ def _facts(db: Db, acting: Acting, found: Review, page: int, typed: dict[str, st
         keys = {g.entitlement for g in held} | ({"access.manage"} if entry.manages else set())
         seen = entry.last_seen_at
         idle = seen is None or seen < clock.now() - IDLE
-        conflicts = [pair for pair in CONFLICTS if set(pair) <= keys]
+        conflicts = duties.clashes(db, keys)
         rows.append(
             {
                 "item": item,
