@@ -11,7 +11,7 @@ from idp.errors import Invalid
 
 COLUMNS = ("name", "email", "works_as", "job")
 NEEDED = ("name", "email")
-MOST = 200
+MOST = 2000
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
 
 

@@ -82,7 +82,9 @@ def test_domain_5_a_function_is_changed_in_three_steps(desk: Managed) -> None:
     cat.submit("Publish this version", reason="cards are copied")
     assert "cards are copied" in cat.text
     assert "Version 2 waits" in cat.text
-    cat.get("/insurer/catalogue/eft.manage").submit("Check who is affected", sensitivity="2", effective=day(3), shared="TPA")
+    cat.get("/insurer/catalogue/eft.manage").submit(
+        "Check who is affected", sensitivity="2", effective=day(3), shared="TPA"
+    )
     assert cat.status == 422
     assert "keeps its guard" in cat.text
 
