@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from idp.wam import granting, removing
 from idp.wam.difference import Line, Wish
@@ -12,8 +12,9 @@ from idp.web.console.bodies import Change, ConfirmedChange, Removal
 from idp.web.console.caller import Manages
 from idp.web.console.once import TheOnce
 from idp.web.console.people import receipt_of
+from idp.web.console.routing import part
 
-router = APIRouter()
+router = part()
 
 
 @router.post("/people/{a}/preview")

@@ -8,34 +8,18 @@ from fastapi.openapi.utils import get_openapi
 
 from idp.web.boundary import service_of
 from idp.web.console import changes, inbox, managers, people, reports, reviews
-from idp.web.console.bodies import Problem
+from idp.web.console.routing import REFUSALS
 from idp.web.guards import open_to_anyone
 
-PREFIX = "/api/v1/practices/{p}"
 VERSION = "1.0"
-REFUSALS = {
-    400: "The request can't be read",
-    401: "No token in force, or a fresh second step is needed (RFC 9470: acr_values, max_age)",
-    403: "The decision's reason: not entitled, or not by this person",
-    404: "Not there, or not yours",
-    409: "Changed or decided meanwhile, or the last one",
-    415: "Send JSON",
-    422: "Fields that need repair, or an Idempotency-Key used for something else",
-}
 INTRODUCTION = """Everything the access manager's console does, by the same rules.
 
 Send a person's access token of scope `wam` for the practice in the path, whose session is fresh enough: reading needs a
 second step, changing one within 15 minutes. Each change carries an Idempotency-Key. Refusals are problem details
 (RFC 9457). Lists go on with the `next` of the page before as `after`."""
-console = APIRouter(
-    prefix=PREFIX,
-    tags=["console"],
-    responses={status: {"description": words, "model": Problem} for status, words in REFUSALS.items()},
-)
-for part in (people, changes, inbox, reviews, reports, managers):
-    console.include_router(part.router)
 router = APIRouter()
-router.include_router(console)
+for one in (people, changes, inbox, reviews, reports, managers):
+    router.include_router(one.router)
 
 
 @router.get("/api/v1/openapi.json", include_in_schema=False)

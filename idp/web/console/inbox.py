@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from idp.errors import Invalid
 from idp.registration import applications
@@ -12,9 +12,10 @@ from idp.web.console.bodies import Decision, SecondWord
 from idp.web.console.caller import Manages, Sees, lines_of
 from idp.web.console.once import TheOnce
 from idp.web.console.people import receipt_of
+from idp.web.console.routing import part
 from idp.web.manager import inviting
 
-router = APIRouter()
+router = part()
 
 
 @router.get("/inbox")

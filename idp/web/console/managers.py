@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from idp import clock
 from idp.wam import appointments, roster, succession
@@ -10,8 +10,9 @@ from idp.web.boundary import Transaction
 from idp.web.console.bodies import Appoint, EndAppointment
 from idp.web.console.caller import Manages, Sees, lines_of
 from idp.web.console.once import TheOnce
+from idp.web.console.routing import part
 
-router = APIRouter()
+router = part()
 
 
 @router.get("/managers")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from idp.database import of
 from idp.entitlements import bundles
@@ -13,9 +13,10 @@ from idp.web.console.bodies import Held, Import, Invite, Line, OnePerson, People
 from idp.web.console.caller import Manages, Sees
 from idp.web.console.once import TheOnce
 from idp.web.console.paging import After, Cursor, Limit
+from idp.web.console.routing import part
 from idp.web.manager import inviting
 
-router = APIRouter()
+router = part()
 
 
 @router.get("/people")

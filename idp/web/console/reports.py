@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime
 
 from idp import clock
@@ -14,10 +14,11 @@ from idp.web.boundary import Transaction
 from idp.web.console.bodies import Rows
 from idp.web.console.caller import Sees, lines_of
 from idp.web.console.paging import After, Cursor, Limit
+from idp.web.console.routing import part
 from idp.web.manager.reports import HISTORY, MOST
 from idp.web.manager.views import LINE_NAMES
 
-router = APIRouter()
+router = part()
 On = Annotated[AwareDatetime | None, Query(description="A past moment with zone; now when left out.")]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from sqlmodel import Session as Db
 
 from idp.wam import reviews
@@ -11,10 +11,11 @@ from idp.web.boundary import Transaction
 from idp.web.console.bodies import Answers, Signature
 from idp.web.console.caller import Manages, Sees, lines_of
 from idp.web.console.once import TheOnce
+from idp.web.console.routing import part
 from idp.web.guards import Acting
 from idp.web.manager import workload
 
-router = APIRouter()
+router = part()
 
 
 @router.get("/reviews")
