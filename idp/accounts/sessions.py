@@ -22,7 +22,7 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.database.lane import Sql, Work
 from idp.partners import standing
-from idp.signals import revocations
+from idp.signals import credentials, revocations
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
 _OWN_WISH = frozenset({"signed_out", "signed_out_by_owner"})
@@ -102,6 +102,7 @@ def strengthen(db: Db, session: Session, *, acr: str, amr: list[str], signed_in_
         clocks = configuration.current(db).clocks
         new, old = absolute_limit(clocks, acr), absolute_limit(clocks, session.acr)
         session.expires_at = min(session.created_at + max(new, old), now + new)
+        credentials.stronger(db, session.account_id, session.id, before=session.acr, now=acr)
         session.acr = acr
     session.amr = sorted({*session.amr, *amr})
     session.factor_time = now

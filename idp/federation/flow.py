@@ -259,8 +259,8 @@ def _fail(
     """Say that the organization's login did not work, and what else there is; the cause goes to the log alone."""
     event = Event("federation.upstream.failed", outcome="failed", reason=reason, details={"upstream": upstream.id})
     name, since = upstream.display_name, federation.breaker.down_since(upstream.id)
-    if since is not None:
-        sentence = f"{name} is not answering. Try again in a moment, or choose another way to sign in."
+    if since is not None or reason == "crowded":
+        sentence = f"{name} is busy or not answering. Try again in a moment, or choose another way to sign in."
     else:
         sentence = (
             f"{name} sent an answer we can't accept, so you were not signed in. "

@@ -12,6 +12,7 @@ from idp.audit import checkpoint, origin
 from idp.audit.seal import LogDamaged, Sealer
 from idp.database import Database
 from idp.jobs.lease import Lease
+from idp.jobs.signals import Signals
 from idp.settings import Settings
 
 _log = structlog.get_logger("idp.jobs")
@@ -55,8 +56,9 @@ def named(work: str) -> Callable[[Database], bool]:
 class Running:
     """The threads of one worker."""
 
-    def __init__(self, database: Database, jobs: Sequence[Job]) -> None:
+    def __init__(self, database: Database, jobs: Sequence[Job], closing: Sequence[Callable[[], object]] = ()) -> None:
         self._database = database
+        self._closing = closing
         self._holder = entropy.new_id("wrk")
         self._stopping = threading.Event()
         self._threads = [
@@ -70,6 +72,8 @@ class Running:
         self._stopping.set()
         for thread in self._threads:
             thread.join(_PATIENCE)
+        for close in self._closing:
+            close()
 
     def _run(self, job: Job) -> None:
         lease = Lease(self._database, job.name, self._holder)
@@ -97,6 +101,7 @@ def start(database: Database) -> Running:
     settings = database.settings
     ensure_checkpoint_key(settings)
     sealer = Sealer(database)
+    signals = Signals(database)
 
     def seal(_database: Database) -> bool:
         try:
@@ -116,8 +121,10 @@ def start(database: Database) -> Running:
         database,
         (
             Job("seal", 0.25, seal),
+            Job("signals", 0.25, signals.run),
             *(Job(name, every, named(work)) for name, every, work in JOBS),
         ),
+        closing=(signals.stop,),
     )
 
 

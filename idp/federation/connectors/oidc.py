@@ -15,7 +15,7 @@ from idp import signatures
 from idp.accounts.assertion import Assertion
 from idp.accounts.assurance import AAL1
 from idp.federation import facts
-from idp.federation.contract import AnswerRefused, BrowserAnswer, SendBrowser, SignedOut, Told, Try
+from idp.federation.contract import AnswerRefused, BrowserAnswer, Leaving, SendBrowser, SignedOut, Told, Try
 from idp.federation.proof import proof_of_us
 from idp.outbound import Outbound
 from idp.signatures import BadToken, Keys, SignedClaims
@@ -135,8 +135,27 @@ class Oidc:
     def answer_sign_out(self, told: Told, token: str, relay_state: str | None) -> None:
         """Return nothing: a logout token comes from server to server, and the status is the answer."""
 
-    def end_session(self, told: Told) -> str | None:
-        """Return the issuer's end_session_endpoint, from metadata known already (RP-Initiated Logout 1.0, 2.1)."""
+    def signs_out(self, told: Told) -> bool:
+        """Say whether metadata known already name a usable end_session_endpoint."""
+        return self._end_session(told) is not None
+
+    def sign_out(self, leaving: Leaving) -> SendBrowser | None:
+        """Return the issuer's sign-out (RP-Initiated Logout 1.0, 2).
+
+        No ID token is sent along, for we keep none (T-28); the organization may ask for a click.
+        """
+        endpoint = self._end_session(leaving.told)
+        if endpoint is None:
+            return None
+        upstream = leaving.told.upstream
+        query = urlencode({"client_id": upstream.client_id, "post_logout_redirect_uri": leaving.come_back})
+        return SendBrowser(endpoint + ("&" if "?" in endpoint else "?") + query)
+
+    def sign_out_answered(self, leaving: Leaving, token: str) -> bool:
+        """Refuse: the browser comes back without a message here."""
+        raise AnswerRefused("no_such_message")
+
+    def _end_session(self, told: Told) -> str | None:
         with self._lock:
             known = self._known.get(told.upstream.issuer)
         endpoint = known.metadata.get("end_session_endpoint") if known is not None else None
