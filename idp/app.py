@@ -46,7 +46,7 @@ def create_app(settings: Settings) -> App:
     from importlib import import_module
 
     from idp.jobs import start
-    from idp.web import plain_sign_in
+    from idp.web import plain_outside, plain_sign_in
 
     service = Service(settings, Database(settings))
 
@@ -71,5 +71,6 @@ def create_app(settings: Settings) -> App:
     app.router.routes.extend(lane)
     app.mount("/static", Files(), name="static")
     app.areas = Areas(app, app.pages)
-    app.front = Edge(Measured(Door(FastLane(lane, app.areas, plain_sign_in.ENDPOINTS))), settings)
+    lane_first = FastLane(lane, app.areas, plain_sign_in.ENDPOINTS, {plain_outside.PREFIX: plain_outside.endpoint})
+    app.front = Edge(Measured(Door(lane_first)), settings)
     return app

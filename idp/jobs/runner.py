@@ -36,6 +36,7 @@ JOBS: tuple[tuple[str, float, str], ...] = (
     ("mail", 2.0, "idp.jobs.mail.run"),
     ("recovery", 2.0, "idp.accounts.recovery_mail.send"),
     ("reviews", 60.0, "idp.jobs.reviews.run"),
+    ("catalogue", 60.0, "idp.jobs.catalogue.run"),
     ("cleanup", 60.0, "idp.jobs.cleanup.run"),
     ("cleanup-old", 3600.0, "idp.jobs.cleanup.run_old"),
 )

@@ -33,7 +33,7 @@ AREAS: tuple[Area, ...] = (
     Area("tiered", ("/sign-in/organization",)),
     Area("outside", ("/login", "/account/logins/add")),
     Area("outside_saml", ("/login",)),
-    Area("upstream_logout", ("/login", "/signed-out/at")),
+    Area("upstream_logout", ("/login", "/signed-out/there")),
     Area("linked", ("/link",)),
     Area("invited", ("/invitations",)),
     Area("registration.steps", ("/register",)),
@@ -50,6 +50,12 @@ AREAS: tuple[Area, ...] = (
     Area("desk.reports", ("/security",)),
     Area("desk.organizations", ("/insurer/organizations", "/p")),
     Area("desk.publishing", ("/insurer/terms",)),
+    Area("insurer.functions", ("/insurer/catalogue",)),
+    Area("insurer.jobs", ("/insurer/jobs",)),
+    Area("insurer.gate", ("/insurer/organizations",)),
+    Area("insurer.duties", ("/insurer/duties",)),
+    Area("insurer.support", ("/support",)),
+    Area("console.described", ("/api/v1",)),
 )
 
 

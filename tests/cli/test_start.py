@@ -43,7 +43,7 @@ LATER = tuple(
             "web.me",
             "web.registration",
             "web.recover",
-            "web.outside",
+            "web.outside_saml",
             "web.invited",
             "web.linked",
         ),

@@ -64,6 +64,10 @@ class Oidc:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._lock = threading.Lock()
 
+    def at_hand(self, told: Try | Told) -> bool:
+        """Say whether the issuer's metadata is known."""
+        return self._fresh(told) is not None
+
     def begin(self, attempt: Try) -> SendBrowser:
         """Return the authorization request (OpenID Connect Core 3.1.2.1, RFC 7636)."""
         metadata = self._of(attempt).metadata
@@ -164,10 +168,9 @@ class Oidc:
     def _of(self, attempt: Try | Told) -> _Known:
         """Return the issuer's metadata, which must name exactly the configured issuer (security.md 34)."""
         issuer = attempt.upstream.issuer
-        with self._lock:
-            known = self._known.get(issuer)
-        if known is not None and attempt.now < known.fetched_at + attempt.keep:
-            return known
+        present = self._fresh(attempt)
+        if present is not None:
+            return present
         answer = self._outbound.get(issuer.rstrip("/") + "/.well-known/openid-configuration")
         metadata = answer.body
         if answer.status != 200:
@@ -182,6 +185,11 @@ class Oidc:
             while len(self._known) > _MOST:
                 self._known.popitem(last=False)
         return known
+
+    def _fresh(self, attempt: Try | Told) -> _Known | None:
+        with self._lock:
+            known = self._known.get(attempt.upstream.issuer)
+        return known if known is not None and attempt.now < known.fetched_at + attempt.keep else None
 
     def _exchange(self, attempt: Try, endpoint: str, code: str) -> str:
         upstream = attempt.upstream
