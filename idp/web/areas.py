@@ -56,6 +56,8 @@ AREAS: tuple[Area, ...] = (
     Area("insurer.duties", ("/insurer/duties",)),
     Area("insurer.support", ("/support",)),
     Area("console.described", ("/api/v1",)),
+    Area("company.delegations", ("/company",)),
+    Area("desk.first_managers", ("/insurer/first-managers",)),
 )
 
 
