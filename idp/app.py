@@ -23,7 +23,7 @@ from idp.web.middleware import Edge
 ROUTERS: tuple[str, ...] = (
     "authorize", "login", "registration.steps", "terms", "me.home", "report", "staying", "health", "mailbox",
     "manager.people", "company.delegations", "desk.log", "desk.who", "desk.links", "desk.reports", "desk.organizations",
-    "desk.first_managers",
+    "desk.first_managers", "desk.emergency",
 )  # fmt: skip
 """Modules of idp.web that hold a `router` of people's pages or consoles."""
 LANE: tuple[str, ...] = ("machines", "authzen.evaluation", "signals", "scim", "authorize")

@@ -11,7 +11,7 @@ from idp.accounts import recovery_mail
 from idp.audit import checkpoint, origin
 from idp.audit.seal import LogDamaged, Sealer
 from idp.database import Database
-from idp.jobs import cleanup, expiries, mail, reviews, upkeep
+from idp.jobs import cleanup, expiries, mail, reviews, silence, upkeep
 from idp.jobs.lease import Lease
 from idp.settings import Settings
 
@@ -100,6 +100,7 @@ def start(database: Database) -> Running:
             Job("recovery", 2.0, recovery_mail.send),
             Job("reviews", 60.0, reviews.run),
             Job("cleanup", 60.0, cleanup.run),
+            Job("silence", 3600.0, silence.run),
             Job("cleanup-old", 3600.0, cleanup.run_old),
         ),
     )
