@@ -24,6 +24,7 @@ ROUTERS: tuple[str, ...] = (
     "authorize", "login", "registration.steps", "terms", "me.home", "report", "staying", "health", "mailbox",
     "manager.people", "company.delegations", "desk.log", "desk.who", "desk.links", "desk.reports", "desk.organizations",
     "desk.first_managers", "desk.emergency",
+    "insurer.functions", "insurer.jobs", "insurer.gate", "insurer.duties", "insurer.support", "console.described",
 )  # fmt: skip
 """Modules of idp.web that hold a `router` of people's pages or consoles."""
 LANE: tuple[str, ...] = ("machines", "authzen.evaluation", "signals", "scim", "authorize")
@@ -50,7 +51,7 @@ def create_app(settings: Settings) -> App:
     from importlib import import_module
 
     from idp.jobs import start
-    from idp.web import plain_sign_in
+    from idp.web import plain_outside, plain_sign_in
 
     service = Service(settings, Database(settings))
 
@@ -76,5 +77,10 @@ def create_app(settings: Settings) -> App:
     for name in ROUTERS:
         app.include_router(import_module(f"idp.web.{name}").router)
     app.mount("/static", Files(), name="static")
-    app.front = Edge(Measured(Door(FastLane(lane, app.pages, plain_sign_in.ENDPOINTS))), settings)
+    app.front = Edge(
+        Measured(
+            Door(FastLane(lane, app.pages, plain_sign_in.ENDPOINTS, {plain_outside.PREFIX: plain_outside.endpoint}))
+        ),
+        settings,
+    )
     return app

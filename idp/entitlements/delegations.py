@@ -11,7 +11,7 @@ from idp.audit.events import Event
 from idp.entitlements import chains
 from idp.entitlements.tables import Delegation, Entitlement
 from idp.errors import Invalid
-from idp.signals import epochs
+from idp.signals import epochs, revocations
 
 _FACTS = (
     "partner_id",
@@ -75,6 +75,8 @@ def change(db: Session, delegation: Delegation, **facts: Any) -> None:
         delegation.ended_at = clock.now()
     _check(db, delegation)
     db.add(delegation)
+    if delegation.status != "active":
+        revocations.announce(db, "delegation_ended", reason=delegation.status, provider_id=delegation.provider_id)
     _changed(db, delegation, "delegation_changed")
 
 

@@ -17,6 +17,8 @@ from idp.partners import register
 from idp.partners.standing import is_good
 from idp.signals import epochs, revocations
 
+_CLIENTS = text("SELECT client_id FROM client WHERE partner_id = :p AND status = 'active' ORDER BY client_id")
+
 
 def suspend(db: Session, partner_id: str, *, because: str, status: str = "suspended") -> bool:
     """Take a partner's good standing away; return False when it had none.
@@ -49,6 +51,8 @@ def suspend(db: Session, partner_id: str, *, because: str, status: str = "suspen
         epochs.changed_account(db, account_id, takes_away=True)
     delegations.sign_off(db, partner_id)
     revocations.announce(db, "partner_suspended", reason=because)
+    for client_id in db.execute(_CLIENTS, {"p": partner_id}).scalars():
+        revocations.announce(db, "client_suspended", reason="partner_suspended", client_id=client_id)
     return True
 
 
