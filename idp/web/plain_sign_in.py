@@ -26,7 +26,7 @@ from idp.configuration import Configuration
 from idp.database import reading, transaction, unconnected
 from idp.database.lane import Work
 from idp.errors import TooMany
-from idp.federation import upstreams
+from idp.federation import offers
 from idp.oauth.memory import Picture, read
 from idp.web import cookies, pages
 from idp.web.bearer import memory_of
@@ -62,12 +62,12 @@ async def sign_in(request: Request) -> Response:
     service = service_of(request)
     if asked(here, "idp"):
         raise ForPages
-    last = await read(service.lane, upstreams.last_used_on(cookies.read(request, service.settings, cookies.DEVICE)))
+    last = await read(service.lane, offers.last_used_on(cookies.read(request, service.settings, cookies.DEVICE)))
     db = unconnected(service.database)
     configuration.put(db, picture.configuration)
     facts = sign_in_facts(request, db, here, {"remembered": last, **_app(picture, here)})
     own = {"flow": here.id, "challenge": facts["passkey"]["challenge"]}
-    return pages.page(request, "login/sign_in.html", settings=picture.configuration, own=own, **facts)
+    return pages.page(request, "login/sign_in.html", settings=picture.configuration, each_own=own, **facts)
 
 
 async def _say_who(request: Request) -> Response:
@@ -96,7 +96,9 @@ async def password(request: Request) -> Response:
     shown = await _shown(service_of(request), picture, here)
     typed = {"identifier": shown.pop("identifier")}
     own = {"flow": here.id}
-    return pages.page(request, "login/password.html", settings=picture.configuration, own=own, as_typed=typed, **shown)
+    return pages.page(
+        request, "login/password.html", settings=picture.configuration, each_own=own, as_typed=typed, **shown
+    )
 
 
 def only_flow(request: Request) -> str:
@@ -223,7 +225,7 @@ def _plain_journey(request: Request, met: Met, now: datetime) -> Kept:
 
 async def _shown(service: Service, picture: Picture, here: Kept) -> dict[str, Any]:
     typed = here.facts["identifier"]
-    organization = await read(service.lane, upstreams.at_domain(typed))
+    organization = await read(service.lane, offers.at_domain(typed))
     return {"identifier": typed, "organization": organization, **_app(picture, here)}
 
 
