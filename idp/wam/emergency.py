@@ -65,6 +65,8 @@ def start(db: Session, *, account_id: str, provider_id: str, line: str, reason: 
         raise NotForEmergency("Emergency access is for people of the practice itself. Ask an access manager.")
     if any(g.effect == "deny" for g in grants.live(db, account_id, provider_id, clock.now())):
         raise NotForEmergency("Your access here is paused. Ask an access manager.")
+    if running(db, account_id, provider_id) is not None:
+        raise Conflict("You have emergency access here already.")
     offered = functions(db, account_id, provider_id, line)
     if not offered:
         raise NotForEmergency("There is nothing more you could take here.")
