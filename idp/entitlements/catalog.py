@@ -86,6 +86,17 @@ def load_default(db: Session) -> bool:
     return True
 
 
+def change(db: Session, row: Entitlement, **facts: Any) -> None:
+    """Change what a function asks for; holds at the very next decision."""
+    for name, value in facts.items():
+        setattr(row, name, value)
+    db.add(row)
+    db.flush()
+    epochs.changed_policy(db)
+    details = {"entitlements": [row.key], "changed": sorted(facts)}
+    log.record(db, Event("entitlements.catalogue.changed", details=details))
+
+
 def find(db: Session, key: str) -> Entitlement | None:
     """Return one function of the catalogue, or None for a key outside it."""
     return db.get(Entitlement, key)

@@ -1,5 +1,6 @@
 """What every decision shares: catalogue, channels, clocks, terms, partners. Valid for one policy epoch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,12 +95,7 @@ def load(epoch: int) -> Work:
     config = configuration.parse(settings[0][0] if settings else "{}")
     return World(
         epoch=epoch,
-        functions={
-            row[0]: Function(
-                *row[:4], bool(row[4]), row[5], bool(row[6]), row[7], *(tuple(orjson.loads(one)) for one in row[8:])
-            )
-            for row in catalogue
-        },
+        functions={row[0]: _function([*row[:-2], *(orjson.loads(one) for one in row[-2:])]) for row in catalogue},
         partners={row[0]: PartnerFacts(*row[1:]) for row in partners},
         terms=tuple(
             TermsVersion(kind, document_id, effective_at)
@@ -143,4 +139,10 @@ _CALLED = ("name", "contact_name", "contact_phone", "contact_url")
 
 def _function_then(function: Function, then: Histories) -> Function:
     row = then.row(function.key, "function")
-    return function if row is None else Function(*row[:-2], *(tuple(one) for one in row[-2:]))
+    return function if row is None else _function(row)
+
+
+def _function(row: Sequence[Any]) -> Function:
+    key, name, sensitivity, acr, fresh, ial, non_participating, shared, purposes, needs = row
+    shown = (key, name, sensitivity, acr, bool(fresh), ial, bool(non_participating), shared)
+    return Function(*shown, purposes=tuple(purposes), needs=tuple(needs))

@@ -1,8 +1,8 @@
 """Four worker processes that decide without pause, and a writer process that grants and revokes and is killed -9.
 
-What the writer has had acknowledged stands in memory all processes share, one slot a person: zero while a change may be
-on its way, else a number that grows, odd after a revoke and even after a grant. A worker that finds the same number before
-it asked and after it was answered knows what the answer had to be.
+What the writer has had acknowledged stands in memory all processes share, one slot a person: zero while a change
+may be on its way, else a number that grows, odd after a revoke and even after a grant. A worker that finds the same
+number before it asked and after it was answered knows what the answer had to be.
 """
 
 import asyncio

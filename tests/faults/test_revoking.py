@@ -1,6 +1,7 @@
 """No decision is stale after an acknowledged revoke: four worker processes, the writer killed -9, both databases."""
 
 import os
+import sys
 from typing import Any
 
 import pytest
@@ -56,7 +57,7 @@ def test_invariant_8_no_decision_of_four_workers_is_stale_after_an_acknowledged_
     settings: Settings, crowd: Database, wanted: int
 ) -> None:
     found = storm(settings, wanted, kill_every=0.25 if wanted == SHORT else 2.0)
-    print(describe(found, crowd.url.get_backend_name()))
+    sys.stderr.write(describe(found, crowd.url.get_backend_name()) + "\n")
     assert found.counts["stale"] == 0
     assert found.counts["late"] == 0
     assert found.counts["after a revoke"]
