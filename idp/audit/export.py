@@ -1,4 +1,4 @@
-"""Export the log: JSON lines that `verifier.py` proves elsewhere, or CSV for people.
+"""Export the log: JSON lines that `verifier.py` proves elsewhere, or one of the forms others read.
 
 One record in, one line out, whatever a record holds. Read in short transactions, batch by batch, so a
 slow reader holds nothing; what is sealed does not change. Records that do not match a filter stand in the
@@ -6,8 +6,6 @@ JSON lines as the roots of the subtrees they fill, which keeps every exported re
 """
 
 import base64
-import csv
-import io
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from sqlmodel import Session, col, select
 
 from idp import clock
 from idp.audit.checkpoint import origin_of
+from idp.audit.forms import Entry, Form
 from idp.audit.leaf import raw
 from idp.audit.merkle import node_hash, perfect_parts
 from idp.audit.search import Filters
@@ -27,11 +26,6 @@ from idp.audit.verifier import FORMAT
 from idp.database import Database, reading
 
 _CHUNK = 500
-COLUMNS = (
-    "number", "at", "event", "outcome", "reason", "actor", "account", "provider", "entitlement", "client", "channel",
-    "session", "device", "purpose", "decision", "request", "details",
-)  # fmt: skip
-"""Columns of the CSV; person fields stay out of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +37,11 @@ class _Plan:
     waiting: list[tuple[int, bytes]]
 
 
-def jsonl(database: Database, filters: Filters) -> Iterator[bytes]:
-    """Return the lines of an export, in the tree's order."""
+def jsonl(database: Database, filters: Filters, *, every: int = 500) -> Iterator[bytes]:
+    """Return the lines of an export, in the tree's order, with a checkpoint after at least `every` records.
+
+    A quiet log is signed for each few records; checking each of those signatures would be most of the work.
+    """
     with reading(database) as session:
         if not database.is_sqlite:
             session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
@@ -56,7 +53,7 @@ def jsonl(database: Database, filters: Filters) -> Iterator[bytes]:
         made_at=clock.iso(clock.now()),
         filters=filters.given(),
     )
-    exported = 0
+    exported = unsigned = 0
     gap = _Gap(plan.start)
     if plan.start:
         parts = zip(perfect_parts(0, plan.start), plan.nodes, strict=True)
@@ -69,47 +66,41 @@ def jsonl(database: Database, filters: Filters) -> Iterator[bytes]:
                 continue
             yield from gap.close()
             exported += 1
-            yield _line(
-                type="record",
-                index=first + place,
-                number=seq,
-                leaf=_b64(leaf),
-                hash=_b64(digest),
-                record=_said(leaf),
-            )
+            yield _record(first + place, seq, digest, leaf)
             gap.after(first + place + 1)
-        if matching:
+        unsigned += len(matching)
+        if unsigned >= every or (unsigned and first + len(seqs) >= plan.end):
             yield from gap.close()
             yield _line(type="checkpoint", note=note)
+            unsigned = 0
     for seq, leaf in plan.waiting:
         exported += 1
-        yield _line(type="waiting", number=seq, leaf=_b64(leaf), record=_said(leaf))
+        yield b'{"type":"waiting","number":%d,"record":%s}\n' % (seq, leaf if _said(leaf) else b"null")
     yield _line(type="end", records=exported)
 
 
-def table(database: Database, filters: Filters) -> Iterator[bytes]:
-    """Return the lines of a CSV (RFC 4180), by number; safe to open in a spreadsheet."""
-    yield _csv_line(COLUMNS)
-    after = 0
+def lines(database: Database, filters: Filters, form: Form) -> Iterator[bytes]:
+    """Return the lines of an export in one of `FORMS`, by number."""
+    if form.head:
+        yield form.head
+    after: int | None = None
+    log = origin_of(database.settings)
+    seq = col(AuditRecord.seq)
     with reading(database) as session:
         newest = int(session.execute(text("SELECT max(seq) FROM audit_record")).scalar() or 0)
     while True:
-        seq = col(AuditRecord.seq)
+        onward = () if after is None else (seq > after,)
         with reading(database) as session:
             rows = session.execute(
                 select(seq, col(AuditRecord.leaf))
-                .where(*filters.conditions(), seq > after, seq <= newest)
+                .where(*filters.conditions(), *onward, seq <= newest)
                 .order_by(seq)
                 .limit(_CHUNK)
             ).all()
         if not rows:
             return
         for number, leaf in rows:
-            said = _said(raw(leaf)) or {"event": "unreadable"}
-            said["number"] = number
-            if "details" in said:
-                said["details"] = orjson.dumps(said["details"], option=orjson.OPT_SORT_KEYS).decode()
-            yield _csv_line([_cell(said.get(name)) for name in COLUMNS])
+            yield form.line(Entry(int(number), _said(raw(leaf)) or {"event": "unreadable"}, log))
         after = rows[-1][0]
 
 
@@ -120,20 +111,6 @@ def _said(leaf: bytes) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return said if isinstance(said, dict) else None
-
-
-def _cell(value: Any) -> str:
-    """Return a value that no spreadsheet takes for a formula and that stays on one line."""
-    if value is None:
-        return ""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
-    return f"'{shown}" if shown.lstrip()[:1] in ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20") else shown
-
-
-def _csv_line(cells: Sequence[str]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(cells)
-    return line.getvalue().encode()
 
 
 def _plan(session: Session, filters: Filters) -> _Plan:
@@ -214,6 +191,14 @@ class _Gap:
         if self._nodes:
             yield _skip(self._nodes)
             self._nodes = []
+
+
+def _record(index: int, seq: int, digest: bytes, leaf: bytes) -> bytes:
+    """Return the exact form that the verifier hashes without decoding; a record made unreadable stands apart."""
+    if _said(leaf) is None or b"\n" in leaf:
+        return _line(type="record", index=index, number=seq, leaf=_b64(leaf), hash=_b64(digest))
+    head = b'{"type":"record","index":%d,"number":%d,"hash":"%s","record":' % (index, seq, _b64(digest).encode())
+    return head + leaf + b"}\n"
 
 
 def _skip(nodes: Sequence[tuple[int, bytes]]) -> bytes:

@@ -53,7 +53,8 @@ _REPEATED = {
 }
 CHECKED = ("at", *_REPEATED)
 """The columns that repeat what the leaf says."""
-_MEMBERS = tuple(_REPEATED.values())
+MEMBERS = tuple(_REPEATED.values())
+"""The members of the leaf those columns repeat, but for `at`; in the same order."""
 _INDEXED = frozenset(_REPEATED.values())
 _EASY, _SHORT, _LONG, _MANY = 1500, 200, 4000, 200
 """Bytes of a leaf that needs no second look; characters of a column, of another text; members of a list."""
@@ -124,7 +125,7 @@ def row(
             body["personal"] = ciphertext
         leaf = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
     moment = clock.micros(at)
-    columns = [body.get(member) for member in _MEMBERS]
+    columns = [body.get(member) for member in MEMBERS]
     return (moment, moment, *columns, address_hash, leaf, mac(ring, leaf))
 
 
@@ -158,7 +159,7 @@ def differing(body: dict[str, object], columns: Sequence[object]) -> list[str]:
     """Name the columns (values in the order of CHECKED) that do not say what the leaf says."""
     at, *others = columns
     names: list[str] = []
-    if [body.get(member) for member in _MEMBERS] != others:
+    if [body.get(member) for member in MEMBERS] != others:
         names = [column for (column, member), v in zip(_REPEATED.items(), others, strict=True) if body.get(member) != v]
     said = body.get("at")
     try:

@@ -63,9 +63,19 @@ class Frontier:
         self.size += 1 << level
 
     def extend(self, leaves: Iterable[bytes]) -> None:
-        """Add many leaf hashes."""
-        for leaf in leaves:
-            self.append_subtree(0, leaf)
+        """Add many leaf hashes: level by level as far as they fill whole subtrees."""
+        given = list(leaves)
+        at, count = 0, len(given)
+        while at < count:
+            level = (count - at).bit_length() - 1
+            if self.size:
+                level = min(level, (self.size & -self.size).bit_length() - 1)
+            row = given[at : at + (1 << level)]
+            at += len(row)
+            while len(row) > 1:
+                pairs = iter(row)
+                row = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+            self.append_subtree(level, row[0])
 
     def root(self) -> bytes:
         """Return the root over everything added so far."""

@@ -1,5 +1,6 @@
 """What verifying found, in words and by number."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -88,6 +89,21 @@ class Seen:
         known = bool(self._bits[byte] & bit)
         self._bits[byte] |= bit
         return not known
+
+    def none_of(self, run: Sequence[int]) -> bool:
+        """Say whether the numbers are one dense run of which none was met."""
+        if not run or run[0] < 0 or run[-1] >= self._dense or run[-1] - run[0] != len(run) - 1:
+            return False
+        return not self._bits_of(run[0], run[-1] + 1) >> (run[0] & 7) & ((1 << len(run)) - 1)
+
+    def add_run(self, run: Sequence[int]) -> None:
+        """Add numbers of which `none_of` said that none was met."""
+        low, high = run[0] >> 3, run[-1] >> 3
+        bits = self._bits_of(run[0], run[-1] + 1) | ((1 << len(run)) - 1) << (run[0] & 7)
+        self._bits[low : high + 1] = bits.to_bytes(high - low + 1, "little")
+
+    def _bits_of(self, start: int, end: int) -> int:
+        return int.from_bytes(self._bits[start >> 3 : (end + 7) >> 3], "little")
 
     def __contains__(self, number: int) -> bool:
         if not 0 <= number < self._dense:

@@ -1,14 +1,18 @@
 """Verify an exported segment of the log on another machine: `python verifier.py export.jsonl --key public.pem`.
 
 One file, no part of the service: it needs Python 3.11 and `cryptography` and nothing else. It reads the
-export line by line and trusts only the public key. Lines, in the order of the log's tree (RFC 6962):
+export line by line, hashes each record's bytes as they stand in the file without decoding them, and trusts
+only the public key. Lines, in the order of the log's tree (RFC 6962):
 
-    {"type": "log", "format": "idp-audit-export/1", "origin": "..."}                 first line
+    {"type": "log", "format": "idp-audit-export/2", "origin": "..."}                 first line
     {"type": "skip", "nodes": [[level, "base64 hash"], ...]}                         records not in this file
-    {"type": "record", "index": 17, "number": 23, "leaf": "base64", "hash": "...", "record": {...}}
+    {"type":"record","index":17,"number":23,"hash":"base64","record":{...}}          exactly so, without spaces
     {"type": "checkpoint", "note": "signed note of the tree so far"}                 c2sp.org/tlog-checkpoint
-    {"type": "waiting", "number": 24, "leaf": "base64", "record": {...}}             written, not sealed yet
+    {"type": "waiting", "number": 24, "record": {...}}                               written, not sealed yet
     {"type": "end", "records": 5}                                                    last line
+
+The value of `record` is the sealed bytes themselves: hashing them gives `hash`. A record that somebody made
+unreadable stands as `"leaf":"base64"` instead, so that it can be named.
 
 Exit status: 0 whole, 1 not whole (the first bad record is named), 2 cannot be read.
 """
@@ -17,6 +21,7 @@ import argparse
 import base64
 import binascii
 import json
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,7 +33,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-FORMAT = "idp-audit-export/1"
+FORMAT = "idp-audit-export/2"
+_RECORD = re.compile(
+    rb'\{"type":"record","index":([0-9]{1,19}),"number":(-?[0-9]{1,19}),"hash":"([A-Za-z0-9+/]{43}=)","record":(\{.*\})\}\n?'
+)
+_ROW = 4096
+"""Hashes put into the tree at once; bounds the memory whatever the file holds."""
 
 
 class NotWhole(Exception):
@@ -80,6 +90,18 @@ class _Tree:
         self._nodes.append(node)
         self.size += 1 << level
 
+    def extend(self, leaves: list[bytes]) -> None:
+        """Add leaf hashes: pair by pair and level by level, as far as they fill whole subtrees."""
+        at, count = 0, len(leaves)
+        while at < count:
+            level = min((self.size & -self.size).bit_length() - 1 if self.size else 63, (count - at).bit_length() - 1)
+            row = leaves[at : at + (1 << level)]
+            at += len(row)
+            while len(row) > 1:
+                pairs = iter(row)
+                row = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+            self.add(level, row[0])
+
     def root(self) -> bytes:
         if not self._nodes:
             return sha256(b"").digest()
@@ -110,11 +132,18 @@ def open_note(note: str, origin: str, key: Ed25519PublicKey) -> tuple[int, bytes
     raise NotWhole("A checkpoint is forged: this log's key did not sign it.")
 
 
-def verify(lines: Iterable[str], key: Ed25519PublicKey) -> Result:
+def verify(lines: Iterable[bytes], key: Ed25519PublicKey) -> Result:
     """Verify an export; raise NotWhole naming the first bad record."""
     segment = _Segment(key)
+    exact, hashed, encoded, record = _RECORD.fullmatch, sha256, binascii.b2a_base64, segment.record
     for at, line in enumerate(lines):
-        segment.take(at, _entry(line, at))
+        found = exact(line)
+        if found is None:
+            segment.take(at, _entry(line, at))
+            continue
+        index, number, stated, leaf = found.groups()
+        digest = hashed(b"\x00" + leaf).digest()
+        record(int(index), int(number), digest, encoded(digest, newline=False) == stated)
     return segment.finish()
 
 
@@ -123,12 +152,22 @@ class _Segment:
         self._key = key
         self._result = Result()
         self._tree = _Tree()
-        self._pending: list[int] = []
-        """Numbers since the last checkpoint."""
+        self._leaves: list[bytes] = []
+        """Hashed, not yet in the tree."""
+        self._place = -1
+        """Position of the next record; below zero before the first line and after the last."""
+        self._first: int | None = None
+        """Number of the first record since the last checkpoint."""
+        self._last: int | None = None
+        self._pending = 0
+        """Records since the last checkpoint."""
         self._seen = 0
-        self._before = "the beginning"
         self._filtered = True
         self._ended = False
+
+    @property
+    def _before(self) -> str:
+        return "the beginning" if self._last is None else f"record {self._last}"
 
     def take(self, at: int, entry: dict[str, Any]) -> None:
         kind = entry.get("type")
@@ -148,87 +187,106 @@ class _Segment:
             raise NotWhole(f"Line {at + 1} is of a kind this verifier does not know.")
         take(entry)
 
+    def record(self, index: int, number: int, digest: bytes, same: bool) -> None:
+        """Take a record whose bytes were hashed; `same` says whether its line states that hash."""
+        if index != self._place:
+            self._misplaced(index, number)
+        if not same:
+            raise NotWhole(f"Record {number} was changed after it was sealed.")
+        self._place = index + 1
+        self._leaves.append(digest)
+        if self._pending == 0:
+            self._first = number
+        self._last = number
+        self._pending += 1
+        if len(self._leaves) >= _ROW:
+            self._grow()
+
     def finish(self) -> Result:
         if not self._ended:
             raise NotWhole(f"The file is cut off after {self._before}.")
         if self._pending:
-            raise NotWhole(f"Record {self._pending[0]} and later ones stand under no signed checkpoint.")
+            raise NotWhole(f"Record {self._first} and later ones stand under no signed checkpoint.")
         return self._result
+
+    def _misplaced(self, index: int, number: int) -> None:
+        if self._ended:
+            raise NotWhole("Something follows the last line.")
+        if self._place < 0:
+            raise NotWhole("The first line, and only the first, must say of which log this is.")
+        where = "out of order or twice here" if index < self._place else "preceded by missing ones"
+        raise NotWhole(f"Record {number} is {where}: after {self._before} position {self._place} was expected.")
 
     def _log(self, entry: dict[str, Any]) -> None:
         if entry.get("format") != FORMAT:
             raise NotWhole(f"The first line does not say that this is {FORMAT}.")
         self._result.origin = str(entry.get("origin"))
         self._filtered = entry.get("filters") != {}
+        self._place = 0
 
     def _skip(self, entry: dict[str, Any]) -> None:
         if not self._filtered:
             raise NotWhole(f"After {self._before} a record is missing: this is an export of all records.")
+        self._grow()
         start = self._tree.size
         for part in entry.get("nodes") or []:
             if not isinstance(part, list) or len(part) != 2 or not isinstance(part[0], int):
                 raise NotWhole(f"After {self._before} the skipped records are not described properly.")
             self._tree.add(part[0], _bytes(part[1]))
+        self._place = self._tree.size
         self._result.skipped += self._tree.size - start
 
     def _record(self, entry: dict[str, Any]) -> None:
-        number, leaf = _said(entry)
-        place = self._tree.size
-        if entry.get("index") != place:
-            where = "out of order or twice here" if _int(entry, "index") < place else "preceded by missing ones"
-            raise NotWhole(f"Record {number} is {where}: after {self._before} position {place} was expected.")
-        digest = sha256(b"\x00" + leaf).digest()
-        if digest != _bytes(entry.get("hash")):
-            raise NotWhole(f"Record {number} was changed after it was sealed.")
-        self._tree.add(0, digest)
-        self._pending.append(number)
-        self._seen += 1
-        self._before = f"record {number}"
+        """Take a record whose line is not in the exact form: only one that was made unreadable stands so."""
+        number = _int(entry, "number")
+        if "leaf" not in entry:
+            raise NotWhole(f"Record {number} was changed: its line is not in the form of an export.")
+        digest = sha256(b"\x00" + _bytes(entry["leaf"])).digest()
+        self.record(_int(entry, "index"), number, digest, digest == _bytes(entry.get("hash")))
+
+    def _grow(self) -> None:
+        """Put what was hashed into the tree."""
+        self._tree.extend(self._leaves)
+        self._leaves.clear()
 
     def _checkpoint(self, entry: dict[str, Any]) -> None:
+        self._grow()
         result, here = self._result, self._tree.size
         size, root, result.signed_at = open_note(str(entry.get("note")), result.origin, self._key)
         if size != here:
             raise NotWhole(f"By {self._before} the checkpoint states {size} records where {here} are.")
         if root != self._tree.root():
-            raise NotWhole(_somewhere(self._pending, self._before))
-        result.records += len(self._pending)
+            raise NotWhole(self._somewhere())
         if self._pending:
-            result.first = self._pending[0] if result.first is None else result.first
-            result.last = self._pending[-1]
-        self._pending.clear()
+            result.first = self._first if result.first is None else result.first
+            result.last = self._last
+        result.records += self._pending
+        self._seen += self._pending
+        self._pending = 0
+
+    def _somewhere(self) -> str:
+        if self._pending == 1:
+            return f"Record {self._last} is not the one that was sealed."
+        if self._pending:
+            return (
+                f"Records {self._first} to {self._last} are not those that were sealed, or one is missing between them."
+            )
+        return f"What was skipped after {self._before} is not what was sealed."
 
     def _waiting(self, entry: dict[str, Any]) -> None:
-        _said(entry)
+        _int(entry, "number")
         self._result.waiting += 1
         self._seen += 1
 
     def _end(self, entry: dict[str, Any]) -> None:
-        if entry.get("records") != self._seen:
-            raise NotWhole(f"Records are missing: the last line counts {entry.get('records')}, {self._seen} are here.")
+        here = self._seen + self._pending
+        if entry.get("records") != here:
+            raise NotWhole(f"Records are missing: the last line counts {entry.get('records')}, {here} are here.")
         self._ended = True
+        self._place = -1
 
 
-def _somewhere(pending: list[int], before: str) -> str:
-    if len(pending) == 1:
-        return f"Record {pending[0]} is not the one that was sealed."
-    if pending:
-        return f"Records {pending[0]} to {pending[-1]} are not those that were sealed, or one is missing between them."
-    return f"What was skipped after {before} is not what was sealed."
-
-
-def _said(entry: dict[str, Any]) -> tuple[int, bytes]:
-    number, leaf = _int(entry, "number"), _bytes(entry.get("leaf"))
-    try:
-        same = json.loads(leaf) == entry.get("record")
-    except ValueError:
-        same = False
-    if not same:
-        raise NotWhole(f"Record {number} was changed: what people read is not what was sealed.")
-    return number, leaf
-
-
-def _entry(line: str, at: int) -> dict[str, Any]:
+def _entry(line: bytes, at: int) -> dict[str, Any]:
     try:
         entry = json.loads(line)
     except ValueError:
@@ -263,7 +321,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not isinstance(key, Ed25519PublicKey):
             sys.stderr.write("Cannot verify: the key is not Ed25519\n")
             return 2
-        with asked.export.open(encoding="utf-8") as file:
+        with asked.export.open("rb") as file:
             sys.stdout.write(verify(file, key).sentence() + "\n")
     except NotWhole as problem:
         sys.stdout.write(f"NOT whole. {problem}\n")

@@ -8,7 +8,6 @@ import hmac
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -20,10 +19,10 @@ from idp.audit import copies, leaf
 from idp.audit.checkpoint import BadCheckpoint, Checkpoint, origin_of, read
 from idp.audit.merkle import Frontier, leaf_hash
 from idp.audit.report import Finding, Report, Seen
+from idp.audit.rows import Rows
 from idp.database import Database, reading
 
 _CHUNK = 500
-_COLUMNS = ", ".join(("seq", "leaf", "mac", *leaf.CHECKED))
 
 
 def verify(database: Database, public: Ed25519PublicKey, copy_path: Path | None = None, *, limit: int = 100) -> Report:
@@ -51,6 +50,8 @@ class _Verification:
         report, session = self._report, self._session
         total = int(session.execute(text("SELECT count(*) FROM audit_record")).scalar_one())
         self._seen = Seen(2 * total + 1_000_000)
+        self._rows = Rows(session)
+        self._present = 0
         self._waiting = {
             int(seq): refused
             for seq, refused in session.execute(text("SELECT seq, refused_at FROM audit_unsealed")).all()
@@ -81,7 +82,9 @@ class _Verification:
             )
         elif since:
             self._find("forged", since[0][0], f"Record {since[0][0]} and later ones stand under no signed checkpoint.")
-        self._strangers()
+        self._lost_while_waiting()
+        if self._present != total:  # counted: naming them is a pass of its own
+            self._strangers()
         self._rolled_back(copied, tree.size, last_seq)
         report.waiting = sum(1 for refused in self._waiting.values() if refused is None)
         return report
@@ -120,45 +123,51 @@ class _Verification:
 
     def _check_rows(self, seqs: Sequence[int], hashes: Sequence[bytes]) -> None:
         """Compare each record of a batch with the hash it was sealed under."""
-        places = {digest: seq for seq, digest in zip(seqs, hashes, strict=True)}
-        for start in range(0, len(seqs), _CHUNK):
-            chunk = seqs[start : start + _CHUNK]
-            rows = {row[0]: row for row in self._rows(chunk)}
-            for seq, digest in zip(chunk, hashes[start : start + _CHUNK], strict=True):
-                if not self._seen.add(seq):
-                    self._find("repeated", seq, f"Record {seq} is sealed twice.")
-                row = rows.get(seq)
-                if row is None:
-                    self._find("missing", seq, f"Record {seq} is missing: it was sealed and is gone.")
-                    continue
-                stored = leaf.raw(row[1])
-                actual = leaf_hash(stored)
-                if actual != digest:
-                    came_from = places.get(actual)
-                    if came_from is not None:
-                        self._find(
-                            "reordered", seq, f"Record {seq} was swapped: it holds what record {came_from} held."
-                        )
-                    else:
-                        self._find("altered", seq, f"Record {seq} was changed after it was sealed.")
-                    continue
-                wrong = leaf.differing(orjson.loads(stored), row[3:])
-                if wrong:
-                    self._find(
-                        "columns",
-                        seq,
-                        f"Record {seq}: what searches see ({', '.join(wrong)}) was changed; "
-                        "the sealed record itself is whole.",
-                    )
-                if self._report.first_at is None:
-                    self._report.first_at = clock.from_micros(row[3])
-                if self._proven_whole:
-                    self._report.records += 1
+        at = self._rows.ordinary(seqs, hashes) if self._seen.none_of(seqs) else None
+        if at is None:
+            self._check_each(seqs, hashes)
+            return
+        self._seen.add_run(seqs)
+        self._present += len(seqs)
+        self._count(len(seqs), at)
 
-    def _rows(self, seqs: Sequence[int]) -> Sequence[Any]:
-        marks = ",".join(str(int(n)) for n in seqs)
-        statement = f"SELECT {_COLUMNS} FROM audit_record WHERE seq IN ({marks})"  # noqa: S608 - integers
-        return self._session.execute(text(statement)).all()
+    def _count(self, records: int, at: int) -> None:
+        if self._report.first_at is None:
+            self._report.first_at = clock.from_micros(at)
+        if self._proven_whole:
+            self._report.records += records
+
+    def _check_each(self, seqs: Sequence[int], hashes: Sequence[bytes]) -> None:
+        """Look at each record of a batch that is not as expected, and name what is wrong with it."""
+        places = {digest: seq for seq, digest in zip(seqs, hashes, strict=True)}
+        rows = {row[0]: row for row in self._rows.named(seqs)}
+        for seq, digest in zip(seqs, hashes, strict=True):
+            if not self._seen.add(seq):
+                self._find("repeated", seq, f"Record {seq} is sealed twice.")
+                continue
+            row = rows.get(seq)
+            if row is None:
+                self._find("missing", seq, f"Record {seq} is missing: it was sealed and is gone.")
+                continue
+            self._present += 1
+            stored = leaf.raw(row[1])
+            actual = leaf_hash(stored)
+            if actual != digest:
+                came_from = places.get(actual)
+                if came_from is not None:
+                    self._find("reordered", seq, f"Record {seq} was swapped: it holds what record {came_from} held.")
+                else:
+                    self._find("altered", seq, f"Record {seq} was changed after it was sealed.")
+                continue
+            wrong = leaf.differing(orjson.loads(stored), row[3:])
+            if wrong:
+                self._find(
+                    "columns",
+                    seq,
+                    f"Record {seq}: what searches see ({', '.join(wrong)}) was changed; "
+                    "the sealed record itself is whole.",
+                )
+            self._count(1, row[3])
 
     def _checkpoints(self) -> Iterator[Checkpoint]:
         """Return every checkpoint that is genuine, smallest first; name the others."""
@@ -215,7 +224,7 @@ class _Verification:
         first, last = (since[0][0], since[-1][0]) if since else (0, 0)
         for start in range(0, len(since), _CHUNK):
             numbers = [seq for seq, _ in since[start : start + _CHUNK]]
-            rows = {row[0]: row for row in self._rows(numbers)}
+            rows = {row[0]: row for row in self._rows.named(numbers)}
             for seq in numbers:
                 row = rows.get(seq)
                 if row is not None and not hmac.compare_digest(
@@ -240,12 +249,13 @@ class _Verification:
             )
 
     def _strangers(self) -> None:
-        """Name records that are neither sealed nor waiting, and those the sealer refused."""
-        after = 0
+        """Name records that are neither sealed nor waiting."""
+        after: int | None = None
         while True:
             seqs = (
                 self._session.execute(
-                    text("SELECT seq FROM audit_record WHERE seq > :after ORDER BY seq LIMIT 5000"), {"after": after}
+                    text("SELECT seq FROM audit_record WHERE seq > :after ORDER BY seq LIMIT 5000"),
+                    {"after": -(2**62) if after is None else after},
                 )
                 .scalars()
                 .all()
@@ -256,10 +266,12 @@ class _Verification:
                 if seq not in self._seen and seq not in self._waiting:
                     self._find("inserted", seq, f"Record {seq} was inserted: it is neither sealed nor waiting.")
             after = seqs[-1]
+
+    def _lost_while_waiting(self) -> None:
+        """Name records that waited to be sealed and are gone, and those the sealer refused."""
         waiting = sorted(self._waiting)
-        present: set[int] = set()
-        for start in range(0, len(waiting), _CHUNK):
-            present.update(row[0] for row in self._rows(waiting[start : start + _CHUNK]))
+        present = {row[0] for row in self._rows.named(waiting)}
+        self._present += sum(1 for seq in present if seq not in self._seen)
         for seq in waiting:
             if seq not in present:
                 self._find("missing", seq, f"Record {seq} is missing: it was waiting to be sealed and is gone.")

@@ -125,7 +125,7 @@ def test_a_record_shows_its_fields_its_person_and_its_proof(desk: TestClient, da
 
 
 def test_se5_exports_are_recorded_and_proven(desk: TestClient, database: Database) -> None:
-    body = desk.get("/security/search.jsonl?person=acc_ana").text
+    body = desk.get("/security/search.jsonl?person=acc_ana").content
     public = load_key(database.settings.audit_key_file).public_key()
     result = verifier.verify(body.splitlines(), public)
     assert (result.records, result.last) == (60, 61)

@@ -15,28 +15,13 @@ from sqlalchemy import text
 
 from idp.audit import checkpoint, export, log, verifier
 from idp.audit.events import Event
+from idp.audit.forms import FORMS
 from idp.audit.report import Report
 from idp.audit.seal import Sealer
 from idp.audit.search import Filters
 from idp.database import Database, transaction
 from tests.audit.conftest import as_superuser
-
-HOSTILE = (
-    "=cmd|' /C calc'!A0",
-    "+1+1",
-    "-2+3",
-    "@SUM(A1)",
-    " =1+1",
-    "\t=1",
-    "\uff1d1+1",
-    'quote " and, comma',
-    "two\r\nlines\nand\rmore",
-    "\x00\x1b[31m\x7f\u2028\u2029\u202e",
-    "]]></x><script>alert(1)</script>",
-    "{{ 7*7 }} ${7*7} %s %n",
-    '","record":{}}\n{"type":"end","records":0}',
-    "\U0001f9ff" * 50,
-)
+from tests.audit.hostile import HOSTILE
 
 
 @pytest.fixture
@@ -72,7 +57,7 @@ def test_what_strangers_send_is_always_recorded_and_never_too_long(
 
 
 def _exported(database: Database, path: Path, filters: Filters | None = None) -> Path:
-    path.write_bytes(b"".join(export.jsonl(database, filters or Filters())))
+    path.write_bytes(b"".join(export.jsonl(database, filters or Filters(), every=1)))
     return path
 
 
@@ -115,7 +100,7 @@ def test_security_77_hostile_values_are_one_record_in_one_record_out(
     kept = [value.replace("\x00", "\u2400") for value in HOSTILE]  # no database takes a NUL
     assert [entry["record"]["reason"] for entry in records] == kept
     assert _verify(path, public, tmp_path)[0] == 0
-    body = b"".join(export.table(database, Filters())).decode()
+    body = b"".join(export.lines(database, Filters(), FORMS["csv"])).decode()
     assert body.count("\r\n") == len(body.splitlines()) == len(HOSTILE) + 1
     rows = list(csv.DictReader(io.StringIO(body, newline="")))
     assert len(rows) == len(HOSTILE)
@@ -221,6 +206,6 @@ def test_se5_an_export_of_a_changed_database_names_the_record(
     as_superuser(database, "UPDATE audit_record SET leaf = mac WHERE seq = 6", "DELETE FROM audit_record WHERE seq = 9")
     status, said = _verify(_exported(database, tmp_path / "bad.jsonl"), public, tmp_path)
     assert (status, "Record 6 was changed" in said) == (1, True), said
-    assert b"unreadable" in b"".join(export.table(database, Filters()))
+    assert b"unreadable" in b"".join(export.lines(database, Filters(), FORMS["csv"]))
     with database.engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM audit_record")).scalar() == 11

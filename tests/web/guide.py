@@ -1,6 +1,5 @@
 """Who walks a tour of the pages: opens windows in Chromium, looks at pages, remembers what is wrong."""
 
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -8,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Response
 
 from idp.app import create_app
@@ -24,8 +22,8 @@ from samples.claims.app import create_app as claims_app
 from samples.hsconnect.app import create_app as hsconnect_app
 from tests import engines
 from tests.loopback import serving
+from tests.web import looking
 
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 UNWANTED = re.compile(
     r"\b(entitlements?|grants?|granted|revoked?|wam|organisations?|upstreams?|recertif\w*|step-up|second factor|"
     r"providers? organi\w+|please|sorry|oops|invalid|illegal|undefined)\b",
@@ -66,18 +64,17 @@ PASSWORD = "seven quiet lamps in a row"
 class Guide:
     """Opens windows, looks at pages, remembers what is wrong with them."""
 
-    def __init__(self, browser: Browser, places: Places, database: Database) -> None:
+    def __init__(self, browser: Browser, places: Places, database: Database, pictures: Path | None) -> None:
         self._browser, self.places, self.database = browser, places, database
         self.problems: list[str] = []
         self.seen: list[str] = []
-        self._pictures = os.environ.get("IDP_PICTURES")
+        self._pictures = pictures
         self._contexts: list[BrowserContext] = []
 
     def window(self) -> Page:
         """Open a browser that nobody has used."""
         context = self._browser.new_context(base_url=self.places.main, locale="en-US")
         context.set_default_timeout(10_000)
-        context.add_init_script(path=AXE_FILE_PATH)
         self._contexts.append(context)
         page = context.new_page()
         page.on("console", lambda m: self._complain(page, m.text) if m.type == "error" else None)
@@ -129,21 +126,8 @@ class Guide:
                 wrong(f"the error summary leads to #{target}, which is not there")
             elif not page.locator(".usa-error-message").count():
                 wrong("the sentence does not stand at the field")
-        for width, height in ((390, 844), (1280, 900)):
-            page.set_viewport_size({"width": width, "height": height})
-            if self._pictures:
-                page.screenshot(path=Path(self._pictures) / f"{name}-{width}.png", full_page=True)
-            spare = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            if spare > 0:
-                wrong(f"{spare} px too wide at {width}")
-            found = page.evaluate(
-                "([tags, contrast]) => axe.run(document, {runOnly: tags, resultTypes: ['violations'],"
-                " rules: {'color-contrast': {enabled: contrast}}})"
-                ".then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target).slice(0, 3)))",
-                [WCAG, width > 640],  # colors are the same at both widths, and slow to ask about
-            )
-            if found:
-                wrong(f"axe at {width}: {found}")
+        for problem in looking.problems(page, name, self._pictures):
+            wrong(problem)
 
     def _arrived(self, page: Page, title: str, says: str) -> str:
         """Wait until the page a click leads to is there; return its words."""
@@ -176,7 +160,11 @@ class Guide:
 
 @pytest.fixture
 def guide(
-    chromium: Browser, _sqlite: engines.SqliteEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    chromium: Browser,
+    _sqlite: engines.SqliteEngine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pictures: Path | None,
 ) -> Iterator[Guide]:
     """Serve the demo on free ports, with what it lacks applied on top."""
     places = Places(tmp_path / "demo", free())
@@ -207,6 +195,6 @@ def guide(
             monkeypatch.setenv("APP_CLIENT_ID", key)
             monkeypatch.setenv("APP_CLIENT_SECRET_FILE", str(places.secrets / f"{key}.secret"))
             open_now.enter_context(serving(made(), places.ports[number]))
-        there = Guide(chromium, places, databases[0])
+        there = Guide(chromium, places, databases[0], pictures)
         yield there
         there.close()

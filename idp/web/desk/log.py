@@ -16,6 +16,7 @@ from idp import clock
 from idp.accounts.tables import Account
 from idp.audit import checkpoint, export, log, proofs, search
 from idp.audit.events import VOCABULARY, Event
+from idp.audit.forms import FORMS
 from idp.audit.search import Filters
 from idp.errors import Invalid, NotFound
 from idp.providers.tables import Provider
@@ -80,10 +81,12 @@ def export_lines(request: Request, staff: MayExport, db: Transaction) -> Respons
     return _export(request, db, "jsonl")
 
 
-@router.get("/security/search.csv", include_in_schema=False)
-def export_table(request: Request, staff: MayExport, db: Transaction) -> Response:
-    """Export what the address asks for as a table."""
-    return _export(request, db, "csv")
+@router.get("/security/search.{kind}", include_in_schema=False)
+def export_form(request: Request, staff: MayExport, db: Transaction, kind: str) -> Response:
+    """Export what the address asks for in a form others read."""
+    if kind not in FORMS:
+        raise NotFound("There is no such form of an export.")
+    return _export(request, db, kind)
 
 
 @router.get("/security/records/{n}", include_in_schema=False)
@@ -145,11 +148,13 @@ def _export(request: Request, db: Db, kind: str) -> Response:
     filters = search.read(_query(request))
     log.record(db, Event("audit.log.exported", details={"filters": filters.given(), "form": kind}))
     database = service_of(request).database
-    lines = export.jsonl(database, filters) if kind == "jsonl" else export.table(database, filters)
-    types = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
-    name = f"log-{clock.now():%Y%m%d-%H%M%S}.{kind}"
+    form = FORMS.get(kind)
+    lines = export.lines(database, filters, form) if form else export.jsonl(database, filters)
+    name = f"log-{clock.now():%Y%m%d-%H%M%S}.{form.suffix if form else kind}"
     return StreamingResponse(
-        lines, media_type=types[kind], headers={"Content-Disposition": f'attachment; filename="{name}"'}
+        lines,
+        media_type=form.media_type if form else "application/jsonl",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
@@ -184,7 +189,7 @@ def _facts(db: Db, filters: Filters, found: search.Page | None) -> dict[str, Any
         "newer": _address(filters, cursor=found.newer) if found and found.newer else None,
         "older": _address(filters, cursor=found.older) if found and found.older else None,
         "jsonl": _address(filters, "/security/search.jsonl"),
-        "csv": _address(filters, "/security/search.csv"),
+        "forms": [(form.title, _address(filters, f"/security/search.{kind}")) for kind, form in FORMS.items()],
         "last_day": _address(Filters(**{**_set(filters), "since": now - timedelta(hours=24), "until": None})),
         "last_week": _address(Filters(**{**_set(filters), "since": now - timedelta(days=7), "until": None})),
     }
