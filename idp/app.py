@@ -49,7 +49,7 @@ def create_app(settings: Settings) -> App:
     from importlib import import_module
 
     from idp.jobs import start
-    from idp.web import plain_sign_in
+    from idp.web import plain_outside, plain_sign_in
 
     service = Service(settings, Database(settings))
 
@@ -75,5 +75,10 @@ def create_app(settings: Settings) -> App:
     for name in ROUTERS:
         app.include_router(import_module(f"idp.web.{name}").router)
     app.mount("/static", Files(), name="static")
-    app.front = Edge(Measured(Door(FastLane(lane, app.pages, plain_sign_in.ENDPOINTS))), settings)
+    app.front = Edge(
+        Measured(
+            Door(FastLane(lane, app.pages, plain_sign_in.ENDPOINTS, {plain_outside.PREFIX: plain_outside.endpoint}))
+        ),
+        settings,
+    )
     return app

@@ -71,6 +71,11 @@ class Outbound:
         """Post a JSON object and return the one answered; raise OutboundFailed."""
         return self._exchange("POST", url, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
+    def tell(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Post a message and return the status alone, whatever the answer holds; raise OutboundFailed."""
+        status, _ = self._call("POST", url, body, dict(headers), ())
+        return status
+
     def fetch(self, url: str, kinds: Sequence[str]) -> tuple[int, bytes]:
         """Fetch a document of one of these media types, under the same limits; raise OutboundFailed."""
         return self._call("GET", url, None, {"Accept": ", ".join(kinds)}, kinds)
