@@ -94,45 +94,64 @@ def _rows(people: int, engine: str, at: int) -> list[tuple[str, str, int, str]]:
     begun = at - 300 * _DAY
     practices = (people // 30 + 1) * 3
     who, where = f"'acc_' || {seven('i')}", f"'prv_' || {seven('i')}"
+    mine, far, near = f"'acc_' || {seven('i / 10')}", "(i / 300) * 3 + (i % 10) % 3", "(i / 90) * 3 + i % 3"
+    kind = "CASE i % 2 WHEN 0 THEN 'site' ELSE 'general' END"
     made = [
         (
-            "terms_document", "id, kind, version, title, body, digest, effective_at", 2,
-            f"CASE i WHEN 0 THEN 'site' ELSE 'general' END, CASE i WHEN 0 THEN 'site' ELSE 'general' END, '1.0', '', '', '', {begun}",
+            "terms_document",
+            "id, kind, version, title, body, digest, effective_at",
+            2,
+            f"{kind}, {kind}, '1.0', '', '', '', {begun}",
         ),
         ("account", "id, status, ial, display_name, locale", people, f"{who}, 'active', 2, 'Somebody', 'en'"),
         ("account_version", "account_id, version, authz_epoch", people, f"{who}, 2, 1"),
         (
-            "terms_acceptance", "id, account_id, document_id, accepted_at, channel", 2 * people,
-            f"'t' || i, 'acc_' || {seven('i / 2')}, CASE i % 2 WHEN 0 THEN 'site' ELSE 'general' END, {begun}, 'site'",
+            "terms_acceptance",
+            "id, account_id, document_id, accepted_at, channel",
+            2 * people,
+            f"'t' || i, 'acc_' || {seven('i / 2')}, {kind}, {begun}, 'site'",
         ),
         (
-            "attestation", "id, account_id, capacity, principal, attested_at, expires_at", people,
+            "attestation",
+            "id, account_id, capacity, principal, attested_at, expires_at",
+            people,
             f"'at' || i, {who}, 'authorised_agent', 'x', {begun}, {at + 60 * _DAY}",
         ),
         (
             "session",
             "id, token_hash, account_id, login_id, acr, amr, auth_time, factor_time, channel, last_seen_at, expires_at",
             people,
-            f"'ses_' || i, {words['hash'].format(seven('i'))}, {who}, 'lgn', '{_AAL2}', '[]', {at - 60_000_000}, "
-            f"{at - 60_000_000}, 'site', {at}, {at + _DAY}",
+            (
+                f"'ses_' || i, {words['hash'].format(seven('i'))}, {who}, 'lgn', '{_AAL2}', '[]', {at - 60_000_000}, "
+                f"{at - 60_000_000}, 'site', {at}, {at + _DAY}"
+            ),
         ),
         (
-            "provider", "id, kind, source, name, tin_last4, status, payment_arrangement", practices,
+            "provider",
+            "id, kind, source, name, tin_last4, status, payment_arrangement",
+            practices,
             f"{where}, 'practice', 'operator', 'Practice', '', 'active', 'fee_for_service'",
         ),
         (
-            "affiliation", "id, account_id, provider_id, capacity, approved_by, starts_at", 3 * people,
-            f"'aff' || i, 'acc_' || {seven('i / 3')}, 'prv_' || {seven('(i / 90) * 3 + i % 3')}, 'employee', 'operator', {begun}",
+            "affiliation",
+            "id, account_id, provider_id, capacity, approved_by, starts_at",
+            3 * people,
+            f"'aff' || i, 'acc_' || {seven('i / 3')}, 'prv_' || {seven(near)}, 'employee', 'operator', {begun}",
         ),
         (
             "grant",
-            "id, account_id, provider_id, line_of_business, entitlement, effect, not_before, expires_at, granted_by, reason",
+            (
+                "id, account_id, provider_id, line_of_business, entitlement, effect, not_before, expires_at, "
+                "granted_by, reason"
+            ),
             10 * people,
-            f"'grt' || i, 'acc_' || {seven('i / 10')}, 'prv_' || {seven('(i / 300) * 3 + (i % 10) % 3')}, 'medical', {_KEYS}, "
-            f"CASE WHEN i % 33 = 0 THEN 'deny' ELSE 'allow' END, {at - 200 * _DAY}, "
-            f"CASE WHEN i % 10 = 3 THEN {at - _DAY} WHEN i % 4 <> 0 THEN {at + 90 * _DAY} END, 'operator', 'job'",
+            (
+                f"'grt' || i, {mine}, 'prv_' || {seven(far)}, 'medical', {_KEYS}, "
+                f"CASE WHEN i % 33 = 0 THEN 'deny' ELSE 'allow' END, {at - 200 * _DAY}, "
+                f"CASE WHEN i % 10 = 3 THEN {at - _DAY} WHEN i % 4 <> 0 THEN {at + 90 * _DAY} END, 'operator', 'job'"
+            ),
         ),
-    ]  # fmt: skip
+    ]
     for table, columns, values in (
         ("portal_access", "opened_by, basis, reference", "'insurer', 'contract', ''"),
         ("agreement", "basis", "'contract'"),
