@@ -26,13 +26,14 @@ from idp.entitlements.tables import Entitlement
 from idp.errors import Invalid
 from idp.providers.tables import Provider
 from idp.web.boundary import Transaction, service_of
-from idp.web.desk import reading, who_table
+from idp.web.desk import reading, who_table, why
 from idp.web.forms import TheForm
 from idp.web.guards import Acting, insurer_staff
 from idp.web.manager.views import LINE_NAMES
 from idp.web.pages import go, page
 
 router = APIRouter()
+router.include_router(why.router)
 MayLook = Annotated[Acting, Depends(insurer_staff("audit.search"))]
 MayExport = Annotated[Acting, Depends(insurer_staff("audit.export"))]
 PATH = "/security/who"
@@ -91,48 +92,6 @@ def who_csv(request: Request, staff: MayExport, db: Transaction) -> Response:
     text = "".join(_lines(who_table.rows(db, question, starts, ends)))
     headers = {"Content-Disposition": f'attachment; filename="who-{starts:%Y%m%d}.csv"'}
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
-
-
-@router.get("/security/why", include_in_schema=False)
-def why_page(request: Request, staff: MayLook, db: Transaction) -> Response:
-    """Show what each check says of one person at a moment, and under hypothetical ends; recorded as a decision."""
-    given = _query(request, {"account", "function", "provider", "line", "at", "without"})
-    if not all(given.get(name) for name in ("account", "function", "provider", "at")):
-        raise Invalid(fields={"account": "Come here from the list of who could."})
-    try:
-        at = datetime.fromisoformat(given["at"])
-        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise Invalid(fields={"at": "Enter a moment such as 2026-01-31T09:00:00+00:00."}) from None
-    question = Question(
-        given["account"],
-        given["function"],
-        given["provider"],
-        OURSELVES,
-        line=given.get("line") or "medical",
-        at=at,
-        assume_authenticated=True,
-        supposes=supposing.read([{"end": one} for one in given.get("without", "").split()[:10]]),
-    )
-    facts = asking.look_in_session(db, question)
-    decision = replace(decide(facts), simulated=True)
-    log.record(db, asking.event(question, decision))
-    return page(
-        request,
-        "audit/why.html",
-        **_frame(staff, db),
-        given=given,
-        question=question,
-        explanation=explaining.explain(facts, decision),
-        said=sentence(decision),
-        given_by=drive(db, explaining.sources(decision)),
-        moment=clock.from_micros,
-        whom=db.get(Account, question.account_id),
-        practice=db.get(Provider, question.provider_id),
-        function=db.get(Entitlement, question.entitlement),
-        without=lambda one: "?" + urlencode({**given, "without": one}),
-        as_it_is="?" + urlencode({name: value for name, value in given.items() if name != "without"}),
-    )
 
 
 def _why(rest: dict[str, str], account: str, at: int) -> str:
