@@ -11,7 +11,7 @@ from idp.accounts import recovery_mail
 from idp.audit import checkpoint, origin
 from idp.audit.seal import LogDamaged, Sealer
 from idp.database import Database
-from idp.jobs import cleanup, expiries, mail, reviews, upkeep
+from idp.jobs import catalogue, cleanup, expiries, mail, reviews, upkeep
 from idp.jobs.lease import Lease
 from idp.jobs.signals import Signals
 from idp.settings import Settings
@@ -105,6 +105,7 @@ def start(database: Database) -> Running:
             Job("mail", 2.0, mail.run),
             Job("recovery", 2.0, recovery_mail.send),
             Job("reviews", 60.0, reviews.run),
+            Job("catalogue", 60.0, catalogue.run),
             Job("cleanup", 60.0, cleanup.run),
             Job("cleanup-old", 3600.0, cleanup.run_old),
         ),

@@ -93,20 +93,21 @@ def _supposed(given: dict[str, str], known: set[str], number: str) -> tuple[Supp
 
 def choices(db: Db, account_id: str, provider_id: str, line: str) -> list[Choice]:
     """Return what a person has at a practice, now or once, that a question may suppose had ended."""
-    here = {Affiliation: "Working here", Appointment: "Access manager", Grant: ""}
+    tables: tuple[type[Any], ...] = (Affiliation, Appointment, Grant)
     found = []
-    for table, words in here.items():
-        rows = db.exec(
-            select(table).where(col(table.account_id) == account_id, col(table.provider_id) == provider_id)
-        ).all()
-        for row in rows:
-            if getattr(row, "line", getattr(row, "line_of_business", line)) == line:
-                name = words or f"{row.entitlement}{' (pause)' if row.effect == 'deny' else ''}"
-                since = row.not_before if table is Grant else row.starts_at
-                found.append(Choice(row.id, f"{name}, since {since:%b %d, %Y}{', ended' if row.ended_at else ''}"))
-    for delegation in db.exec(select(Delegation).where(col(Delegation.provider_id) == provider_id)):
-        found.append(Choice(delegation.id, f"Delegation since {delegation.starts_at:%b %d, %Y}"))
-    return found
+    for table in tables:
+        for row in db.exec(select(table).where(table.account_id == account_id, table.provider_id == provider_id)):
+            if isinstance(row, Grant):
+                of_line, words, since = row.line_of_business, row.entitlement, row.not_before
+                words += " (pause)" if row.effect == "deny" else ""
+            else:
+                managing = isinstance(row, Appointment)
+                of_line, words = (row.line, "Access manager") if managing else (line, "Working here")
+                since = row.starts_at
+            if of_line == line:
+                found.append(Choice(row.id, f"{words}, since {since:%b %d, %Y}{', ended' if row.ended_at else ''}"))
+    delegations = db.exec(select(Delegation).where(col(Delegation.provider_id) == provider_id))
+    return found + [Choice(one.id, f"Delegation since {one.starts_at:%b %d, %Y}") for one in delegations]
 
 
 def shown(db: Db, question: Question, given: dict[str, str], known: list[Choice]) -> dict[str, Any]:

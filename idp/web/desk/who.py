@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -14,14 +13,10 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock
-from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
-from idp.database.lane import drive
-from idp.entitlements import asking, explaining, supposing
-from idp.entitlements.decision import OURSELVES, Question, decide
+from idp.entitlements.decision import Question
 from idp.entitlements.question import LINES
-from idp.entitlements.sentences import sentence
 from idp.entitlements.tables import Entitlement
 from idp.errors import Invalid
 from idp.providers.tables import Provider
