@@ -9,6 +9,7 @@ from idp.apply.schema.common import DevelopmentOnly, Entry
 from idp.apply.schema.organisations import Partner, Provider, Upstream
 from idp.apply.schema.people import Appointment, Grant, Person, Session, Terms
 from idp.apply.schema.policy import Function, Settings
+from idp.apply.schema.trust import Community
 from idp.apply.source import FileWrong, Place, Source
 
 
@@ -22,6 +23,7 @@ class Document(Entry):
     clients: list[Client] = []
     resource_servers: list[ResourceServer] = []
     upstreams: list[Upstream] = []
+    communities: list[Community] = []
     providers: list[Provider] = []
     people: list[Person] = []
     appointments: list[Appointment] = []
