@@ -53,6 +53,7 @@ PERSON = Sql(
 
 STATUSES = Sql(
     "SELECT subject_id, what, status, before, at FROM status_change WHERE subject_id = $1 "
+    "OR subject_id IN (SELECT id FROM affiliation WHERE account_id = $1) "
     "OR subject_id IN (SELECT id FROM delegation WHERE provider_id = $1) "
     "OR subject_id IN (SELECT practitioner_id FROM practitioner_membership WHERE provider_id = $1) ORDER BY at, id"
 )
@@ -224,6 +225,7 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
 def person(account_id: str, provider_id: str, line: str, world: World, dates: Dates) -> Work:
     """Read a person and what they hold at an organisation; return it as of the dates' moment."""
     rows = yield PERSON, (account_id, provider_id, line)
+    kept = Histories((yield STATUSES, (account_id,)) if dates.replay else (), dates)
     status, ial, ceased_at, exists = "", 0, None, False
     accepted: dict[str, int] = {}
     attested = affiliated_once = affiliated = False
@@ -240,7 +242,12 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
         elif what == "affiliation":
             affiliated_once = dates.begun(x) or affiliated_once
             if dates.holds(x, y, z):
-                affiliated, affiliation, partner_id, places = True, row_id, a, _places(b)
+                affiliated, affiliation, partner_id, places = (
+                    True,
+                    row_id,
+                    a,
+                    _places(kept.value(row_id, "locations", b or "null")),
+                )
         elif what == "appointment":
             dates.turns(x)
             dates.turns(y)
@@ -250,7 +257,6 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
             dates.turns(y)
             grants.append(GrantRow(row_id, a, b, c, x, y, _revoked(dates, y, z)))
     if dates.replay and exists:
-        kept = Histories((yield STATUSES, (account_id,)), dates)
         dates.turns(ceased_at)
         status = kept.value(account_id, "status", status)
         ial = int(kept.value(account_id, "ial", str(ial)))

@@ -165,3 +165,6 @@ class Affiliation(Row, table=True):
     ended_at: datetime | None = moment(nullable=True)
     ended_by: str | None = None
     end_reason: str | None = None
+
+
+keep_changes(Affiliation, "locations")
