@@ -21,14 +21,13 @@ from idp.entitlements.tables import Entitlement
 from idp.errors import Invalid
 from idp.providers.tables import Provider
 from idp.web.boundary import Transaction, service_of
-from idp.web.desk import reading, who_table, why
+from idp.web.desk import reading, who_table
 from idp.web.forms import TheForm
 from idp.web.guards import Acting, insurer_staff
 from idp.web.manager.views import LINE_NAMES
 from idp.web.pages import go, page
 
 router = APIRouter()
-router.include_router(why.router)
 MayLook = Annotated[Acting, Depends(insurer_staff("audit.search"))]
 MayExport = Annotated[Acting, Depends(insurer_staff("audit.export"))]
 PATH = "/security/who"
