@@ -24,40 +24,12 @@ LOADED = {
     *("asyncpg", "psycopg", "psycopg_binary", "websockets", "watchfiles", "yaml", "dns"),
 }
 """The packages a worker may have loaded by its first answer."""
-LATER = tuple(
-    f"idp.{name}."
-    for name in (
-        *(
-            "apply",
-            "cli.app",
-            "demo",
-            "merging",
-            "sharing",
-            "resource_server",
-            "federation.connectors",
-            "outbound.exchange",
-        ),
-        *(
-            "web.manager",
-            "web.desk",
-            "web.me",
-            "web.registration",
-            "web.recover",
-            "web.outside_saml",
-            "web.invited",
-            "web.linked",
-        ),
-        *(
-            "providers.nppes",
-            "providers.registry_tables",
-            "audit.search",
-            "audit.verify",
-            "wam",
-            "registration",
-            "leaving",
-        ),
-    )
-)
+AREAS = """
+apply cli.app demo merging sharing resource_server federation.connectors.oidc federation.connectors.saml
+outbound.exchange web.manager web.desk web.me web.registration web.recover web.outside_saml web.invited
+web.linked providers.nppes providers.registry_tables audit.search audit.verify wam registration leaving
+"""
+LATER = tuple(f"idp.{name}." for name in AREAS.split())
 """Areas and parts of ours whose first use is later: pages (idp/web/areas.py), jobs, tools."""
 PROGRAM = """
 import sys
