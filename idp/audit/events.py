@@ -164,6 +164,11 @@ VOCABULARY: dict[str, str] = {
     # the log itself and the service
     "notices.mail.sent": "A notice was handed to the mail relay",
     "audit.log.searched": "The log was searched",
+    "audit.log.watched": "The log was watched live",
+    "audit.search.saved": "A search of the log was saved",
+    "audit.search.forgotten": "A saved search of the log was forgotten",
+    "audit.timeline.viewed": "A session or device was looked at over time",
+    "audit.acting.viewed": "Who acts for whom was looked at",
     "audit.log.exported": "The log was exported",
     "audit.log.verified": "The log was verified",
     "audit.record.viewed": "A record was opened",

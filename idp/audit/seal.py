@@ -39,7 +39,7 @@ _WAITING = text(
 )
 _COPIES = text(
     "SELECT r.seq, o.seq, EXISTS (SELECT 1 FROM audit_unsealed w WHERE w.seq = o.seq) "
-    "FROM audit_unsealed u JOIN audit_record r ON r.seq = u.seq "
+    "FROM audit_unsealed u JOIN audit_record r ON r.seq = u.seq AND r.at = u.at "
     "JOIN audit_record o ON o.at = r.at AND o.mac = r.mac AND o.seq <> r.seq "
     "WHERE u.refused_at IS NULL AND u.seq BETWEEN :low AND :high"
 )

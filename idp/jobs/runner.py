@@ -8,7 +8,7 @@ import structlog
 
 from idp import entropy, metrics
 from idp.accounts import recovery_mail
-from idp.audit import checkpoint, origin
+from idp.audit import checkpoint, months, origin
 from idp.audit.seal import LogDamaged, Sealer
 from idp.database import Database
 from idp.jobs import cleanup, expiries, mail, reviews, upkeep
@@ -101,6 +101,7 @@ def start(database: Database) -> Running:
             Job("reviews", 60.0, reviews.run),
             Job("cleanup", 60.0, cleanup.run),
             Job("cleanup-old", 3600.0, cleanup.run_old),
+            Job("months", 3600.0, months.tend),
         ),
     )
 
