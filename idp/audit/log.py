@@ -1,13 +1,13 @@
 """Record events: in the session that makes the change, or with a group of the machines' lane."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import CursorResult, text
+from sqlalchemy import CursorResult, bindparam, text
 from sqlmodel import Session
 
 from idp import clock, entropy, metrics
@@ -140,3 +140,14 @@ def subject_key(session: Session, account_id: str) -> bytes | None:
         row = session.get(SubjectKey, account_id)
         assert row is not None
     return None if row.key is None else database.ring.open("subjects", place, row.key)
+
+
+_AT = text(
+    "SELECT 1 FROM audit_record WHERE account_id = :who AND provider_id IN :places "
+    "UNION ALL SELECT 1 FROM audit_record WHERE actor_id = :who AND provider_id IN :places LIMIT 1"
+).bindparams(bindparam("places", expanding=True))
+
+
+def seen_at(session: Session, account_id: str, providers: Collection[str]) -> bool:
+    """Say whether a record names the person together with one of these practices."""
+    return session.execute(_AT, {"who": account_id, "places": sorted(providers)}).first() is not None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idp.cli import community, decide, importing, links, partner, sharing
+from idp.cli import community, decide, importing, keeping, links, partner, sharing
 
 if TYPE_CHECKING:
     from idp.database import Database
@@ -23,6 +23,9 @@ keys = typer.Typer(no_args_is_help=True, help="The keys tokens are signed with."
 audit = typer.Typer(no_args_is_help=True, help="The log and its proof.")
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
+for _command in (keeping.months, keeping.prune, keeping.hold, keeping.lift, keeping.shred):
+    audit.command()(_command)
+audit.command("holds")(keeping.holding)
 app.add_typer(links.app, name="links")
 app.add_typer(partner.app, name="partner")
 app.add_typer(community.app, name="community")
