@@ -22,8 +22,13 @@ from idp.web.middleware import Edge
 
 ROUTERS: tuple[str, ...] = (
     "authorize", "login", "registration.steps", "terms", "me.home", "report", "staying", "health", "mailbox",
+<<<<<<< HEAD
     "manager.people", "desk.log", "desk.saved", "desk.tail", "desk.timeline",
     "desk.who", "desk.links", "desk.reports", "desk.organizations",
+=======
+    "manager.people", "desk.log", "desk.who", "desk.links", "desk.reports", "desk.organizations",
+    "insurer.functions", "insurer.jobs", "insurer.gate", "insurer.duties", "insurer.support", "console.described",
+>>>>>>> main
 )  # fmt: skip
 """Modules of idp.web that hold a `router` of people's pages or consoles."""
 LANE: tuple[str, ...] = ("machines", "authzen.evaluation", "signals", "scim", "authorize")
@@ -50,7 +55,7 @@ def create_app(settings: Settings) -> App:
     from importlib import import_module
 
     from idp.jobs import start
-    from idp.web import plain_sign_in
+    from idp.web import plain_outside, plain_sign_in
 
     service = Service(settings, Database(settings))
 
@@ -76,5 +81,10 @@ def create_app(settings: Settings) -> App:
     for name in ROUTERS:
         app.include_router(import_module(f"idp.web.{name}").router)
     app.mount("/static", Files(), name="static")
-    app.front = Edge(Measured(Door(FastLane(lane, app.pages, plain_sign_in.ENDPOINTS))), settings)
+    app.front = Edge(
+        Measured(
+            Door(FastLane(lane, app.pages, plain_sign_in.ENDPOINTS, {plain_outside.PREFIX: plain_outside.endpoint}))
+        ),
+        settings,
+    )
     return app

@@ -7,7 +7,7 @@ from idp.accounts.tables import Factor
 from idp.audit import log
 from idp.audit.events import Event
 from idp.notices import outbox
-from idp.signals import epochs
+from idp.signals import credentials, epochs
 
 KINDS = ("totp", "passkey")
 """The kinds that confirm a sign-in again and again; recovery codes are for the day these are lost."""
@@ -33,5 +33,6 @@ def added(db: Db, factor: Factor) -> None:
     """Record a second step that now counts; tell its owner and the next decision."""
     details = {"kind": factor.kind, "factor": factor.id}
     log.record(db, Event("accounts.factor.added", account=factor.account_id, details=details))
+    credentials.changed(db, factor.account_id, factor.kind, "create")
     epochs.changed_account(db, factor.account_id)
     outbox.send(db, factor.account_id, "factor_added", {"factor": factor.name})

@@ -16,7 +16,7 @@ from idp.database import of
 from idp.database.lane import Sql, Work
 from idp.errors import Conflict, Invalid, NotFound
 from idp.notices import outbox
-from idp.signals import epochs
+from idp.signals import credentials, epochs
 
 
 def normalised_name(typed: str) -> str:
@@ -105,6 +105,7 @@ def change_password(db: Db, account_id: str, password: Hashed, *, keep_session: 
     db.add(stored)
     db.flush()
     log.record(db, Event("accounts.password.changed", account=account_id))
+    credentials.changed(db, account_id, "password", "update")
     epochs.changed_account(db, account_id)
     outbox.send(db, account_id, "password_changed", {})
     return sessions.end_all(db, account_id, because="password_changed", by=account_id, keep=keep_session)

@@ -13,7 +13,7 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.errors import Conflict
 from idp.notices import outbox
-from idp.signals import epochs
+from idp.signals import credentials, epochs
 
 _FORGET_TRIES = text("DELETE FROM throttle WHERE key LIKE :passwords OR key LIKE :codes")
 
@@ -73,6 +73,7 @@ def _new_password(db: Db, account_id: str, password: Hashed) -> None:
     db.add(found[1])
     db.flush()
     log.record(db, Event("accounts.password.changed", account=account_id))
+    credentials.changed(db, account_id, "password", "update")
 
 
 def _end_factors(db: Db, account_id: str) -> list[str]:
@@ -85,6 +86,7 @@ def _end_factors(db: Db, account_id: str) -> list[str]:
     )
     details = {"kind": "all", "n": len(names)}
     log.record(db, Event("accounts.factor.removed", account=account_id, reason="recovered", details=details))
+    credentials.changed(db, account_id, "all", "delete")
     return names
 
 

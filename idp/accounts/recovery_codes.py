@@ -12,6 +12,7 @@ from idp.accounts.tables import Factor
 from idp.audit import log
 from idp.audit.events import Event
 from idp.notices import outbox
+from idp.signals import credentials
 
 RECOVERY_CODES = 10
 
@@ -35,6 +36,7 @@ def make_recovery_codes(db: Db, account_id: str) -> list[str]:
     db.flush()
     event = Event("accounts.factor.added", account=account_id, details={"kind": "recovery", "n": len(codes)})
     log.record(db, event)
+    credentials.changed(db, account_id, "recovery", "create")
     outbox.send(db, account_id, "recovery_codes_made", {})
     return ["-".join(code[n : n + 4] for n in range(0, 16, 4)) for code in codes]
 

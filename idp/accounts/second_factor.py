@@ -17,7 +17,7 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.errors import Conflict, Invalid, NotFound
 from idp.notices import outbox
-from idp.signals import epochs
+from idp.signals import credentials, epochs
 
 __all__ = [
     "RECOVERY_CODES",
@@ -121,5 +121,6 @@ def remove(db: Db, account_id: str, factor_id: str, *, keep_session: str | None 
     sessions.end_all(db, account_id, because="factor_removed", by=account_id, keep=keep_session)
     details = {"kind": factor.kind, "factor": factor_id}
     log.record(db, Event("accounts.factor.removed", account=account_id, details=details))
+    credentials.changed(db, account_id, factor.kind, "delete")
     epochs.changed_account(db, account_id)
     outbox.send(db, account_id, "factor_removed", {"factor": factor.name})

@@ -22,7 +22,7 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.database.lane import Sql, Work
 from idp.partners import standing
-from idp.signals import revocations
+from idp.signals import credentials, revocations
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
 _OWN_WISH = frozenset({"signed_out", "signed_out_by_owner"})
@@ -102,6 +102,7 @@ def strengthen(db: Db, session: Session, *, acr: str, amr: list[str], signed_in_
         clocks = configuration.current(db).clocks
         new, old = absolute_limit(clocks, acr), absolute_limit(clocks, session.acr)
         session.expires_at = min(session.created_at + max(new, old), now + new)
+        credentials.stronger(db, session.account_id, session.id, before=session.acr, now=acr)
         session.acr = acr
     session.amr = sorted({*session.amr, *amr})
     session.factor_time = now
@@ -152,13 +153,14 @@ def find(db: Db, secret: str) -> Session | None:
 
 _INSERT = Sql(
     "INSERT INTO session (id, token_hash, account_id, login_id, acr, amr, auth_time, device_id, channel, last_seen_at, "
-    "expires_at, created_at, factor_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $7, $10, $7, $11)"
+    "expires_at, created_at, factor_time, partner_id, upstream_sid) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $12, $8, $9, $7, $10, $7, $11, $13, $14)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """A session about to be opened in the lane for a person who has just proved a login of ours."""
+    """A session about to be opened in the lane for a person who has just proved a login."""
 
     id: str
     secret: str = field(repr=False)
@@ -168,9 +170,13 @@ class Fresh:
     amr: tuple[str, ...]
     device_id: str
     channel: str
+    auth_time: datetime | None = None
+    """When an organization says that it authenticated the person; None where that was just now."""
     factor_time: datetime | None = None
     until: datetime | None = None
     """A limit it may not outlive, because its strength was proved in an earlier session."""
+    partner_id: str | None = None
+    upstream_sid: str | None = None
 
 
 def insert(fresh: Fresh, clocks: configuration.Clocks, now: datetime) -> Work:
@@ -189,6 +195,9 @@ def insert(fresh: Fresh, clocks: configuration.Clocks, now: datetime) -> Work:
             fresh.channel,
             clock.micros(min(now + absolute_limit(clocks, fresh.acr), fresh.until or FOREVER)),
             None if fresh.factor_time is None else clock.micros(fresh.factor_time),
+            clock.micros(fresh.auth_time or now),
+            fresh.partner_id,
+            fresh.upstream_sid,
         ),
     )
 

@@ -65,6 +65,8 @@ class Login(Row, table=True):
     held_at: datetime | None = moment(nullable=True)
     """Since when it is refused because it seems to be another person's over there now."""
     held_facts: dict[str, Any] | None = json_column(nullable=True, default=None)
+    held_because: str | None = None
+    """`organization` where its own organization told us to; None where its facts went over to somebody else."""
     ended_at: datetime | None = moment(nullable=True)
     end_reason: str | None = None
 

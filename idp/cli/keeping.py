@@ -18,6 +18,15 @@ def months() -> None:
         typer.echo(f"{making.ensure(database)} months were made.")
 
 
+def rights(role: Annotated[str, typer.Argument(help="The database role the service runs as")]) -> None:
+    """Give a role what the service needs and nothing by which a record could be changed (PostgreSQL)."""
+    from idp.audit import rights as giving
+
+    with opened() as database:
+        giving.give(database, role)
+    typer.echo(f"{role} adds records and changes none.")
+
+
 def prune(
     before: Annotated[
         str, typer.Option("--before", help="First month to keep, such as 2020-11 [default: all due]")

@@ -10,7 +10,7 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.entitlements.tables import Delegation, Entitlement
 from idp.errors import Invalid
-from idp.signals import epochs
+from idp.signals import epochs, revocations
 
 _FACTS = ("partner_id", "parent_id", "entitlements", "lines", "locations", "approved_by", "starts_at", "ends_at")
 
@@ -62,6 +62,8 @@ def change(db: Session, delegation: Delegation, **facts: Any) -> None:
         delegation.ended_at = clock.now()
     _check(db, delegation)
     db.add(delegation)
+    if delegation.status != "active":
+        revocations.announce(db, "delegation_ended", reason=delegation.status, provider_id=delegation.provider_id)
     _changed(db, delegation, "delegation_changed")
 
 

@@ -23,6 +23,8 @@ ORGANISATION = Sql(
     "FROM agreement WHERE provider_id = $1 AND line = $2 "
     "UNION ALL SELECT 'participation', id, NULL, NULL, NULL, NULL, NULL, starts_at, ends_at, NULL, NULL "
     "FROM participation WHERE provider_id = $1 AND line = $2 "
+    "UNION ALL SELECT 'withheld', id, entitlement, NULL, NULL, NULL, NULL, starts_at, ended_at, NULL, NULL "
+    "FROM withheld_function WHERE provider_id = $1 AND line = $2 "
     "UNION ALL SELECT 'delegation', id, partner_id, parent_id, entitlements, lines, status, starts_at, ends_at, "
     "ended_at, NULL FROM delegation WHERE provider_id = $1 "
     "UNION ALL SELECT 'credential', c.id, c.kind, c.services, p.npi, NULL, NULL, c.starts_at, c.ends_at, "
@@ -89,6 +91,8 @@ class Organisation:
     until: int
     channels: frozenset[str] | None = None
     """Channels the insurer opened to it; None where all that are open at all."""
+    withheld: frozenset[str] = frozenset()
+    """Functions the insurer keeps from it in this line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,7 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
     licences: list[frozenset[str] | None] = []
     delegations: dict[str, DelegationFacts] = {}
     channels: frozenset[str] | None = None
+    withheld: set[str] = set()
     for what, row_id, a, b, c, d, e, w, x, y, z in rows:
         if what == "provider":
             name, exists, kind = a, True, c
@@ -165,6 +170,9 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
                 agreement = row_id
         elif what == "participation":
             participates = dates.holds(w, x) or participates
+        elif what == "withheld":
+            if dates.holds(w, x):
+                withheld.add(a)
         elif what == "delegation":
             status = then(row_id, "status", e)
             usable = status == "active" or (status == "ended" and dates.replay and y is not None)
@@ -200,6 +208,7 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
         since=dates.at,
         until=dates.until,
         channels=channels,
+        withheld=frozenset(withheld),
     )
 
 

@@ -40,6 +40,12 @@ class Bundle(Row, table=True):
     name: str
     description: str = ""
     retired_at: datetime | None = moment(nullable=True)
+    effective_at: datetime | None = moment(nullable=True)
+    """The day it counts from; None for a version that always has."""
+    published_by: str = "system"
+    reason: str = ""
+    withdrawn_at: datetime | None = moment(nullable=True)
+    """Taken back before its day."""
 
 
 class BundleItem(Row, table=True):
@@ -80,6 +86,8 @@ class Appointment(Row, table=True):
 
 class Assignment(Row, table=True):
     """What a WAM sees as "biller": a bundle version given to a person; expands into grants."""
+
+    __table_args__ = (Index("ix_assignment_bundle", "bundle", "version", sqlite_where=LIVE, postgresql_where=LIVE),)
 
     id: str = id_column("asg")
     account_id: str = Field(foreign_key="account.id", index=True)

@@ -58,6 +58,23 @@ class SignedOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaving:
+    """A person who has signed out here and goes on to sign out at the organization too."""
+
+    told: Told
+    """The upstream, and the clocks."""
+    reference: str
+    """Comes back with the answer, as it was sent."""
+    request: str = field(repr=False)
+    """The id of our request, which its answer must name."""
+    begun_at: datetime
+    subject: str
+    sid: str | None
+    come_back: str
+    """Where the browser may be sent afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
 class Try:
     """One attempt to sign in at an upstream."""
 
@@ -114,6 +131,10 @@ class Connector(Protocol):
 
     kind: str
 
+    def at_hand(self, told: Told | Try) -> bool:
+        """Say whether `begin` would answer from what is known already, so that nobody has to be waited for."""
+        ...
+
     def begin(self, attempt: Try) -> SendBrowser:
         """Return where the browser has to go."""
         ...
@@ -130,8 +151,16 @@ class Connector(Protocol):
         """Verify what the upstream says of an ended session; AnswerRefused where the protocol has no such message."""
         ...
 
-    def end_session(self, told: Told) -> str | None:
-        """Return where a person signs out there too, where that is known without asking; None otherwise."""
+    def signs_out(self, told: Told) -> bool:
+        """Say whether people can be led to sign out there too; asks nobody."""
+        ...
+
+    def sign_out(self, leaving: Leaving) -> SendBrowser | None:
+        """Return where the browser goes to sign out there too; None where the upstream names no place for it."""
+        ...
+
+    def sign_out_answered(self, leaving: Leaving, token: str) -> bool:
+        """Verify the answer to `sign_out`: whether every session there ended. AnswerRefused without such a message."""
         ...
 
     def answer_sign_out(self, told: Told, token: str, relay_state: str | None) -> SendBrowser | None:

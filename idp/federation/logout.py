@@ -1,13 +1,12 @@
-"""An upstream ends a sign-in of its people (OpenID Connect Back-Channel Logout 1.0), and ours tell it of an end.
+"""An upstream ends a sign-in of its people (OpenID Connect Back-Channel Logout 1.0, SAML single logout).
 
 A logout token only takes away: the sessions it names end with their tokens, refresh tokens too.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import NoReturn
-from urllib.parse import urlencode
 
 from sqlalchemy import text
 from sqlmodel import Session as Db
@@ -66,15 +65,19 @@ def receive(federation: Federation, upstream_id: str, token: str) -> Ended:
         _refuse(federation, upstream, "lifetime")
     with transaction(federation.database) as db:
         upstreams.trusted(db, upstream_id)
-        ends = clock.micros(said.expires_at + clocks.leeway)
-        fresh = db.execute(_SEEN, {"u": upstream_id, "j": said.jti, "e": ends, "now": clock.micros(told.now)}).all()
-        if not fresh:
-            raise LogoutRefused("This logout token was used before.", then=(_event(upstream, "replayed"),))
+        if not first_time(db, upstream_id, said.jti, said.expires_at + clocks.leeway):
+            raise LogoutRefused("This logout token was used before.", then=(refused(upstream, "replayed"),))
         found = _named(db, upstream, said)
         ended = sum(sessions.end(db, one, because="signed_out_at_organization") for one in found)
         details = {"upstream": upstream.id, "sessions": ended, "by": "sid" if said.sid else "sub"}
         log.record(db, Event("federation.logout.received", details=details))
     return Ended(ended)
+
+
+def first_time(db: Db, upstream_id: str, identifier: str, until: datetime) -> bool:
+    """Remember a message's id until it could no longer be believed; say whether it was new, over all workers."""
+    values = {"u": upstream_id, "j": identifier, "e": clock.micros(until), "now": clock.micros(clock.now())}
+    return bool(db.execute(_SEEN, values).all())
 
 
 def _named(db: Db, upstream: TrustedUpstream, said: SignedOut) -> list[Session]:
@@ -95,26 +98,10 @@ def _named(db: Db, upstream: TrustedUpstream, said: SignedOut) -> list[Session]:
 
 def _refuse(federation: Federation, upstream: TrustedUpstream, reason: str) -> NoReturn:
     with transaction(federation.database):
-        raise LogoutRefused("The logout token was not accepted.", then=(_event(upstream, reason),))
+        raise LogoutRefused("The logout token was not accepted.", then=(refused(upstream, reason),))
 
 
-def _event(upstream: TrustedUpstream, reason: str) -> "partial[None]":
+def refused(upstream: TrustedUpstream, reason: str) -> "partial[None]":
+    """Return the record of a refusal, as a consequence that stays."""
     event = Event("federation.logout.refused", outcome="refused", reason=reason, details={"upstream": upstream.id})
     return partial(log.record, event=event)
-
-
-def address_to_sign_out(federation: Federation, upstream_id: str, *, come_back: str) -> str | None:
-    """Return where a person signs out at their organization too (RP-Initiated Logout 1.0), if it is known now.
-
-    Asks nobody: the organization's metadata were read when the person signed in. No ID token is sent along, for we
-    keep none (T-28); the organization may ask for a click.
-    """
-    with reading(federation.database) as db:
-        upstream = upstreams.trusted(db, upstream_id)
-        clocks = configuration.current(db).clocks
-    told = Told(upstream, clock.now(), clocks.leeway, clocks.upstream_metadata)
-    endpoint = federation.connector(upstream.kind).end_session(told)
-    if endpoint is None:
-        return None
-    query = urlencode({"client_id": upstream.client_id, "post_logout_redirect_uri": come_back})
-    return endpoint + ("&" if "?" in endpoint else "?") + query

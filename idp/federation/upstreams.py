@@ -17,6 +17,7 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
 from idp.database.lane import Sql, Work, drive
+from idp.envelope import KeyRing
 from idp.errors import Conflict, Invalid, NotFound, Refused
 from idp.federation import certificates, client_keys, saml_trust
 from idp.federation.contract import TrustedUpstream
@@ -155,7 +156,7 @@ def _put(db: Db, upstream: Upstream, values: dict[str, Any], secret: str | None)
         setattr(upstream, name, value)
     _check(db, upstream, has_secret=secret is not None or upstream.client_secret is not None)
     if secret is not None:
-        upstream.client_secret = of(db).ring.seal("upstreams", _place(upstream), secret.encode())
+        upstream.client_secret = of(db).ring.seal("upstreams", _place(upstream.id), secret.encode())
 
 
 def _check(db: Db, upstream: Upstream, *, has_secret: bool) -> None:
@@ -222,7 +223,7 @@ def trusted(db: Db, upstream_id: str, *, subject: str | None = None) -> TrustedU
     """
     upstream = find(db, upstream_id)
     partner = db.get(Partner, upstream.partner_id, populate_existing=True)
-    if upstream.status != "active" or partner is None or not standing.is_good(partner.status):
+    if not in_use(upstream.status, partner.status if partner else None):
         contact = " or ".join(part for part in (partner.contact_name, partner.contact_phone) if part) if partner else ""
         ask = f"Ask {contact}." if contact else "Ask your organization."
         event = Event(
@@ -240,6 +241,11 @@ def trusted(db: Db, upstream_id: str, *, subject: str | None = None) -> TrustedU
     if subject is not None:
         provisioned.require_active(db, upstream.partner_id, subject, organization=upstream.display_name)
     return plain(db, upstream)
+
+
+def in_use(status: str, partner_status: str | None) -> bool:
+    """Say whether an upstream may be used, from its own status and its partner's (invariant 11)."""
+    return status == "active" and standing.is_good(partner_status)
 
 
 def plain(db: Db, upstream: Upstream) -> TrustedUpstream:
@@ -260,6 +266,41 @@ def plain(db: Db, upstream: Upstream) -> TrustedUpstream:
         details=saml_trust.details(db, upstream.id) if upstream.kind == "saml" else {},
         client_key=_key(db, upstream, community),
         certificates=certificates.encoded(community.certificates) if community else (),
+    )
+
+
+COLUMNS = (
+    "id", "partner_id", "kind", "display_name", "issuer", "client_id", "client_secret", "auth_method", "scopes",
+    "algorithms", "acr_map", "community_id", "status",
+)  # fmt: skip
+"""Order of the values `in_lane` takes, before the partner's status."""
+
+
+def in_lane(ring: KeyRing, row: Sequence[Any]) -> TrustedUpstream | None:
+    """Return an upstream in use whose record alone says all that its connector has to know, from the lane's statement.
+
+    None for every other, whatever the reason: the pages' lane knows it.
+    """
+    (
+        upstream_id, partner_id, kind, name, issuer, client_id, secret, auth_method, scopes, algorithms, acr_map,
+        community_id, status, partner_status,
+    ) = row  # fmt: skip
+    if upstream_id is None or not in_use(status, partner_status):
+        return None
+    if kind != "oidc" or community_id is not None or auth_method == "private_key_jwt":
+        return None  # these have keys, certificates or metadata in tables of their own
+    return TrustedUpstream(
+        id=upstream_id,
+        partner_id=partner_id,
+        kind=kind,
+        display_name=name,
+        issuer=issuer,
+        client_id=client_id,
+        client_secret=None if secret is None else opened_secret(ring, upstream_id, bytes(secret)),
+        auth_method=auth_method,
+        scopes=tuple(orjson.loads(scopes)),
+        algorithms=tuple(orjson.loads(algorithms)),
+        acr_map=orjson.loads(acr_map),
     )
 
 
@@ -328,11 +369,16 @@ def names(db: Db) -> dict[str, str]:
     return {u.id: u.display_name for u in db.exec(select(Upstream)).all()}
 
 
-def _place(upstream: Upstream) -> str:
-    return f"upstream.client_secret:{upstream.id}"
+def _place(upstream_id: str) -> str:
+    return f"upstream.client_secret:{upstream_id}"
 
 
 def _secret(db: Db, upstream: Upstream) -> str | None:
     if upstream.client_secret is None:
         return None
-    return of(db).ring.open("upstreams", _place(upstream), upstream.client_secret).decode()
+    return opened_secret(of(db).ring, upstream.id, upstream.client_secret)
+
+
+def opened_secret(ring: KeyRing, upstream_id: str, sealed: bytes) -> str:
+    """Open the secret we have at an upstream."""
+    return ring.open("upstreams", _place(upstream_id), sealed).decode()

@@ -32,6 +32,7 @@ SERVED = (
     ("spent_challenge", OVER),
     ("recovery", OVER),
     ("address_proof", OVER),
+    ("api_answer", OVER),
     # Names nobody has: there is no account to protect, and they would fill the table.
     ("throttle", "key LIKE '%/name:%' AND last_at < :day AND (not_before IS NULL OR not_before < :day)"),
 )
@@ -40,6 +41,8 @@ OLD = (
     # No family outlives its session, and no session a day.
     ("token_family", "started_at < :long"),
     ("session", "expires_at < :long"),
+    ("feed_receipt", "at < :long"),
+    ("signal_delivery", "created_at < :long"),
     ("outbox", "(sent_at IS NOT NULL AND sent_at < :long) OR (failed_at IS NOT NULL AND failed_at < :long)"),
 )
 """Looked at each hour."""

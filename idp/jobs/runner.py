@@ -11,8 +11,9 @@ from idp.accounts import recovery_mail
 from idp.audit import checkpoint, months, origin
 from idp.audit.seal import LogDamaged, Sealer
 from idp.database import Database
-from idp.jobs import cleanup, expiries, mail, reviews, upkeep
+from idp.jobs import catalogue, cleanup, expiries, mail, reviews, upkeep
 from idp.jobs.lease import Lease
+from idp.jobs.signals import Signals
 from idp.settings import Settings
 
 _log = structlog.get_logger("idp.jobs")
@@ -33,8 +34,9 @@ class Job:
 class Running:
     """The threads of one worker."""
 
-    def __init__(self, database: Database, jobs: Sequence[Job]) -> None:
+    def __init__(self, database: Database, jobs: Sequence[Job], closing: Sequence[Callable[[], object]] = ()) -> None:
         self._database = database
+        self._closing = closing
         self._holder = entropy.new_id("wrk")
         self._stopping = threading.Event()
         self._threads = [
@@ -48,6 +50,8 @@ class Running:
         self._stopping.set()
         for thread in self._threads:
             thread.join(_PATIENCE)
+        for close in self._closing:
+            close()
 
     def _run(self, job: Job) -> None:
         lease = Lease(self._database, job.name, self._holder)
@@ -75,6 +79,7 @@ def start(database: Database) -> Running:
     settings = database.settings
     ensure_checkpoint_key(settings)
     sealer = Sealer(database)
+    signals = Signals(database)
 
     def seal(_database: Database) -> bool:
         try:
@@ -96,13 +101,16 @@ def start(database: Database) -> Running:
             Job("seal", 0.25, seal),
             Job("expiries", 5.0, expiries.run),
             Job("keys", 60.0, upkeep.tend_keys),
+            Job("signals", 0.25, signals.run),
             Job("mail", 2.0, mail.run),
             Job("recovery", 2.0, recovery_mail.send),
             Job("reviews", 60.0, reviews.run),
+            Job("catalogue", 60.0, catalogue.run),
             Job("cleanup", 60.0, cleanup.run),
             Job("cleanup-old", 3600.0, cleanup.run_old),
             Job("months", 3600.0, months.tend),
         ),
+        closing=(signals.stop,),
     )
 
 

@@ -16,6 +16,8 @@ from idp.partners import register
 from idp.partners.standing import is_good
 from idp.signals import epochs, revocations
 
+_CLIENTS = text("SELECT client_id FROM client WHERE partner_id = :p AND status = 'active' ORDER BY client_id")
+
 
 def suspend(db: Session, partner_id: str, *, because: str, status: str = "suspended") -> bool:
     """Take a partner's good standing away; return False when it had none.
@@ -47,6 +49,8 @@ def suspend(db: Session, partner_id: str, *, because: str, status: str = "suspen
     for account_id in sorted({account_id for _, account_id in born}):
         epochs.changed_account(db, account_id, takes_away=True)
     revocations.announce(db, "partner_suspended", reason=because)
+    for client_id in db.execute(_CLIENTS, {"p": partner_id}).scalars():
+        revocations.announce(db, "client_suspended", reason="partner_suspended", client_id=client_id)
     return True
 
 

@@ -17,7 +17,8 @@ from idp.oauth.tables import Client, ResourceServer
 from idp.partners.tables import Partner
 from idp.providers.tables import LINES
 from idp.settings import is_loopback
-from idp.signals import epochs
+from idp.signals import epochs, revocations
+from idp.signals.names import EVENTS
 from idp.signatures import BadToken, keys_from_jwks
 
 __all__ = [
@@ -109,6 +110,8 @@ def change(db: Db, client_id: str, *, secret: str | None = None, **fields: Any) 
         raise Invalid(fields=problems)
     db.add(client)
     epochs.changed_policy(db)
+    if "status" in changed and client.status != "active":
+        revocations.announce(db, "client_suspended", reason=client.status, client_id=client_id)
     log.record(db, Event("oauth.client.changed", client=client_id, details={"fields": sorted(changed)}))
     db.flush()
     return sorted(changed)
@@ -167,6 +170,7 @@ _DEFAULTS: dict[str, Any] = {
     "auth_method": "client_secret_basic",
     "redirect_uris": [],
     "post_logout_redirect_uris": [],
+    "signals": [],
     "grant_types": ["authorization_code"],
     "scopes": ["openid"],
     "audiences": [],
@@ -231,6 +235,8 @@ def _problems(db: Db, client: Client, secret: str | None) -> dict[str, str]:
             found[name] = f"Not an acceptable address: {bad[0]}"
     if "authorization_code" in client.grant_types and not client.redirect_uris:
         found["redirect_uris"] = "Give at least one address for authorization_code."
+    if not set(client.signals) <= set(EVENTS):
+        found["signals"] = f"Use only {', '.join(EVENTS)}."
     back = client.backchannel_logout_uri
     if back is not None and not _acceptable(back, "site", development):
         found["backchannel_logout_uri"] = "Use https."

@@ -36,6 +36,8 @@ class Client(Row, table=True):
     redirect_uris: list[Any] = json_column()
     post_logout_redirect_uris: list[Any] = json_column()
     backchannel_logout_uri: str | None = None
+    signals: list[Any] = json_column()
+    """Short names of the security events it may have a stream of (`transmitter.events`); none unless said."""
     grant_types: list[Any] = json_column()
     scopes: list[Any] = json_column()
     audiences: list[Any] = json_column()

@@ -37,6 +37,8 @@ def exchange(
 ) -> tuple[int, bytes]:
     """Send one request and read a document of one of these media types (`+json` is an ending); raise OutboundFailed.
 
+    No media types: nothing of the answer is read but its status.
+
     `transport` replaces the guarded one.
     """
     deadline = _now.deadline = time.monotonic() + SECONDS
@@ -59,6 +61,8 @@ def exchange(
 def _bytes(response: httpx2.Response, deadline: float, kinds: Sequence[str]) -> bytes:
     if 300 <= response.status_code < 400:
         raise OutboundFailed("redirect")
+    if not kinds:
+        return b""
     kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind not in kinds and not any(one.startswith("+") and kind.endswith(one) for one in kinds):
         raise OutboundFailed("wrong_media_type")

@@ -172,6 +172,8 @@ def set_end(db: Session, row: PortalAccess | Participation | Agreement, ends_at:
         raise Invalid(fields={"ends_at": "The end must be after the start."})
     row.ends_at = ends_at
     db.add(row)
+    if ends_at is not None and ends_at <= clock.now():
+        revocations.announce(db, "agreement_ended", reason="ended", provider_id=row.provider_id)
     _changed(db, "providers.provider.changed", row.provider_id, {"line": row.line, "id": row.id})
     return True
 

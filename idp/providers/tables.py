@@ -11,6 +11,7 @@ from idp.database.types import Row, id_column, json_column, moment, secret_colum
 
 LINES = ("medical", "behavioural", "dental", "medicare_advantage")
 _LINE = "IN ('medical','behavioural','dental','medicare_advantage')"
+LINE_IS_KNOWN = f"line {_LINE}"
 LIVE = text("ended_at IS NULL")
 
 

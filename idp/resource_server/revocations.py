@@ -1,12 +1,17 @@
 """Hear what was taken away, and refuse tokens that outlived it (security.md 92).
 
-The feed is asked every 250 ms, in one background task. What it says holds here at once; when it has said nothing
-for longer than the lease (900 ms), a token is in doubt, and doubt is settled by introspection or refused.
+The signed feed is asked again and again in one background task; it answers at once when there is news and every
+250 ms otherwise (the heartbeat). What it says holds here at once. When no question that was asked within the lease
+(900 ms) has been answered whole, a token is in doubt, and doubt is settled by introspection or refused.
+
+The lease runs from the moment a question was *sent*: what it brought was read after that. So no clock is compared
+with another, a slow or a repeated answer gains nothing, and nothing passes 900 ms after it was taken away.
 """
 
 import asyncio
 import enum
 import logging
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -14,12 +19,16 @@ from typing import Any
 
 import httpx2
 
-from idp.resource_server.issuer import Issuer, read_object
+from idp.resource_server.frames import LIMIT, Frames, entries_of, last_of
+from idp.resource_server.heard import Heard
+from idp.resource_server.issuer import Issuer
 from idp.resource_server.problems import IssuerUnavailable
 from idp.resource_server.service import ServiceToken
 from idp.resource_server.verify import AccessToken
 
 _log = logging.getLogger("idp.resource_server")
+_SOON = 0.02
+"""Seconds between an answer and the next question, and after a failure at first."""
 
 
 class Standing(enum.Enum):
@@ -28,7 +37,7 @@ class Standing(enum.Enum):
     LIVE = "live"
     REVOKED = "revoked"
     UNKNOWN = "unknown"
-    """The feed is older than its lease."""
+    """The feed is older than its lease, or what the token rests on changed after it was made: ask, or refuse."""
 
 
 class Feed:
@@ -52,20 +61,15 @@ class Feed:
     ) -> None:
         self._issuer = issuer
         self._token = token
-        self._every, self._lease, self._remember, self._most = every, lease, remember, most
+        self._every, self._lease = every, lease
         self._now = monotonic
+        self._heard = Heard(remember=remember, most=most)
+        self._frames = Frames(issuer=issuer.url, client_id=token.client_id, keys=issuer)
+        self._reader = secrets.token_urlsafe(18)
         self._after: int | None = None
         self._caught_up = -lease
-        """When the last request that left nothing unread was *sent*."""
-        self._sessions: dict[str, float] = {}
-        self._families: dict[str, float] = {}
-        self._tokens: dict[str, float] = {}
-        self._epochs: dict[str, tuple[int, float]] = {}
-        self._accounts: dict[str, tuple[float, float]] = {}
-        """Accounts that ended without an epoch: (tokens issued until then are refused, remembered until)."""
+        """When the last question whose answer left nothing unread was *sent*."""
         self._task: asyncio.Task[None] | None = None
-        self._full = False
-        self._swept = 0.0
 
     @property
     def after(self) -> int | None:
@@ -74,96 +78,54 @@ class Feed:
 
     def fresh(self) -> bool:
         """Say whether the feed is within its lease."""
-        return not self._full and self._now() - self._caught_up < self._lease
+        return not self._heard.full and self._now() - self._caught_up < self._lease
 
     def standing(self, token: AccessToken) -> Standing:
         """Say what is known of a token: a refusal needs no fresh feed, a pass does."""
-        if token.session_id is not None and token.session_id in self._sessions:
+        if self._heard.revoked(token):
             return Standing.REVOKED
-        if token.family_id is not None and token.family_id in self._families:
-            return Standing.REVOKED
-        if token.jti in self._tokens:
-            return Standing.REVOKED
-        known = self._epochs.get(token.subject)
-        if known is not None and token.authz_epoch is not None and token.authz_epoch < known[0]:
-            return Standing.REVOKED
-        ended = self._accounts.get(token.subject)
-        if ended is not None and token.issued_at <= ended[0]:
-            return Standing.REVOKED
-        return Standing.LIVE if self.fresh() else Standing.UNKNOWN
+        return Standing.LIVE if self.fresh() and not self._heard.in_doubt(token) else Standing.UNKNOWN
 
     def hear(self, revocation: Mapping[str, Any]) -> None:
         """Take in one revocation."""
-        until = self._now() + self._remember
-        names = ("session_id", "family_id", "account_id", "authz_epoch")
-        session, family, account, epoch = (revocation.get(name) for name in names)
-        if isinstance(family, str):
-            self._families[family] = until
-        elif isinstance(session, str) and revocation.get("kind") != "family_ended":
-            self._sessions[session] = until
-        one = revocation.get("token_id")
-        if isinstance(one, str):
-            self._tokens[one] = until
-        if isinstance(account, str):
-            if type(epoch) is int:
-                self._epochs[account] = (max(epoch, self._epochs.get(account, (0, 0.0))[0]), until)
-            elif not isinstance(session, str) and not isinstance(family, str):
-                self._accounts[account] = (time.time(), until)
-        self._full = self._kept() > self._most
+        self._heard.take(revocation, self._now())
 
-    def _kept(self) -> int:
-        ended = len(self._sessions) + len(self._families) + len(self._tokens)
-        return ended + len(self._epochs) + len(self._accounts)
-
-    async def poll(self) -> None:
+    async def poll(self, wait: float = 0.0) -> None:
         """Read everything after the last number heard; raise IssuerUnavailable when that fails.
 
-        The first request names no number: the feed then begins further back than any access token lives.
+        `wait`: seconds the service may hold its answer back until there is news. The first question names no
+        number: the feed then begins further back than any access token lives.
         """
         while True:
             sent = self._now()
-            answer = await self._token.call(
-                "GET",
-                f"{self._issuer.url}/signals/v1/revocations",
-                params={} if self._after is None else {"after": self._after},
-                timeout=httpx2.Timeout(self._lease),
-            )
-            if answer.status_code == 409 and self._after is not None:
-                # The feed ends before our number: it was restored from a backup. Begin again.
+            claims = await self._ask(wait)
+            if claims.get("restart") is True and self._after is not None:
+                # The feed ends before our number: it was restored from a backup. What was heard stays heard.
+                _log.warning("the feed of revocations ends before %s: it is read from its beginning", self._after)
                 self._after = None
                 continue
-            if answer.status_code != 200:
-                raise IssuerUnavailable(f"the feed answered {answer.status_code}")
-            body = read_object(answer.content)
-            listed = body.get("revocations")
-            if not isinstance(listed, list):
-                raise IssuerUnavailable("the feed's answer holds no revocations")
-            for revocation in listed:
-                if not isinstance(revocation, dict) or type(revocation.get("seq")) is not int:
-                    raise IssuerUnavailable("a revocation without a number")
+            last = last_of(claims, self._after)
+            for revocation in entries_of(claims):
                 self.hear(revocation)
-            last = body.get("last")
-            if type(last) is not int:
-                raise IssuerUnavailable("the feed's answer does not say where it ends")
             self._after = last
-            if not body.get("more", False):
+            if not claims["more"]:
                 self._caught_up = sent
-                self._forget()
+                self._heard.forget(self._now())
                 return
 
-    def _forget(self) -> None:
-        now = self._now()
-        if now - self._swept < 10.0 and not self._full:
-            return
-        self._swept = now
-        for ended in (self._sessions, self._families, self._tokens):
-            for name in [key for key, until in ended.items() if until <= now]:
-                del ended[name]
-        for account in [key for key, (_, until) in self._epochs.items() if until <= now]:
-            del self._epochs[account]
-        for account in [key for key, (_, until) in self._accounts.items() if until <= now]:
-            del self._accounts[account]
-        self._full = self._kept() > self._most
+    async def _ask(self, wait: float) -> Mapping[str, Any]:
+        nonce = secrets.token_urlsafe(18)
+        params: dict[str, str | int] = {"nonce": nonce, "reader": self._reader, "wait_ms": int(wait * 1000)}
+        if self._after is not None:
+            params["after"] = self._after
+        answer = await self._token.call(
+            "GET", f"{self._issuer.url}/signals/v1/feed", params=params, timeout=httpx2.Timeout(self._lease)
+        )
+        if answer.status_code != 200:
+            raise IssuerUnavailable(f"the feed answered {answer.status_code}")
+        if len(answer.content) > LIMIT:
+            raise IssuerUnavailable("the feed answered too much")
+        return await self._frames.open(answer.content, nonce=nonce, after=self._after)
 
     async def start(self) -> None:
         """Begin to listen."""
@@ -179,19 +141,22 @@ class Feed:
             self._task = None
 
     async def _listen(self) -> None:
-        failing = False
+        failing, wait = False, 0.0
         while True:
-            began = self._now()
+            pause = _SOON
             try:
-                await self.poll()
+                await self.poll(wait)
+                wait = self._every
                 if failing:
                     _log.warning("revocations are heard again")
                 failing = False
             except IssuerUnavailable as problem:
+                wait, pause = 0.0, self._every if failing else _SOON
                 if not failing:
                     _log.warning("revocations are not heard: %s", problem)
                 failing = True
             except Exception:
                 # A bug here must not end the listening: the lease then runs out, and doubt is refused.
                 _log.exception("revocations: unexpected")
-            await asyncio.sleep(max(0.02, self._every - (self._now() - began)))
+                pause = self._every
+            await asyncio.sleep(pause)

@@ -28,6 +28,7 @@ class ServiceToken:
         scopes: tuple[str, ...] = ("access:evaluate", "signals:read"),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.client_id = client_id
         self._issuer = issuer
         self._client = httpx2.BasicAuth(quoted(client_id), quoted(client_secret))
         self._scopes = scopes

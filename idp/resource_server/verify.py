@@ -204,9 +204,9 @@ class Verifier:
             raise TokenRefused("sub has an odd length")
 
 
-def read_header(token: str) -> dict[str, Any]:
+def read_header(token: str, limit: int = MAX_TOKEN) -> dict[str, Any]:
     """Return a token's header, unverified but well-formed and free of what could steer a verifier."""
-    if not isinstance(token, str) or len(token) > MAX_TOKEN:
+    if not isinstance(token, str) or len(token) > limit:
         raise TokenRefused("the token is too long")
     parts = token.split(".")
     if len(parts) != 3 or not all(_PART.match(part) for part in parts):
@@ -219,7 +219,14 @@ def read_header(token: str) -> dict[str, Any]:
 
 
 def _json(part: str) -> dict[str, Any]:
-    """Decode one part; refuse duplicate members, which two readers may read differently."""
+    try:
+        return read_once(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (ValueError, binascii.Error):
+        raise TokenRefused("this is not JSON") from None
+
+
+def read_once(document: bytes) -> dict[str, Any]:
+    """Read a JSON object; refuse duplicate members, which two readers may read differently."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
@@ -228,8 +235,8 @@ def _json(part: str) -> dict[str, Any]:
         return made
 
     try:
-        found = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)), object_pairs_hook=once)
-    except (ValueError, binascii.Error, RecursionError):
+        found = json.loads(document, object_pairs_hook=once)
+    except (ValueError, RecursionError):
         raise TokenRefused("this is not JSON") from None
     if not isinstance(found, dict):
         raise TokenRefused("this is not a JSON object")

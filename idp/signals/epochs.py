@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from idp import clock
 from idp.database import before_commit
+from idp.signals import revocations
 
 _CHANGED = "changed_accounts"
 _RAISE = text(
@@ -23,6 +24,8 @@ def changed_account(session: Session, account_id: str, *, takes_away: bool = Fal
     changed: dict[str, bool] = session.info.setdefault(_CHANGED, {})
     changed[account_id] = changed.get(account_id, False) or takes_away
     before_commit(session, 1, "account versions", _raise_accounts)
+    if takes_away:
+        revocations.tell_of(session, account_id)
 
 
 def changed_policy(session: Session) -> None:

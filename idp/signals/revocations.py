@@ -1,5 +1,8 @@
 """What was taken away, numbered in commit order, so that a reader "after N" misses nothing."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import text
 from sqlmodel import Session
 
@@ -8,6 +11,9 @@ from idp.database import before_commit
 from idp.signals.tables import Revocation
 
 _PENDING = "pending_revocations"
+_RAISED = "accounts_with_less"
+TOLD_ONLY = ("credential_changed", "assurance_changed")
+"""Kinds that take nothing away: signals tell them, the feed of revocations does not."""
 
 
 def announce(
@@ -19,6 +25,8 @@ def announce(
     session_id: str | None = None,
     family_id: str | None = None,
     provider_id: str | None = None,
+    client_id: str | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Write one revocation with this transaction; it gets its number last, just before the commit."""
     pending: list[Revocation] = session.info.setdefault(_PENDING, [])
@@ -30,14 +38,32 @@ def announce(
             session_id=session_id,
             family_id=family_id,
             provider_id=provider_id,
+            client_id=client_id,
+            facts=None if facts is None else dict(facts),
             reason=reason,
         )
     )
     before_commit(session, 3, "revocations", _number)
 
 
+def tell_of(session: Session, account_id: str) -> None:
+    """Make sure that an account whose epoch rises is in the feed, whatever road raised it.
+
+    A road that announces more (a grant's end, a session's) is enough; one that forgets gets `access_reduced`.
+    """
+    raised: set[str] = session.info.setdefault(_RAISED, set())
+    raised.add(account_id)
+    before_commit(session, 3, "revocations", _number)
+
+
 def _number(session: Session) -> None:
     pending: list[Revocation] = session.info.pop(_PENDING, [])
+    raised: set[str] = session.info.pop(_RAISED, set())
+    named = {one.account_id for one in pending if one.kind not in TOLD_ONLY}
+    pending += [
+        Revocation(seq=0, kind="access_reduced", account_id=one, reason="access_reduced")
+        for one in sorted(raised - named)
+    ]
     session.flush()
     last = session.execute(
         text("UPDATE revocation_counter SET seq = seq + :n RETURNING seq"), {"n": len(pending)}

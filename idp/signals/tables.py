@@ -1,11 +1,12 @@
 """Tables of versions, epochs and revocations (decisions.md 3)."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger
 from sqlmodel import Field
 
-from idp.database.types import Row, moment
+from idp.database.types import Row, json_column, moment
 
 
 class AccountVersion(Row, table=True):
@@ -46,6 +47,10 @@ class Revocation(Row, table=True):
     token_id: str | None = None
     """The `jti` of one access token that an app gave back (RFC 7009)."""
     provider_id: str | None = None
+    client_id: str | None = None
+    """The app that may no longer be used."""
+    facts: dict[str, Any] | None = json_column(nullable=True, default=None)
+    """What a signal says beyond the rest, such as which credential changed; ids and codes only."""
     authz_epoch: int | None = Field(default=None, sa_type=BigInteger)
     reason: str = ""
     at: datetime = moment(default_now=True)

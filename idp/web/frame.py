@@ -36,6 +36,12 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Practices", "/insurer/organizations"),
         ("Terms", "/insurer/terms"),
     ),
+    "catalogue": (
+        ("Functions", "/insurer/catalogue"),
+        ("Jobs", "/insurer/jobs"),
+        ("Duties", "/insurer/duties"),
+    ),
+    "support": (("Look up a person", "/support"),),
 }
 """Entries by area, in the order every page shows them; `{p}` is the practice."""
 
@@ -77,27 +83,33 @@ def areas(db: Session, account_id: str) -> list[Area]:
     ).all()
     found = [Area("account", "My account", "/account")]
     found += [Area("practice", f"Manage {provider.name}", f"/p/{provider.id}/people") for provider in managed]
-    if _of_the_desk(db, account_id, now):
-        found.append(Area("security", "Security", "/security/search"))
-    return found
+    held = _at_the_insurer(db, account_id, now)
+    return found + [Area(key, label, href) for needs, key, label, href in _STAFF if needs & held]
 
 
-def _of_the_desk(db: Session, account_id: str, now: datetime) -> bool:
-    """Say whether a person holds the search of the log; the page itself asks the decision."""
-    return (
+_STAFF = (
+    (frozenset({"audit.search"}), "security", "Security", "/security/search"),
+    (frozenset({"catalogue.manage"}), "catalogue", "Catalog", "/insurer/catalogue"),
+    (frozenset({"support.view"}), "support", "Support", "/support"),
+)
+"""Areas of the insurer's staff, by the functions that open them."""
+
+
+def _at_the_insurer(db: Session, account_id: str, now: datetime) -> set[str]:
+    """Return what a person holds at the insurer itself; the pages ask the decision."""
+    return set(
         db.exec(
-            select(Grant.id)
+            select(Grant.entitlement)
             .join(Provider, col(Provider.id) == col(Grant.provider_id))
             .where(
                 col(Grant.account_id) == account_id,
-                col(Grant.entitlement) == "audit.search",
+                col(Grant.entitlement).in_({key for needs, *_ in _STAFF for key in needs}),
                 col(Grant.effect) == "allow",
                 col(Grant.ended_at).is_(None),
                 col(Grant.not_before) <= now,
                 col(Grant.expires_at).is_(None) | (col(Grant.expires_at) > now),
                 col(Provider.kind) == "insurer",
             )
-            .limit(1)
-        ).first()
-        is not None
+            .distinct()
+        ).all()
     )

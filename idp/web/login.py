@@ -185,7 +185,7 @@ def sign_out(request: Request, db: Transaction, found: MaybeVisitor, form: TheFo
     """End the session on the server, and with it every token born from it (security.md 20)."""
     where = "/signed-out"
     if found is not None:
-        where += upstream_logout.came_from(db, found.session)
+        where += upstream_logout.came_from(request, db, found.session)
         sessions.end(db, found.session, because="signed_out", by=found.account.id)
     response = pages.go(request, where)
     cookies.drop(response, service_of(request).settings, cookies.SESSION)
@@ -195,11 +195,15 @@ def sign_out(request: Request, db: Transaction, found: MaybeVisitor, form: TheFo
 @router.get("/signed-out")
 @open_to_anyone("says that nobody is signed in any more")
 def signed_out(
-    request: Request, service: TheService, why: str = "", at: str = "", where: Annotated[str, Query(alias="next")] = ""
+    request: Request,
+    service: TheService,
+    why: str = "",
+    flow: str = "",
+    where: Annotated[str, Query(alias="next")] = "",
 ) -> Response:
     """Say that the session ended, and why; offer to sign out at the organization too, where it was used."""
     back = "/sign-in?" + urlencode({"next": where}) if flows.is_own_path(where) else "/sign-in"
-    there = upstream_logout.offer(service, at)
+    there = upstream_logout.there(request, service, flow)
     return pages.page(request, "login/signed_out.html", why=why, back=back, there=there)
 
 

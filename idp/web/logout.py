@@ -8,11 +8,11 @@ from idp import clock
 from idp.accounts import flows, sessions
 from idp.oauth.authorization_request import pairs_of
 from idp.oauth.logout import LogoutRequest, understand
-from idp.web import cookies, pages
+from idp.web import cookies, pages, upstream_logout
 from idp.web.bearer import memory_of
 from idp.web.boundary import TheService, Transaction, service_of
 from idp.web.forms import TheForm
-from idp.web.guards import MaybeVisitor, open_to_anyone
+from idp.web.guards import MaybeVisitor, Visitor, open_to_anyone
 from idp.web.machines.reading import form_of
 
 router = APIRouter()
@@ -25,8 +25,7 @@ def sign_out(request: Request, db: Transaction, service: TheService, found: Mayb
     """End the session on a valid hint for it; ask in every other case."""
     asked = _understood(request, db, request.scope["query_string"])
     if found is not None and asked.session_id == found.session.id and asked.subject == found.account.id:
-        sessions.end(db, found.session, because="signed_out", by=found.account.id)
-        return _done(request, asked)
+        return _done(request, asked, _ended(request, db, found))
     if found is None:
         return _done(request, asked) if asked.session_id is not None else _page(request, "oauth/signed_out.html", asked)
     flow = flows.begin(
@@ -59,9 +58,14 @@ def sign_out_confirmed(
     flows.end(db, journey)
     if "stay" in form:
         return pages.go(request, "/account")
-    if found is not None:
-        sessions.end(db, found.session, because="signed_out", by=found.account.id)
-    return _done(request, asked)
+    return _done(request, asked, _ended(request, db, found) if found is not None else "")
+
+
+def _ended(request: Request, db: Transaction, found: Visitor) -> str:
+    """End the session; return the query of the page that offers its organization's sign-out, "" for a login of ours."""
+    leads = upstream_logout.came_from(request, db, found.session)
+    sessions.end(db, found.session, because="signed_out", by=found.account.id)
+    return leads
 
 
 def _understood(request: Request, db: Transaction, query: bytes) -> LogoutRequest:
@@ -70,10 +74,13 @@ def _understood(request: Request, db: Transaction, query: bytes) -> LogoutReques
     return understand(picture, service.settings.issuer, clock.now(), pairs_of(query))
 
 
-def _done(request: Request, asked: LogoutRequest) -> Response:
+def _done(request: Request, asked: LogoutRequest, leads: str = "") -> Response:
     request.state.person = None
+    response: Response
     if asked.goes_to is not None:
-        response: Response = pages.go(request, asked.goes_to)
+        response = pages.go(request, asked.goes_to)
+    elif leads:
+        response = pages.go(request, f"/signed-out{leads}")
     else:
         response = _page(request, "oauth/signed_out.html", asked)
     cookies.drop(response, service_of(request).settings, cookies.SESSION)

@@ -1,23 +1,26 @@
 """Signing out across the border: an organization ends our sessions, and we lead people to its sign-out."""
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from sqlmodel import Session as Db
 
-from idp.accounts.tables import Login, Session
+from idp.accounts import flows
+from idp.accounts.tables import Session
 from idp.database import reading
-from idp.errors import NotFound, Refused
-from idp.federation import client_keys, logout, upstreams
-from idp.federation.tables import Upstream
-from idp.web import pages
+from idp.errors import NotFound
+from idp.federation import client_keys, logout, signing_out, upstreams
+from idp.web import cookies, pages
 from idp.web.boundary import Service, TheService
 from idp.web.guards import open_to_anyone
 from idp.web.machines.reading import form_of
+from idp.web.outside import send_browser
 from idp.web.signing_in import federation_of
 
 router = APIRouter()
+THERE = "/signed-out/there"
 
 
 async def _token(request: Request) -> str:
@@ -46,30 +49,26 @@ def our_keys(service: TheService, upstream: str) -> Response:
         return JSONResponse(client_keys.published(db, upstream), headers={"Cache-Control": "public, max-age=300"})
 
 
-@router.get("/signed-out/at/{upstream}")
-@open_to_anyone("leads to a registered organization's own sign-out, nowhere else")
-def sign_out_there(request: Request, service: TheService, upstream: str) -> Response:
-    """Send the browser to the organization's sign-out (OpenID Connect RP-Initiated Logout 1.0)."""
-    back = f"{service.settings.issuer}/signed-out"
-    return pages.go(
-        request, logout.address_to_sign_out(federation_of(service), upstream, come_back=back) or "/signed-out"
-    )
-
-
-def came_from(db: Db, session: Session) -> str:
-    """Return the query that says at which organization a session began, if at one."""
-    login = db.get(Login, session.login_id)
-    return f"?at={login.upstream_id}" if login is not None and login.upstream_id else ""
-
-
-def offer(service: Service, upstream_id: str) -> Upstream | None:
-    """Return the organization whose sign-out can be offered: named, trusted, and known to have one."""
-    if not upstream_id or not upstream_id.isascii() or not upstream_id.isprintable():
-        return None
+@router.get(THERE)
+@open_to_anyone("the journey of this browser names the organization; it leads nowhere else")
+def sign_out_there(request: Request, service: TheService, flow: str = "") -> Response:
+    """Send the browser to the organization's sign-out (RP-Initiated Logout 1.0, SAML Profiles 4.4)."""
+    browser = cookies.read(request, service.settings, cookies.FLOW)
     try:
-        if logout.address_to_sign_out(federation_of(service), upstream_id, come_back=service.settings.issuer) is None:
-            return None
-        with reading(service.database) as db:
-            return upstreams.find(db, upstream_id)
-    except (NotFound, Refused):
+        goes = signing_out.send(federation_of(service), flow, browser)
+    except (flows.FlowLost, upstreams.LoginPaused, NotFound):
+        goes = None
+    return send_browser(request, goes) if goes is not None else pages.go(request, "/signed-out?why=not_there")
+
+
+def came_from(request: Request, db: Db, session: Session) -> str:
+    """Remember where a session that ends came from; return the query that leads to its sign-out, "" for ours."""
+    flow_id = signing_out.begin(db, session, pages.browser_of(request))
+    return f"?{urlencode({'flow': flow_id})}" if flow_id else ""
+
+
+def there(request: Request, service: Service, flow_id: str) -> signing_out.There | None:
+    """Return the organization whose sign-out this browser can be offered, or what it answered."""
+    if not flow_id or not flow_id.isascii() or not flow_id.isprintable():
         return None
+    return signing_out.offered(federation_of(service), flow_id, cookies.read(request, service.settings, cookies.FLOW))

@@ -330,7 +330,8 @@ ELSEWHERE = {
     "test_security_58_rotation_needs_a_published_successor_and_no_verification_fails",
     "key_retiring": "oauth/test_keys.py::test_a_retired_key_is_removed_after_its_time_and_its_private_half_is_gone",
     "jwks_max_age": "kit/test_issuer.py::test_security_34_a_max_age_of_a_year_is_cut_to_five_minutes",
-    "upstream_metadata": "contract/test_connectors.py::test_security_34_metadata_is_kept_an_hour",
+    "upstream_metadata": "contract/test_every_connector.py::"
+    "test_security_34_metadata_is_kept_an_hour_and_unknown_keys_ask_rarely",
     "attestation_years": "accounts/test_terms_and_attestations.py::"
     "test_t_14_an_attestation_lasts_to_the_same_date_next_year",
     "attestation_reminders": "flows/test_ru9_leaves.py::test_t14_an_attestation_is_asked_for_before_its_year_is_over",

@@ -3,6 +3,7 @@
 // POST /sp gives it our metadata; POST /mode says how it answers at /sso from now on:
 //   user      who signs in (fran)                        encrypt   true: the assertion is encrypted
 //   message   true: the response is signed too           order     "encrypt": sign the response after encrypting
+//   slo       "post": logout by form
 //   data      the cipher   algorithm   the signature     in_response_to   another request's id
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -17,6 +18,7 @@ const issuer = `http://127.0.0.1:${server.address().port}`;
 const { binding } = samlify.Constants.namespace;
 let mode = {};
 let ours = '';
+const ended = []; // what logout requests of ours said
 
 const context = samlify.SamlLib.defaultLoginResponseTemplate.context;
 function provider() {
@@ -32,13 +34,25 @@ function provider() {
     wantLogoutResponseSigned: true,
     nameIDFormat: ['urn:oasis:names:tc:SAML:2.0:nameid-format:persistent'],
     singleSignOnService: [{ Binding: binding.redirect, Location: `${issuer}/sso` }],
-    singleLogoutService: [{ Binding: binding.redirect, Location: `${issuer}/slo` }],
+    singleLogoutService: [{ Binding: mode.slo === 'post' ? binding.post : binding.redirect, Location: `${issuer}/slo` }],
     loginResponseTemplate: { context },
   });
 }
 
 function service() {
-  return samlify.ServiceProvider({ metadata: ours, wantMessageSigned: Boolean(mode.message), wantLogoutRequestSigned: true });
+  return samlify.ServiceProvider({ metadata: ours, wantMessageSigned: Boolean(mode.message), wantLogoutRequestSigned: true, wantLogoutResponseSigned: true });
+}
+
+// Reads a logout request of ours and answers it by the binding it came with.
+async function leaving(way, request, relayState) {
+  const [idp, sp] = [provider(), service()];
+  const parsed = await idp.parseLogoutRequest(sp, way, request);
+  ended.push(parsed.extract);
+  const made = await idp.createLogoutResponse(sp, parsed, way, relayState);
+  if (way === 'redirect') return made.context;
+  return `<form method="post" action="${made.entityEndpoint}">`
+    + `<input type="hidden" name="SAMLResponse" value="${made.context}">`
+    + `<input type="hidden" name="RelayState" value="${relayState}"><button>Go on</button></form>`;
 }
 
 async function answered(query, octetString) {
@@ -94,6 +108,17 @@ server.on('request', async (req, res) => {
       const made = provider().createLogoutRequest(service(), 'redirect', { logoutNameID: user.subject, sessionIndex: user.session }, 'over-there');
       res.statusCode = 302;
       res.setHeader('location', made.context);
+      res.end();
+    } else if (url.pathname === '/ended') {
+      res.end(JSON.stringify(ended));
+    } else if (url.pathname === '/slo' && req.method === 'POST') {
+      const body = Object.fromEntries(new URLSearchParams(await text(req)));
+      res.setHeader('content-type', 'text/html');
+      res.end(await leaving('post', { body }, body.RelayState));
+    } else if (url.pathname === '/slo' && query.SAMLRequest) {
+      const octetString = url.search.slice(1).replace(/&Signature=.*$/, '');
+      res.statusCode = 302;
+      res.setHeader('location', await leaving('redirect', { query, octetString }, query.RelayState));
       res.end();
     } else if (url.pathname === '/slo') {
       const octets = url.search.slice(1).replace(/&Signature=.*$/, '');

@@ -128,3 +128,18 @@ def test_saml_signing_out_over_there_ends_the_session_here_and_it_reads_our_answ
     assert browser.url.startswith(f"{world.foreign.issuer}/slo"), browser.text
     assert browser.status == 200, browser.text  # it has verified our signature and read the status
     assert world.rows("SELECT ended_because FROM session") == [("signed_out_at_organization",)]
+
+
+@pytest.mark.parametrize("binding", ["redirect", "post"])
+def test_saml_signing_out_here_goes_on_over_there_and_we_read_its_answer(world: World, binding: str) -> None:
+    browser = world.sign_in(slo=binding)
+    with transaction(world.database) as db:
+        text = world.foreign.site.get(f"{world.foreign.issuer}/metadata").text
+        upstreams.change(db, "ups_foreign", saml={"metadata": text, "metadata_url": None})
+    browser.get("/sign-out").submit("Sign out").click("Sign out there too")
+    if binding == "post":
+        browser.submit("Continue").submit("Go on")
+    assert "Foreign Health says that you are signed out there too" in browser.text
+    told = world.foreign.site.get(f"{world.foreign.issuer}/ended").json()[-1]  # it has verified our signature
+    assert (told["nameID"], told["sessionIndex"]) == ("fran-7f3a", "fran-session")
+    assert world.rows("SELECT ended_because FROM session") == [("signed_out",)]

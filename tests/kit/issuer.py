@@ -40,6 +40,8 @@ class FakeIssuer:
         self.questions: list[dict[str, Any]] = []
         self.active = True
         self.token_answer: tuple[int, dict[str, Any]] | None = None
+        self.feed_claims: dict[str, Any] = {}
+        self.feed_header: dict[str, Any] = {}
         self.forms: list[dict[str, str]] = []
 
     def client(self) -> httpx2.AsyncClient:
@@ -89,6 +91,20 @@ class FakeIssuer:
     def access_token(self, **changes: Any) -> str:
         return self.sign(self.claims(**changes))
 
+    def frame(self, asked: dict[str, str]) -> bytes:
+        """Answer the signed feed, two revocations at a time; `feed_claims` and `feed_header` change what it says."""
+        after = int(asked["after"]) if "after" in asked else None
+        last = max((r["seq"] for r in self.revocations), default=0)
+        claims: dict[str, Any] = {"iss": URL, "aud": CLIENT, "nonce": asked["nonce"], "after": after}
+        if after is not None and after > last:
+            claims["restart"] = True
+        else:
+            listed = [r for r in self.revocations if r["seq"] > (after or 0)][:2]
+            shown = listed[-1]["seq"] if listed else after or 0
+            claims |= {"revocations": listed, "last": shown, "more": shown < last}
+        header = {"typ": "revocations+jwt"} | self.feed_header
+        return self.sign(claims | self.feed_claims, **header).encode()
+
     def id_token(self, access_token: str, **changes: Any) -> str:
         half = b64(sha256(access_token.encode()).digest()[:16])
         return self.sign(self.claims(aud=CLIENT, at_hash=half, name="Ana Ruiz", **changes), typ="JWT")
@@ -121,14 +137,8 @@ class FakeIssuer:
             return httpx2.Response(200, json=self.answers.pop(0))
         if path == "/access/v1/evaluations":
             return httpx2.Response(200, json={"evaluations": self.answers})
-        if path == "/signals/v1/revocations":
-            after = int(request.url.params.get("after", "0"))
-            last = max((r["seq"] for r in self.revocations), default=0)
-            if after > last:
-                return httpx2.Response(409, json={"code": "ahead_of_feed"})
-            listed = [r for r in self.revocations if r["seq"] > after][:2]
-            shown = listed[-1]["seq"] if listed else after
-            return httpx2.Response(200, json={"revocations": listed, "last": shown, "more": shown < last})
+        if path == "/signals/v1/feed":
+            return httpx2.Response(200, content=self.frame(dict(request.url.params)))
         return httpx2.Response(404)
 
     def _token(self, form: dict[str, str]) -> httpx2.Response:

@@ -65,6 +65,7 @@ def _reader(browser: TestClient, scope: str) -> Any:
                 revocations.announce(db, "session_ended", reason="left", account_id=f"acc_{n}", session_id=f"ses_{n}")
 
     ask.announce = announce  # type: ignore[attr-defined]
+    ask.headers = headers  # type: ignore[attr-defined]
     return ask
 
 

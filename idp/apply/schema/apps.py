@@ -10,6 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from idp.apply.schema.common import Entry, Line, Ref, SecretText, Text, development, wrong
 from idp.settings import is_loopback
 
+SIGNALS = Literal[
+    "session-revoked", "token-claims-change", "credential-change", "assurance-level-change", "account-disabled"
+]
 GRANTS = Literal["authorization_code", "refresh_token", "client_credentials"]
 
 
@@ -79,6 +82,8 @@ class Client(Entry):
     redirect_uris: list[Address] = []
     post_logout_redirect_uris: list[Address] = []
     backchannel_logout_uri: Address | None = None
+    signals: list[SIGNALS] = []
+    """Security events it may have a stream of."""
     grants: list[GRANTS] = ["authorization_code"]
     scopes: list[str] = ["openid"]
     audiences: list[str] = []

@@ -25,6 +25,7 @@ FIELDS = {
     "redirect_uris": "redirect_uris",
     "post_logout_redirect_uris": "post_logout_redirect_uris",
     "backchannel_logout_uri": "backchannel_logout_uri",
+    "signals": "signals",
     "grants": "grant_types",
     "scopes": "scopes",
     "audiences": "audiences",

@@ -5,13 +5,14 @@ trip and a transaction by itself. Whatever else a group brings is worked in a tr
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
 
 import asyncpg
 
 from idp.database.engine import Database
+from idp.database.lane.bell import Bell
 from idp.database.lane.group import Item, Records, worked
 from idp.database.lane.queue import AWAY, Lane
 from idp.database.lane.readers import BY_KEY, GONE, Readers
@@ -31,6 +32,7 @@ class PostgresLane(Lane):
         self._writer: asyncpg.Connection | None = None
         self._signal = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._bells: dict[str, Bell] = {}
 
     async def open(self) -> None:
         """Connect; raise Unavailable when the database does not answer."""
@@ -42,6 +44,12 @@ class PostgresLane(Lane):
 
     async def fetch(self, sql: Sql, *values: Any) -> list[Any]:
         return await self._readers.fetch(sql.postgres, values)
+
+    async def hears(self, channel: str, ring: Callable[[], None]) -> bool:
+        bell = self._bells.get(channel)
+        if bell is None:
+            bell = self._bells[channel] = Bell(self._dsn, channel, ring)
+        return await bell.hears()
 
     def _wake(self) -> None:
         self._signal.set()
@@ -190,6 +198,8 @@ class PostgresLane(Lane):
     async def close(self) -> None:
         self._closing = True
         self._signal.set()
+        for bell in self._bells.values():
+            bell.close()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=10)
         if self._writer is not None:

@@ -61,6 +61,10 @@ class Lane:
         finally:
             timer.cancel()
 
+    async def hears(self, channel: str, ring: Callable[[], None]) -> bool:
+        """Say whether commits ring on a channel of this database; where not, whoever waits has to look."""
+        return False
+
     def _take(self) -> list[Item]:
         group: list[Item] = []
         while self._waiting and len(group) < GROUP_LIMIT:

@@ -15,7 +15,7 @@ from idp import signatures
 from idp.accounts.assertion import Assertion
 from idp.accounts.assurance import AAL1
 from idp.federation import facts
-from idp.federation.contract import AnswerRefused, BrowserAnswer, SendBrowser, SignedOut, Told, Try
+from idp.federation.contract import AnswerRefused, BrowserAnswer, Leaving, SendBrowser, SignedOut, Told, Try
 from idp.federation.proof import proof_of_us
 from idp.outbound import Outbound
 from idp.signatures import BadToken, Keys, SignedClaims
@@ -63,6 +63,10 @@ class Oidc:
         self._outbound = outbound
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._lock = threading.Lock()
+
+    def at_hand(self, told: Try | Told) -> bool:
+        """Say whether the issuer's metadata is known."""
+        return self._fresh(told) is not None
 
     def begin(self, attempt: Try) -> SendBrowser:
         """Return the authorization request (OpenID Connect Core 3.1.2.1, RFC 7636)."""
@@ -135,8 +139,27 @@ class Oidc:
     def answer_sign_out(self, told: Told, token: str, relay_state: str | None) -> None:
         """Return nothing: a logout token comes from server to server, and the status is the answer."""
 
-    def end_session(self, told: Told) -> str | None:
-        """Return the issuer's end_session_endpoint, from metadata known already (RP-Initiated Logout 1.0, 2.1)."""
+    def signs_out(self, told: Told) -> bool:
+        """Say whether metadata known already name a usable end_session_endpoint."""
+        return self._end_session(told) is not None
+
+    def sign_out(self, leaving: Leaving) -> SendBrowser | None:
+        """Return the issuer's sign-out (RP-Initiated Logout 1.0, 2).
+
+        No ID token is sent along, for we keep none (T-28); the organization may ask for a click.
+        """
+        endpoint = self._end_session(leaving.told)
+        if endpoint is None:
+            return None
+        upstream = leaving.told.upstream
+        query = urlencode({"client_id": upstream.client_id, "post_logout_redirect_uri": leaving.come_back})
+        return SendBrowser(endpoint + ("&" if "?" in endpoint else "?") + query)
+
+    def sign_out_answered(self, leaving: Leaving, token: str) -> bool:
+        """Refuse: the browser comes back without a message here."""
+        raise AnswerRefused("no_such_message")
+
+    def _end_session(self, told: Told) -> str | None:
         with self._lock:
             known = self._known.get(told.upstream.issuer)
         endpoint = known.metadata.get("end_session_endpoint") if known is not None else None
@@ -145,10 +168,9 @@ class Oidc:
     def _of(self, attempt: Try | Told) -> _Known:
         """Return the issuer's metadata, which must name exactly the configured issuer (security.md 34)."""
         issuer = attempt.upstream.issuer
-        with self._lock:
-            known = self._known.get(issuer)
-        if known is not None and attempt.now < known.fetched_at + attempt.keep:
-            return known
+        present = self._fresh(attempt)
+        if present is not None:
+            return present
         answer = self._outbound.get(issuer.rstrip("/") + "/.well-known/openid-configuration")
         metadata = answer.body
         if answer.status != 200:
@@ -163,6 +185,11 @@ class Oidc:
             while len(self._known) > _MOST:
                 self._known.popitem(last=False)
         return known
+
+    def _fresh(self, attempt: Try | Told) -> _Known | None:
+        with self._lock:
+            known = self._known.get(attempt.upstream.issuer)
+        return known if known is not None and attempt.now < known.fetched_at + attempt.keep else None
 
     def _exchange(self, attempt: Try, endpoint: str, code: str) -> str:
         upstream = attempt.upstream

@@ -234,17 +234,34 @@ class Workshop:
             etree.SubElement(made, f"{{{SAMLP}}}SessionIndex").text = said["session"]
         return made
 
+    def logout_response(self, asked: Mapping[str, str], here: str, /, **said: Any) -> etree._Element:
+        """The answer to a logout request of ours."""
+        made = etree.Element(
+            f"{{{SAMLP}}}LogoutResponse", {"ID": "_" + secrets.token_hex(16)}, nsmap={"samlp": SAMLP, "saml": SAML}
+        )
+        made.set("Version", said.get("version", "2.0"))
+        made.set("IssueInstant", stamp(clock_of() + said.get("made", timedelta())))
+        made.set("Destination", said.get("destination", here))
+        made.set("InResponseTo", said.get("in_response_to", asked["id"]))
+        _add(made, "Issuer", said.get("issuer", self.issuer))
+        status = "urn:oasis:names:tc:SAML:2.0:status:"
+        code = etree.SubElement(etree.SubElement(made, f"{{{SAMLP}}}Status"), f"{{{SAMLP}}}StatusCode")
+        code.set("Value", status + said.get("status", "Success"))
+        if "inner" in said:
+            etree.SubElement(code, f"{{{SAMLP}}}StatusCode", Value=status + said["inner"])
+        return made
+
     def in_form(self, message: etree._Element) -> str:
         """A message as a form field, signed."""
         return base64.b64encode(etree.tostring(signed(message, self.signer))).decode()
 
-    def in_address(self, message: etree._Element | bytes) -> str:
-        """A request as an address carries it, signed."""
+    def in_address(self, message: etree._Element | bytes, name: str = "SAMLRequest", relay_state: str = "there") -> str:
+        """A message as an address carries it, signed."""
         deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
         text = message if isinstance(message, bytes) else etree.tostring(message)
         packed = base64.b64encode(deflate.compress(text) + deflate.flush()).decode()
         algorithm = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
-        query = urlencode({"SAMLRequest": packed, "RelayState": "there", "SigAlg": algorithm})
+        query = urlencode({name: packed, "RelayState": relay_state, "SigAlg": algorithm})
         key = serialization.load_pem_private_key(self.signer.key.encode(), None)
         mark = key.sign(query.encode(), padding.PKCS1v15(), hashes.SHA256())
         return query + "&" + urlencode({"Signature": base64.b64encode(mark).decode()})

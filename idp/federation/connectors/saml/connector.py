@@ -18,7 +18,16 @@ from idp.federation.connectors.saml.ours import signing_key
 from idp.federation.connectors.saml.proved import request_id
 from idp.federation.connectors.saml.reading import Element, add, make, written
 from idp.federation.connectors.saml.signed import Signers, sign
-from idp.federation.contract import AnswerRefused, BrowserAnswer, SendBrowser, SignedOut, Told, TrustedUpstream, Try
+from idp.federation.contract import (
+    AnswerRefused,
+    BrowserAnswer,
+    Leaving,
+    SendBrowser,
+    SignedOut,
+    Told,
+    TrustedUpstream,
+    Try,
+)
 from idp.outbound import Outbound
 
 _REFETCH = timedelta(minutes=1)
@@ -46,6 +55,10 @@ class Saml:
         self._outbound = outbound
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._lock = threading.Lock()
+
+    def at_hand(self, told: Try | Told) -> bool:
+        """Say no: a request is signed, which is work to do beside the event loop."""
+        return False
 
     def begin(self, attempt: Try) -> SendBrowser:
         """Return the signed authentication request (Core 3.4.1, Profiles 4.1.4.1)."""
@@ -104,8 +117,32 @@ class Saml:
         made = logout.answer(request, told, endpoint, "_" + entropy.token())
         return send(told.upstream, endpoint, binding, {"SAMLResponse": made}, relay_state)
 
-    def end_session(self, told: Told) -> str | None:
-        """Return nothing: a person is led to a SAML sign-out by a message of our own, not by an address alone."""
+    def signs_out(self, told: Told) -> bool:
+        """Say whether the metadata, recorded or known already, name a place for it."""
+        if told.upstream.details["metadata_url"] is None:
+            return bool(self.describe(told.upstream, told.now, told.keep).logout)
+        with self._lock:
+            known = self._known.get(told.upstream.id)
+        return known is not None and bool(known.described.logout)
+
+    def sign_out(self, leaving: Leaving) -> SendBrowser | None:
+        """Return our signed logout request, by the binding of the record where the provider takes it (Core 3.7.1)."""
+        told = leaving.told
+        found = self.describe(told.upstream, told.now, told.keep)
+        if not found.logout:
+            return None
+        wanted = _BINDINGS[told.upstream.details["binding"]]
+        binding = wanted if wanted in found.logout else next(iter(found.logout))
+        endpoint = found.logout[binding][0]
+        made = logout.request(leaving, endpoint)
+        return send(told.upstream, endpoint, binding, {"SAMLRequest": made}, leaving.reference)
+
+    def sign_out_answered(self, leaving: Leaving, token: str) -> bool:
+        """Verify the provider's answer to our request (Profiles 4.4.4.2)."""
+        told = leaving.told
+        found = self.describe(told.upstream, told.now, told.keep)
+        response = logout.message(token, signers_of(told.upstream, found, told.now), "LogoutResponse")
+        return logout.answered(response, leaving)
 
     def describe(self, upstream: TrustedUpstream, now: datetime, keep: timedelta, *, again: bool = False) -> Described:
         """Return the identity provider's metadata: the recorded text, or that of the recorded address, kept an hour.
