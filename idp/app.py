@@ -22,13 +22,9 @@ from idp.web.middleware import Edge
 
 ROUTERS: tuple[str, ...] = (
     "authorize", "login", "registration.steps", "terms", "me.home", "report", "staying", "health", "mailbox",
-<<<<<<< HEAD
     "manager.people", "desk.log", "desk.saved", "desk.tail", "desk.timeline",
     "desk.who", "desk.links", "desk.reports", "desk.organizations",
-=======
-    "manager.people", "desk.log", "desk.who", "desk.links", "desk.reports", "desk.organizations",
     "insurer.functions", "insurer.jobs", "insurer.gate", "insurer.duties", "insurer.support", "console.described",
->>>>>>> main
 )  # fmt: skip
 """Modules of idp.web that hold a `router` of people's pages or consoles."""
 LANE: tuple[str, ...] = ("machines", "authzen.evaluation", "signals", "scim", "authorize")

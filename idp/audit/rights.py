@@ -14,7 +14,7 @@ _ROLE = text("SELECT quote_ident(rolname) FROM pg_roles WHERE rolname = :role")
 
 
 def give(database: Database, role: str) -> None:
-    """Give a role, which must exist, the rights the service needs; raise Invalid for one that does not, or on SQLite."""
+    """Give a role the rights the service needs; raise Invalid for one that does not exist, and on SQLite."""
     if database.is_sqlite:
         raise Invalid("SQLite knows no roles: whoever may write the file may write everything in it.")
     with transaction(database) as session:
