@@ -174,6 +174,8 @@ VOCABULARY: dict[str, str] = {
     "federation.community.changed": "A trust community was changed",
     "federation.upstream.key_changed": "Our key for an organization's SAML login changed",
     "federation.upstream.failed": "An organization's login failed or gave an unacceptable answer",
+    "security.reviews.viewed": "The access reviews for security were looked at",
+    "security.digest.written": "The day's digest for the security desk was written",
     "security.report.made": "Misuse was reported",
     "security.report.viewed": "A report of misuse was opened",
     "security.report.closed": "A report of misuse was closed",

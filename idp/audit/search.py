@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, func, literal, literal_column, or_, text, union
+from sqlalchemy import ColumnElement, func, or_, text, union
 from sqlmodel import Session, col, select
 
 from idp import clock
@@ -64,6 +64,7 @@ class Filters:
         """Return the conditions on audit_record."""
         exact = {
             "provider": AuditRecord.provider_id,
+            "outcome": AuditRecord.outcome,
             "reason": AuditRecord.reason,
             "entitlement": AuditRecord.entitlement,
             "client": AuditRecord.client_id,
@@ -75,9 +76,6 @@ class Filters:
         found: list[ColumnElement[bool]] = [
             col(column) == getattr(self, name) for name, column in exact.items() if getattr(self, name) is not None
         ]
-        if self.outcome is not None:  # written into the statement: the index holds the rare outcomes only
-            told = literal(self.outcome) if self.outcome not in KNOWN else literal_column(f"'{self.outcome}'")
-            found.append(col(AuditRecord.outcome) == told)
         if self.address is not None:
             found.append(col(AuditRecord.address_hash) == bytes.fromhex(self.address))
         if self.person is not None:

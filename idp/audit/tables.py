@@ -34,7 +34,7 @@ class AuditRecord(Row, table=True):
             Index(f"ix_audit_record_{name}", name, "seq", **only(f"{name} IS NOT NULL"))
             for name in ("session_id", "device_id", "client_id", "entitlement", "reason", "request_id", "address_hash")
         ),
-        Index("ix_audit_record_outcome", "outcome", "seq", **only("outcome NOT IN ('done', 'permit')")),
+        Index("ix_audit_record_outcome", "outcome", "seq"),
     )
     __tablename__ = "audit_record"
     seq: int | None = Field(default=None, primary_key=True, sa_type=_BIG)

@@ -190,12 +190,16 @@ def saml(
 
 
 @audit.command()
-def verify() -> None:
+def verify(
+    copy: Annotated[
+        Path | None, typer.Option("--copy", help="Another copy of the checkpoints, such as a witness's")
+    ] = None,
+) -> None:
     """Prove that no record was changed, removed or put in; name the first that was."""
     from idp.cli.log import verify as run
 
     with _migrated() as database:
-        whole, text = run(database)
+        whole, text = run(database, copy)
     typer.echo(text)
     if not whole:
         raise typer.Exit(1)

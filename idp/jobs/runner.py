@@ -11,7 +11,7 @@ from idp.accounts import recovery_mail
 from idp.audit import checkpoint, months, origin
 from idp.audit.seal import LogDamaged, Sealer
 from idp.database import Database
-from idp.jobs import catalogue, cleanup, expiries, mail, reviews, upkeep
+from idp.jobs import catalogue, cleanup, digest, expiries, mail, reviews, upkeep
 from idp.jobs.lease import Lease
 from idp.jobs.signals import Signals
 from idp.settings import Settings
@@ -109,6 +109,7 @@ def start(database: Database) -> Running:
             Job("cleanup", 60.0, cleanup.run),
             Job("cleanup-old", 3600.0, cleanup.run_old),
             Job("months", 3600.0, months.tend),
+            Job("digest", 300.0, digest.run),
         ),
         closing=(signals.stop,),
     )

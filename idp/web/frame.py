@@ -30,6 +30,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     "security": (
         ("Search", "/security/search"),
         ("Who could", "/security/who"),
+        ("Access reviews", "/security/reviews"),
         ("Misuse reports", "/security/reports"),
         ("Log proof", "/security/log"),
         ("Logins of a person", "/security/links"),

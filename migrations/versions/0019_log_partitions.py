@@ -13,7 +13,6 @@ branch_labels = None
 depends_on = None
 
 _BY = ("session_id", "device_id", "client_id", "entitlement", "reason", "request_id", "address_hash")
-_OUTCOMES = "outcome NOT IN ('done', 'permit')"
 _MONTH = """
 CREATE FUNCTION audit_record_month(m timestamp) RETURNS boolean LANGUAGE plpgsql
 SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -47,7 +46,7 @@ _MONTHS_AHEAD = 3
 def _indexes() -> None:
     for name in _BY:
         op.execute(f"CREATE INDEX ix_audit_record_{name} ON audit_record ({name}, seq) WHERE {name} IS NOT NULL")
-    op.execute(f"CREATE INDEX ix_audit_record_outcome ON audit_record (outcome, seq) WHERE {_OUTCOMES}")
+    op.execute("CREATE INDEX ix_audit_record_outcome ON audit_record (outcome, seq)")
 
 
 def _rename_old() -> None:
