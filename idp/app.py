@@ -22,8 +22,8 @@ from idp.web.middleware import Edge
 
 ROUTERS: tuple[str, ...] = (
     "authorize", "login", "registration.steps", "terms", "me.home", "report", "staying", "health", "mailbox",
-    "manager.people", "desk.log", "transparency", "desk.saved", "desk.tail", "desk.timeline",
-    "desk.who", "desk.links", "desk.reports", "desk.organizations", "desk.reviews",
+    "manager.people", "company.delegations", "desk.log", "desk.who", "desk.links", "desk.reports", "desk.organizations",
+    "desk.first_managers", "desk.saved", "desk.tail", "desk.timeline", "desk.reviews", "transparency",
     "insurer.functions", "insurer.jobs", "insurer.gate", "insurer.duties", "insurer.support", "console.described",
 )  # fmt: skip
 """Modules of idp.web that hold a `router` of people's pages or consoles."""

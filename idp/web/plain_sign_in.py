@@ -26,7 +26,7 @@ from idp.configuration import Configuration
 from idp.database import reading, transaction, unconnected
 from idp.database.lane import Work
 from idp.errors import TooMany
-from idp.federation import upstreams
+from idp.federation import offers
 from idp.oauth.memory import Picture, read
 from idp.web import cookies, pages
 from idp.web.bearer import memory_of
@@ -62,7 +62,7 @@ async def sign_in(request: Request) -> Response:
     service = service_of(request)
     if asked(here, "idp"):
         raise ForPages
-    last = await read(service.lane, upstreams.last_used_on(cookies.read(request, service.settings, cookies.DEVICE)))
+    last = await read(service.lane, offers.last_used_on(cookies.read(request, service.settings, cookies.DEVICE)))
     db = unconnected(service.database)
     configuration.put(db, picture.configuration)
     facts = sign_in_facts(request, db, here, {"remembered": last, **_app(picture, here)})
@@ -223,7 +223,7 @@ def _plain_journey(request: Request, met: Met, now: datetime) -> Kept:
 
 async def _shown(service: Service, picture: Picture, here: Kept) -> dict[str, Any]:
     typed = here.facts["identifier"]
-    organization = await read(service.lane, upstreams.at_domain(typed))
+    organization = await read(service.lane, offers.at_domain(typed))
     return {"identifier": typed, "organization": organization, **_app(picture, here)}
 
 
