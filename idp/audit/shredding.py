@@ -27,4 +27,5 @@ def shred(db: Session, account_id: str) -> None:
     if done.rowcount != 1:
         raise Conflict("This person's fields were destroyed before.")
     db.expire(row)
+    log.forget_key(db, account_id)
     log.record(db, Event("audit.person.shredded", account=account_id))

@@ -98,7 +98,7 @@ def start(database: Database) -> Running:
     return Running(
         database,
         (
-            Job("seal", 0.25, seal),
+            Job("seal", 0.1, seal),
             Job("expiries", 5.0, expiries.run),
             Job("keys", 60.0, upkeep.tend_keys),
             Job("signals", 0.25, signals.run),
