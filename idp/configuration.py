@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Limit
 from sqlmodel import Field, Session
 
+from idp.database.history import keep_rows
 from idp.database.types import Row
 
 
@@ -19,6 +20,11 @@ class ConfigurationRow(Row, table=True):
     __tablename__ = "configuration"
     id: int = Field(default=1, primary_key=True)
     body: str = "{}"
+
+
+SUBJECT = "settings"
+"""Whose history the settings' changes are."""
+keep_rows(ConfigurationRow, "settings", lambda _row: SUBJECT, ("body",))
 
 
 class _Section(BaseModel):

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
-from idp.database.history import keep_statuses
+from idp.database.history import keep_rows, keep_statuses
 from idp.database.types import Row, id_column, json_column, moment
 
 LIVE = text("ended_at IS NULL")
@@ -30,6 +30,13 @@ class Entitlement(Row, table=True):
     needs: list[Any] = json_column()
     """Preconditions: `capitation`, `licence`, `credentialed`."""
     insurer_side: bool = False
+
+
+OF_A_FUNCTION = (
+    "key", "name", "sensitivity", "acr", "fresh", "ial", "non_participating", "shared", "purposes", "needs",
+)  # fmt: skip
+"""What a decision reads of a function, in the order a replay finds it in the history."""
+keep_rows(Entitlement, "function", lambda row: str(row.key), OF_A_FUNCTION)
 
 
 class Bundle(Row, table=True):
@@ -171,4 +178,4 @@ class Delegation(Row, table=True):
     end_reason: str | None = None
 
 
-keep_statuses(Delegation)
+keep_statuses(Delegation, "partner_id", "parent_id", "entitlements", "lines", "locations")

@@ -13,18 +13,7 @@ from idp.database import transaction
 from idp.database.lane import drive
 from idp.errors import Invalid, TooMany
 from idp.federation import communities, offers
-from idp.web import (
-    cookies,
-    invited,
-    linked,
-    outside,
-    outside_saml,
-    pages,
-    recover,
-    second_step,
-    tiered,
-    upstream_logout,
-)
+from idp.web import cookies, pages, upstream_logout
 from idp.web.boundary import TheService, Transaction, service_of
 from idp.web.forms import TheForm
 from idp.web.guards import MaybeVisitor, Visitor, open_to_anyone
@@ -205,13 +194,3 @@ def signed_out(
     back = "/sign-in?" + urlencode({"next": where}) if flows.is_own_path(where) else "/sign-in"
     there = upstream_logout.there(request, service, flow)
     return pages.page(request, "login/signed_out.html", why=why, back=back, there=there)
-
-
-router.include_router(second_step.router)
-router.include_router(recover.router)
-router.include_router(tiered.router)
-router.include_router(outside.router)
-router.include_router(outside_saml.router)
-router.include_router(upstream_logout.router)
-router.include_router(linked.router)
-router.include_router(invited.router)

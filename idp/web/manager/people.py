@@ -32,6 +32,7 @@ from idp.web.manager import (
     reviews,
     views,
     vouching,
+    why,
 )
 from idp.web.manager.guard import Manages, Sees
 
@@ -177,6 +178,7 @@ def _history(db: Session, provider_id: str, account_id: str) -> list[dict[str, A
 router.include_router(inbox.router)
 router.include_router(changing.router)
 router.include_router(vouching.router)
+router.include_router(why.router)
 router.include_router(managers.router)
 router.include_router(delegating.router)
 router.include_router(reviews.router)
