@@ -23,7 +23,15 @@ keys = typer.Typer(no_args_is_help=True, help="The keys tokens are signed with."
 audit = typer.Typer(no_args_is_help=True, help="The log and its proof.")
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
-for _command in (keeping.months, keeping.rights, keeping.prune, keeping.hold, keeping.lift, keeping.shred):
+for _command in (
+    keeping.months,
+    keeping.rights,
+    keeping.prune,
+    keeping.hold,
+    keeping.lift,
+    keeping.shred,
+    keeping.send,
+):
     audit.command()(_command)
 audit.command("holds")(keeping.holding)
 app.add_typer(links.app, name="links")

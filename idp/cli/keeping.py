@@ -90,3 +90,31 @@ def shred(account: Annotated[str, typer.Argument(help="Account id (acc_...) of s
             raise Conflict("This account is in use. Close it first.")
         shredding.shred(db, account)
     typer.echo(f"The person fields of {account} can't be read any more.")
+
+
+def send(
+    since: Annotated[str, typer.Option("--since", help="First moment, such as 2026-11-01T00:00Z")] = "",
+    until: Annotated[str, typer.Option("--until", help="Moment before which to end")] = "",
+) -> None:
+    """Send records to the syslog collector (IDP_AUDIT_SYSLOG) over TLS; recorded as an export."""
+    from idp.audit import export, log, origin, search
+    from idp.audit.collector import Collector
+    from idp.audit.events import Event
+    from idp.audit.forms import FORMS
+    from idp.database import transaction
+    from idp.settings import NotConfigured
+
+    with opened() as database:
+        if not database.settings.audit_syslog:
+            raise NotConfigured("IDP_AUDIT_SYSLOG: name the collector, such as logs.example.org:6514")
+        filters = search.read({"since": since, "until": until})
+        with origin.acting_as("operator"), transaction(database) as db:
+            log.record(db, Event("audit.log.exported", details={"filters": filters.given(), "form": "syslog, sent"}))
+        collector = Collector(database.settings)
+        try:
+            count = collector.send(export.lines(database, filters, FORMS["syslog"]))
+        except OSError as problem:
+            raise typer.BadParameter(f"The collector did not take them: {problem}") from None
+        finally:
+            collector.close()
+    typer.echo(f"{count} records were sent.")
