@@ -17,6 +17,7 @@ from idp.web import (
     cookies,
     invited,
     linked,
+    organization_signals,
     outside,
     outside_saml,
     pages,
@@ -213,5 +214,6 @@ router.include_router(tiered.router)
 router.include_router(outside.router)
 router.include_router(outside_saml.router)
 router.include_router(upstream_logout.router)
+router.include_router(organization_signals.router)
 router.include_router(linked.router)
 router.include_router(invited.router)

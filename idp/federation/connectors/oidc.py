@@ -14,8 +14,17 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from idp import signatures
 from idp.accounts.assertion import Assertion
 from idp.accounts.assurance import AAL1
-from idp.federation import facts
-from idp.federation.contract import AnswerRefused, BrowserAnswer, Leaving, SendBrowser, SignedOut, Told, Try
+from idp.federation import facts, set_reading
+from idp.federation.contract import (
+    AnswerRefused,
+    BrowserAnswer,
+    Leaving,
+    SendBrowser,
+    Signalled,
+    SignedOut,
+    Told,
+    Try,
+)
 from idp.federation.proof import proof_of_us
 from idp.outbound import Outbound
 from idp.signatures import BadToken, Keys, SignedClaims
@@ -131,6 +140,10 @@ class Oidc:
         if _moment(claims["iat"]) < told.now - _LOGOUT_AGE - told.leeway:
             raise AnswerRefused("logout_iat")
         return SignedOut(jti, subject, sid, _moment(claims["exp"]))
+
+    def signalled(self, told: Told, token: str) -> Signalled:
+        """Verify a security event token (RFC 8417): signed by the upstream's keys, typed, for us alone."""
+        return set_reading.signalled(told, self._verified(told, self._of(told), token, _set))
 
     def answer_sign_out(self, told: Told, token: str, relay_state: str | None) -> None:
         """Return nothing: a logout token comes from server to server, and the status is the answer."""
@@ -295,6 +308,10 @@ def _logout_token(attempt: Try | Told, keys: Keys, token: str) -> SignedClaims:
     return _check(
         attempt, keys, token, _LOGOUT_TYP if typ == _LOGOUT_TYP else None, ("iss", "aud", "exp", "iat", "jti")
     )
+
+
+def _set(attempt: Try | Told, keys: Keys, token: str) -> SignedClaims:
+    return _check(attempt, keys, token, "secevent+jwt", ("iss", "aud", "iat", "jti"))
 
 
 def _check(attempt: Try | Told, keys: Keys, token: str, typ: str | None, required: tuple[str, ...]) -> SignedClaims:
