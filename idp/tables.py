@@ -8,8 +8,10 @@ import idp.accounts.proof_tables
 import idp.accounts.tables
 import idp.apply.tables
 import idp.audit.tables
+import idp.catalogue.tables
 import idp.configuration
 import idp.database.history
+import idp.entitlements.duty_tables
 import idp.entitlements.tables
 import idp.federation.tables
 import idp.notices.tables

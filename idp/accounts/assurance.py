@@ -26,6 +26,11 @@ def weaker(one: str, other: str) -> str:
     return one if rank(one) <= rank(other) else other
 
 
+def capped(acr: str, ceiling: str | None) -> str:
+    """Return what a sign-in counts for: never for more than its login may (security.md 36)."""
+    return acr if ceiling is None else weaker(acr, ceiling)
+
+
 def idle_limit(clocks: Clocks, acr: str | None) -> timedelta:
     """Return after how long without the person a session of this strength ends (NIST SP 800-63B-4 2.1.3 to 2.3.3)."""
     return (clocks.session_idle_aal1 or clocks.session_idle, clocks.session_idle, clocks.session_idle_phr)[rank(acr)]

@@ -15,7 +15,7 @@ from sqlmodel import col, select
 from idp import clock, configuration
 from idp.accounts import attempts, devices, local_logins, moved, passwords
 from idp.accounts.assertion import Assertion
-from idp.accounts.assurance import AAL1, weaker
+from idp.accounts.assurance import AAL1, capped
 from idp.accounts.opening import Browser, SignedIn, open_session
 from idp.accounts.passwords import Hashed
 from idp.accounts.stepping_up import PROVEN_BY
@@ -168,22 +168,23 @@ def by_assertion(db: Db, assertion: Assertion, *, browser: Browser, replaces: Se
     if login.held_at is not None or moved.seems_another(login.facts, assertion.facts):
         raise moved.refuse(db, login, assertion.facts, organization=assertion.organization)
     login.facts, login.facts_at = dict(assertion.facts), clock.now()
-    received = {"facts": sorted(assertion.facts), "left_out": list(assertion.left_out)}
-    event = Event(
-        "accounts.facts.received",
-        account=login.account_id,
-        details={"upstream": assertion.upstream_id, **received},
-    )
-    log.record(db, event)
+    log.record(db, received(assertion, login.account_id))
     return open_session(
         db,
         login,
-        acr=assertion.acr if login.ceiling is None else weaker(assertion.acr, login.ceiling),
+        acr=capped(assertion.acr, login.ceiling),
         amr=list(assertion.amr),
         browser=browser,
         replaces=replaces,
         assertion=assertion,
     )
+
+
+def received(assertion: Assertion, account_id: str) -> Event:
+    """Return the event of an organization's facts about a person: their names alone (T-28)."""
+    told = {"facts": sorted(assertion.facts), "left_out": list(assertion.left_out)}
+    details = {"upstream": assertion.upstream_id, **told}
+    return Event("accounts.facts.received", account=account_id, details=details)
 
 
 def by_new_login(db: Db, login: Login, *, browser: Browser) -> SignedIn:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Protocol
 
 import orjson
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, text, update
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
@@ -148,18 +148,31 @@ def find(db: Db, secret: str) -> Session | None:
         return None
     if not standing.in_good_standing(db, session.partner_id):
         return None  # asked at every use, whether or not somebody also ended the session (security.md 35)
+    if not way_in_stands(*db.execute(_WAY_IN, {"login": session.login_id}).one()):
+        return None
     return session
+
+
+_WAY_IN = text(
+    "SELECT l.ended_at, u.status FROM login l LEFT JOIN upstream u ON u.id = l.upstream_id WHERE l.id = :login"
+)
+
+
+def way_in_stands(login_ended: object, upstream_status: str | None) -> bool:
+    """Say whether the login a session was opened with is still one: not ended, its organization's not turned off."""
+    return login_ended is None and upstream_status in (None, "active")
 
 
 _INSERT = Sql(
     "INSERT INTO session (id, token_hash, account_id, login_id, acr, amr, auth_time, device_id, channel, last_seen_at, "
-    "expires_at, created_at, factor_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $7, $10, $7, $11)"
+    "expires_at, created_at, factor_time, partner_id, upstream_sid) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $12, $8, $9, $7, $10, $7, $11, $13, $14)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """A session about to be opened in the lane for a person who has just proved a login of ours."""
+    """A session about to be opened in the lane for a person who has just proved a login."""
 
     id: str
     secret: str = field(repr=False)
@@ -169,9 +182,13 @@ class Fresh:
     amr: tuple[str, ...]
     device_id: str
     channel: str
+    auth_time: datetime | None = None
+    """When an organization says that it authenticated the person; None where that was just now."""
     factor_time: datetime | None = None
     until: datetime | None = None
     """A limit it may not outlive, because its strength was proved in an earlier session."""
+    partner_id: str | None = None
+    upstream_sid: str | None = None
 
 
 def insert(fresh: Fresh, clocks: configuration.Clocks, now: datetime) -> Work:
@@ -190,6 +207,9 @@ def insert(fresh: Fresh, clocks: configuration.Clocks, now: datetime) -> Work:
             fresh.channel,
             clock.micros(min(now + absolute_limit(clocks, fresh.acr), fresh.until or FOREVER)),
             None if fresh.factor_time is None else clock.micros(fresh.factor_time),
+            clock.micros(fresh.auth_time or now),
+            fresh.partner_id,
+            fresh.upstream_sid,
         ),
     )
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CursorResult, func, update
+from sqlalchemy import CursorResult, func, or_, update
 from sqlmodel import Session, col, select
 
 from idp import clock
@@ -13,8 +13,16 @@ from idp.errors import Invalid
 
 
 def current(db: Session) -> list[Bundle]:
-    """Return the newest version of every bundle that is not retired, by name."""
-    newest = select(Bundle.key, func.max(col(Bundle.version)).label("version")).group_by(col(Bundle.key)).subquery()
+    """Return the newest version in effect of every bundle that is not retired, by name."""
+    newest = (
+        select(Bundle.key, func.max(col(Bundle.version)).label("version"))
+        .where(
+            col(Bundle.withdrawn_at).is_(None),
+            or_(col(Bundle.effective_at).is_(None), col(Bundle.effective_at) <= clock.now()),
+        )
+        .group_by(col(Bundle.key))
+        .subquery()
+    )
     found = db.exec(
         select(Bundle).join(newest, (col(Bundle.key) == newest.c.key) & (col(Bundle.version) == newest.c.version))
     ).all()

@@ -6,7 +6,8 @@ from sqlmodel import Session, col, select
 
 from idp.audit import log
 from idp.audit.events import Event
-from idp.entitlements.defaults import BUNDLES, INSURER, NEEDS, PORTAL
+from idp.entitlements.defaults import BUNDLES, CONFLICTS, INSURER, NEEDS, PORTAL
+from idp.entitlements.duty_tables import DutyConflict
 from idp.entitlements.tables import Bundle, BundleItem, Entitlement
 from idp.signals import epochs
 
@@ -72,7 +73,8 @@ def load_default(db: Session) -> bool:
         db.add(Bundle(key=key, version=FIRST_VERSION, name=name, description=description))
         for item in items:
             db.add(BundleItem(bundle=key, version=FIRST_VERSION, entitlement=item))
-    if not fresh and not made:
+    pairs = _missing_pairs(db)
+    if not fresh and not made and not pairs:
         return False
     db.flush()
     epochs.changed_policy(db)
@@ -80,10 +82,23 @@ def load_default(db: Session) -> bool:
         db,
         Event(
             "entitlements.catalogue.changed",
-            details={"entitlements": [row["key"] for row in fresh], "bundles": [bundle[0] for bundle in made]},
+            details={
+                "entitlements": [row["key"] for row in fresh],
+                "bundles": [bundle[0] for bundle in made],
+                "conflicts": pairs,
+            },
         ),
     )
     return True
+
+
+def _missing_pairs(db: Session) -> list[list[str]]:
+    """Add the default conflicts that never stood here; one that staff ended stays ended."""
+    known = set(db.exec(select(DutyConflict.first, DutyConflict.second)).all())
+    missing = [row for row in CONFLICTS if row[:2] not in known]
+    for first, second, why in missing:
+        db.add(DutyConflict(first=first, second=second, why=why, added_by="system"))
+    return [[first, second] for first, second, _ in missing]
 
 
 def find(db: Session, key: str) -> Entitlement | None:

@@ -52,6 +52,9 @@ INSURER: tuple[tuple[str, str, int, str], ...] = (
     ("client.register", "Register apps", 4, "aal2"),
     ("wam.verify", "Confirm access managers", 5, "aal2"),
     ("terms.publish", "Publish terms", 5, "fresh"),
+    ("support.view", "Look up access for support", 4, "aal2"),
+    ("catalogue.manage", "Change functions, jobs and what a practice may hold", 5, "fresh"),
+    ("duty.except", "Allow exceptions from separation of duties", 5, "fresh"),
 )
 """Permissions of insurer staff, held at the provider of kind `insurer` (decisions.md 5 and 12)."""
 
@@ -67,6 +70,12 @@ NEEDS: dict[str, tuple[str, ...]] = {
 AUTHORITY = frozenset({"access.manage", "delegation.approve"})
 """Come from an appointment alone; no stored grant gives them (decisions.md 2)."""
 FROM_APPOINTMENT = ("access.view", "access.manage", "delegation.approve")
+
+CONFLICTS = (
+    ("demographics.update", "eft.manage", "Who changes where payments go does not change the practice's data as well."),
+    ("access.manage", "eft.manage", "Who gives access does not change where payments go."),
+)
+"""Never in one person: redirected payments are the main fraud in this field (domain.md 6)."""
 
 _BILLER = (
     "eligibility.view",

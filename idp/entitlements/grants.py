@@ -54,7 +54,16 @@ def grant(
     """
     place = Place(account_id, provider_id, line)
     given = _checked(db, place, entitlement, not_before, expires_at)
-    rules.check(db, given, account_id=account_id, provider_id=provider_id, line=line, by=by, confirmed_by=confirmed_by)
+    rules.check(
+        db,
+        given,
+        account_id=account_id,
+        provider_id=provider_id,
+        line=line,
+        by=by,
+        confirmed_by=confirmed_by,
+        expires_at=expires_at,
+    )
     made = _row(
         place,
         entitlement,
@@ -102,6 +111,7 @@ def replace(
         line=place.line,
         by=by,
         confirmed_by="system" if shorter else None,  # what only ends sooner needs no second manager
+        expires_at=expires_at,
     )
     if not _end_row(db, old, by, "replaced"):
         raise Conflict("This access was changed by somebody else meanwhile.")

@@ -1,16 +1,16 @@
 """What a giver of access must respect, whatever road the grant takes (invariant 6, security.md 64)."""
 
+from datetime import datetime
+
 from sqlmodel import Session, col, select
 
 from idp import clock
 from idp.accounts.tables import Account
+from idp.entitlements import duties
 from idp.entitlements.defaults import AUTHORITY
 from idp.entitlements.tables import Appointment, Entitlement, Grant
 from idp.errors import Invalid, NotEntitled
 from idp.providers.tables import Provider
-
-CONFLICTS = (("eft.manage", "demographics.update"), ("eft.manage", "access.manage"))
-"""Never in one person: redirected payments are the main fraud in this field (domain.md 6)."""
 
 DUAL = frozenset({"eft.manage"})
 """Given by two access managers, one after the other, and held for a day (domain.md 6)."""
@@ -32,10 +32,12 @@ def check(
     line: str,
     by: str,
     confirmed_by: str | None = None,
+    expires_at: datetime | None = None,
 ) -> None:
     """Refuse a grant that no giver, or not this one, may make.
 
-    `confirmed_by` is the second manager, where two are needed.
+    `confirmed_by` is the second manager, where two are needed. A pair of conflicting functions is refused unless an
+    exception covers this access to its end, `expires_at`.
     `operator` and `system` describe a world and are bound by structure alone; a person is bound by all.
     """
     if given.key in AUTHORITY:
@@ -52,12 +54,19 @@ def check(
     account = db.get(Account, account_id)
     if account is None or account.ial < given.ial:
         raise MayNotGive(f"{given.name} needs a person whose identity was proven to a higher level.")
-    for other in _held(db, account_id, provider_id, line):
-        if (given.key, other) in CONFLICTS or (other, given.key) in CONFLICTS:
-            raise MayNotGive(f"{given.name} and {other} can't be in one person's hands.")
+    together = held(db, account_id, provider_id, line) | {given.key}
+    for clash in duties.clashes(db, together, account_id=account_id, provider_id=provider_id, line=line):
+        if given.key in (clash.first, clash.second) and not clash.allowed(expires_at):
+            raise MayNotGive(f"{_names(db, clash)} can't be in one person's hands.")
 
 
-def _held(db: Session, account_id: str, provider_id: str, line: str) -> set[str]:
+def _names(db: Session, clash: duties.Clash) -> str:
+    rows = (db.get(Entitlement, clash.first), db.get(Entitlement, clash.second))
+    return " and ".join(row.name for row in rows if row is not None)
+
+
+def held(db: Session, account_id: str, provider_id: str, line: str) -> set[str]:
+    """Return what a person has at a place, begun or to come; managing access is among it."""
     now = clock.now()
     keys = db.exec(
         select(Grant.entitlement, Grant.expires_at).where(
@@ -68,7 +77,7 @@ def _held(db: Session, account_id: str, provider_id: str, line: str) -> set[str]
             col(Grant.ended_at).is_(None),
         )
     ).all()
-    held = {key for key, expires_at in keys if expires_at is None or expires_at > now}
+    found = {key for key, expires_at in keys if expires_at is None or expires_at > now}
     appointed = db.exec(
         select(Appointment.ends_at).where(
             col(Appointment.account_id) == account_id,
@@ -78,5 +87,5 @@ def _held(db: Session, account_id: str, provider_id: str, line: str) -> set[str]
         )
     ).all()
     if any(ends_at is None or ends_at > now for ends_at in appointed):
-        held.add("access.manage")
-    return held
+        found.add("access.manage")
+    return found

@@ -40,6 +40,12 @@ class Bundle(Row, table=True):
     name: str
     description: str = ""
     retired_at: datetime | None = moment(nullable=True)
+    effective_at: datetime | None = moment(nullable=True)
+    """The day it counts from; None for a version that always has."""
+    published_by: str = "system"
+    reason: str = ""
+    withdrawn_at: datetime | None = moment(nullable=True)
+    """Taken back before its day."""
 
 
 class BundleItem(Row, table=True):
@@ -81,6 +87,8 @@ class Appointment(Row, table=True):
 class Assignment(Row, table=True):
     """What a WAM sees as "biller": a bundle version given to a person; expands into grants."""
 
+    __table_args__ = (Index("ix_assignment_bundle", "bundle", "version", sqlite_where=LIVE, postgresql_where=LIVE),)
+
     id: str = id_column("asg")
     account_id: str = Field(foreign_key="account.id", index=True)
     provider_id: str = Field(foreign_key="provider.id", index=True)
@@ -114,6 +122,12 @@ class Grant(Row, table=True):
         ),
         Index("ix_grant_by_person", "account_id", "provider_id", "line_of_business", "entitlement"),
         Index("ix_grant_by_function", "provider_id", "line_of_business", "entitlement", "account_id"),
+        Index(
+            "ix_grant_by_delegation",
+            "delegation_id",
+            sqlite_where=text("delegation_id IS NOT NULL"),
+            postgresql_where=text("delegation_id IS NOT NULL"),
+        ),
         Index("ix_grant_expiry", "expires_at", sqlite_where=LIVE, postgresql_where=LIVE),
     )
     __tablename__ = "grant"
@@ -145,11 +159,16 @@ class Delegation(Row, table=True):
     entitlements: list[Any] = json_column()
     lines: list[Any] = json_column()
     locations: list[Any] | None = json_column(nullable=True, default=None)
+    """Ids of the places it is good for; None means all."""
+    redelegable: bool = False
+    """Whether the third party may pass it on to another one."""
     approved_by: str = ""
     starts_at: datetime = moment()
     ends_at: datetime | None = moment(nullable=True)
     status: str = "active"
     ended_at: datetime | None = moment(nullable=True)
+    ended_by: str | None = None
+    end_reason: str | None = None
 
 
 keep_statuses(Delegation)

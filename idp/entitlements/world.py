@@ -24,6 +24,13 @@ STATUSES = Sql(
 )
 
 
+_CHANGES = Sql(
+    "SELECT entitlement, before FROM catalogue_change WHERE applied_at IS NOT NULL AND applied_at > $1 "
+    "ORDER BY applied_at DESC, version DESC"
+)
+"""What functions were before each change after a moment, the latest change first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """One row of the catalogue."""
@@ -114,8 +121,9 @@ def load(epoch: int) -> Work:
 
 
 def as_of(known: World, dates: Dates) -> Work:
-    """Return the world with each partner's status of that moment: for replays alone."""
+    """Return the world with each partner's status and each function's facts of that moment: for replays alone."""
     rows = yield STATUSES, ()
+    changes = yield _CHANGES, (dates.at,)
     histories: dict[str, list[tuple[str, str | None, int]]] = {}
     for partner_id, status, before, since in rows:
         histories.setdefault(partner_id, []).append((status, before, since))
@@ -123,4 +131,9 @@ def as_of(known: World, dates: Dates) -> Work:
         partner_id: replace(partner, status=dates.then(histories.get(partner_id, ()), partner.status))
         for partner_id, partner in known.partners.items()
     }
-    return replace(known, partners=then)
+    functions = dict(known.functions)
+    for key, before in changes:
+        told = orjson.loads(before)
+        lists = {name: tuple(told[name]) for name in ("purposes", "needs") if name in told}
+        functions[key] = replace(functions[key], **(told | lists))
+    return replace(known, partners=then, functions=functions)

@@ -145,6 +145,10 @@ class Connector(Protocol):
 
     kind: str
 
+    def at_hand(self, told: Told | Try) -> bool:
+        """Say whether `begin` would answer from what is known already, so that nobody has to be waited for."""
+        ...
+
     def begin(self, attempt: Try) -> SendBrowser:
         """Return where the browser has to go."""
         ...

@@ -6,42 +6,24 @@ Once for all protocols. No transaction is open while an upstream is waited for.
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
-from hashlib import sha256
 from typing import NoReturn
 
-import orjson
-from sqlalchemy import CursorResult, update
 from sqlmodel import Session as Db
-from sqlmodel import col
 
 from idp import clock, configuration, entropy
 from idp.accounts.assertion import Assertion
-from idp.accounts.flows import browser_hash
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import Database, of, transaction
+from idp.database.lane import drive
 from idp.errors import NotFound, Refused, UpstreamRefused
-from idp.federation import upstreams
+from idp.federation import connectors, pending, upstreams
 from idp.federation.breaker import Breaker
-from idp.federation.contract import AnswerRefused, BrowserAnswer, Connector, SendBrowser, TrustedUpstream, Try
-from idp.federation.tables import PendingLogin
+from idp.federation.contract import AnswerRefused, Connector, SendBrowser, Told, TrustedUpstream, Try
+from idp.federation.pending import Pending, ReturnRefused
 from idp.outbound import Outbound, OutboundFailed
-
-
-class ReturnRefused(Refused):
-    """The browser came back with a try we do not know, that is over, or that began in another browser."""
-
-    status = 400
-    code = "return_refused"
-    title = "This sign-in can't go on here"
-
-    def __init__(self, reason: str) -> None:
-        event = Event("accounts.login.refused", outcome="refused", reason=reason)
-        super().__init__(
-            "This sign-in was used already, took too long, or was started in another browser. Start again here.",
-            then=(partial(log.record, event=event),),
-        )
 
 
 class Declined(Refused):
@@ -64,11 +46,16 @@ class Federation:
     def connector(self, kind: str) -> Connector:
         """Return the connector of a protocol; the module `connectors.<kind>` holds the class `<Kind>`."""
         if kind not in self._connectors:
-            if kind not in upstreams.kinds():
+            if kind not in connectors.kinds():
                 raise NotFound
             module = importlib.import_module(f"idp.federation.connectors.{kind}")
             self._connectors[kind] = getattr(module, kind.capitalize())(self.outbound)
         return self._connectors[kind]
+
+    def at_hand(self, told: Told | Try) -> bool:
+        """Say whether a try can begin without asking the upstream, or loading its protocol, first."""
+        made = self._connectors.get(told.upstream.kind)
+        return made is not None and made.at_hand(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,45 +108,56 @@ def begin(
     if chosen is None:
         with transaction(federation.database) as db:
             chosen = choose(db, upstream_id)
-    upstream, clocks = chosen.upstream, chosen.clocks
-    now = clock.now()
-    attempt = Try(
-        upstream=upstream,
-        callback=callback_of(federation.database, upstream_id),
+    attempt = trying(federation.database, chosen, clock.now(), max_age=max_age, login_hint=login_hint, another=another)
+    try:
+        send = ask(federation, attempt)
+    except (OutboundFailed, AnswerRefused) as problem:
+        _fail(federation, chosen.upstream, problem.reason, flow_id, problem)
+    begun = pending.begun(
+        federation.database.ring,
+        attempt,
+        browser=browser,
+        flow_id=flow_id,
+        ends=attempt.now + chosen.clocks.flow,
+        purpose=purpose,
+        account_id=account_id,
+        session_id=session_id,
+    )
+    with transaction(federation.database) as db:
+        drive(db, pending.insert(begun))
+    return send
+
+
+def trying(
+    database: Database,
+    chosen: Chosen,
+    now: datetime,
+    *,
+    max_age: int | None = None,
+    login_hint: str | None = None,
+    another: bool = False,
+) -> Try:
+    """Return a new try at an upstream, with secrets of its own."""
+    return Try(
+        upstream=chosen.upstream,
+        callback=callback_of(database, chosen.upstream.id),
         state=entropy.token(),
         nonce=entropy.token(),
         verifier=entropy.token(48),
         started_at=now,
         now=now,
-        leeway=clocks.leeway,
-        keep=clocks.upstream_metadata,
+        leeway=chosen.clocks.leeway,
+        keep=chosen.clocks.upstream_metadata,
         max_age=max_age,
         login_hint=login_hint,
         another=another,
     )
-    try:
-        with federation.breaker.call(upstream_id):
-            send = federation.connector(upstream.kind).begin(attempt)
-    except (OutboundFailed, AnswerRefused) as problem:
-        _fail(federation, upstream, problem.reason, flow_id, problem)
-    hashed = _hash(attempt.state)
-    with transaction(federation.database) as db:
-        db.add(
-            PendingLogin(
-                state_hash=hashed,
-                upstream_id=upstream_id,
-                flow_id=flow_id,
-                browser_hash=browser_hash(browser),
-                nonce=attempt.nonce,
-                verifier=of(db).ring.seal("upstreams", _place(hashed, "verifier"), attempt.verifier.encode()),
-                purpose=purpose,
-                account_id=account_id,
-                session_id=session_id,
-                max_age=max_age,
-                expires_at=now + clocks.flow,
-            )
-        )
-    return send
+
+
+def ask(federation: Federation, attempt: Try) -> SendBrowser:
+    """Return where a try sends the browser; raises OutboundFailed, AnswerRefused."""
+    with federation.breaker.call(attempt.upstream.id):
+        return federation.connector(attempt.upstream.kind).begin(attempt)
 
 
 def store_answer(db: Db, upstream_id: str, fields: Mapping[str, str]) -> bool:
@@ -167,47 +165,46 @@ def store_answer(db: Db, upstream_id: str, fields: Mapping[str, str]) -> bool:
 
     Only the first one for a live try of this upstream is kept.
     """
-    hashed = _hash(fields.get("state", ""))
-    sealed = of(db).ring.seal("upstreams", _place(hashed, "answer"), orjson.dumps(dict(fields)))
-    kept = db.execute(
-        update(PendingLogin)
-        .where(
-            col(PendingLogin.state_hash) == hashed,
-            col(PendingLogin.upstream_id) == upstream_id,
-            col(PendingLogin.answer).is_(None),
-            col(PendingLogin.spent_at).is_(None),
-        )
-        .values(answer=sealed)
-    )
-    assert isinstance(kept, CursorResult)
-    return kept.rowcount == 1
+    return bool(drive(db, pending.keep_answer(of(db).ring, upstream_id, fields)))
 
 
 def finish(federation: Federation, upstream_id: str, fields: Mapping[str, str], *, browser: str | None) -> Finished:
     """Finish a try with what the browser brought back. Raises ReturnRefused, LoginPaused, UpstreamRefused, Declined."""
     with transaction(federation.database) as db:
-        pending, answer = _spend(db, upstream_id, fields, browser)
-        upstream = upstreams.trusted(db, upstream_id)
-        connector = federation.connector(upstream.kind)
-        verifier = of(db).ring.open("upstreams", _place(pending.state_hash, "verifier"), pending.verifier).decode()
-        clocks = configuration.current(db).clocks
+        now = clock.now()
+        state = fields.get("state", "")
+        tried = pending.judged(drive(db, pending.find(state)) if state else None, upstream_id, browser, now)
+        if not drive(db, pending.spend(tried, now)):
+            raise ReturnRefused("state_replayed")
+        chosen = choose(db, upstream_id)
+    return proved(federation, chosen, tried, fields)
+
+
+def proved(federation: Federation, chosen: Chosen, tried: Pending, fields: Mapping[str, str]) -> Finished:
+    """Prove what the browser brought back to a try that is used up. Raises UpstreamRefused, Declined.
+
+    No transaction is open: the upstream is asked here.
+    """
+    database, upstream = federation.database, chosen.upstream
+    answer = pending.answer_of(database.ring, tried, fields)
+    connector = federation.connector(upstream.kind)
     said = connector.answered_by(answer)
     if said is not None and said != upstream.issuer:  # RFC 9207 2.4: before anything else is looked at
-        _fail(federation, upstream, "issuer_mixed_up", pending.flow_id)
+        _fail(federation, upstream, "issuer_mixed_up", tried.flow_id)
     attempt = Try(
         upstream=upstream,
-        callback=callback_of(federation.database, upstream_id),
+        callback=callback_of(database, upstream.id),
         state=fields["state"],
-        nonce=pending.nonce,
-        verifier=verifier,
-        started_at=pending.created_at,
+        nonce=tried.nonce,
+        verifier=pending.verifier_of(database.ring, tried),
+        started_at=clock.from_micros(tried.created_at),
         now=clock.now(),
-        leeway=clocks.leeway,
-        keep=clocks.upstream_metadata,
-        max_age=pending.max_age,
+        leeway=chosen.clocks.leeway,
+        keep=chosen.clocks.upstream_metadata,
+        max_age=tried.max_age,
     )
     try:
-        with federation.breaker.call(upstream_id):
+        with federation.breaker.call(upstream.id):
             assertion = connector.finish(attempt, answer)
     except AnswerRefused as problem:
         if problem.reason == "declined":
@@ -216,41 +213,15 @@ def finish(federation: Federation, upstream_id: str, fields: Mapping[str, str], 
                 page="login/upstream_failed.html",
                 context={
                     "organization": upstream.display_name,
-                    "flow_id": pending.flow_id,
+                    "flow_id": tried.flow_id,
                     "since": None,
                     "upstream_id": upstream.id,
                 },
             ) from problem
-        _fail(federation, upstream, problem.reason, pending.flow_id, problem)
+        _fail(federation, upstream, problem.reason, tried.flow_id, problem)
     except OutboundFailed as problem:
-        _fail(federation, upstream, problem.reason, pending.flow_id, problem)
-    return Finished(assertion, pending.flow_id, pending.purpose, pending.account_id, pending.session_id)
-
-
-def _spend(
-    db: Db, upstream_id: str, fields: Mapping[str, str], browser: str | None
-) -> tuple[PendingLogin, BrowserAnswer]:
-    state = fields.get("state", "")
-    pending = db.get(PendingLogin, _hash(state)) if state else None
-    if pending is None or pending.upstream_id != upstream_id:
-        raise ReturnRefused("state_unknown")
-    if browser is None or pending.browser_hash != browser_hash(browser):
-        raise ReturnRefused("state_of_another_browser")
-    now = clock.now()
-    if now >= pending.expires_at:
-        raise ReturnRefused("state_expired")
-    spent = db.execute(
-        update(PendingLogin)
-        .where(col(PendingLogin.state_hash) == pending.state_hash, col(PendingLogin.spent_at).is_(None))
-        .values(spent_at=now)
-    )
-    assert isinstance(spent, CursorResult)
-    if spent.rowcount != 1:
-        raise ReturnRefused("state_replayed")
-    if pending.answer is not None:
-        clear = of(db).ring.open("upstreams", _place(pending.state_hash, "answer"), pending.answer)
-        return pending, BrowserAnswer(orjson.loads(clear), posted=True)
-    return pending, BrowserAnswer(fields)
+        _fail(federation, upstream, problem.reason, tried.flow_id, problem)
+    return Finished(assertion, tried.flow_id, tried.purpose, tried.account_id, tried.session_id)
 
 
 def _fail(
@@ -275,11 +246,3 @@ def _fail(
             page="login/upstream_failed.html",
             context={"organization": name, "flow_id": flow_id, "since": since, "upstream_id": upstream.id},
         ) from cause
-
-
-def _hash(state: str) -> bytes:
-    return sha256(state.encode()).digest()
-
-
-def _place(state_hash: bytes, column: str) -> str:
-    return f"pending_login.{column}:{state_hash.hex()}"

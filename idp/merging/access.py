@@ -9,7 +9,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, entropy
-from idp.entitlements import grants, rules
+from idp.entitlements import duties, grants
 from idp.entitlements.tables import Appointment, Assignment, Grant
 from idp.errors import Conflict
 from idp.providers import affiliations
@@ -28,7 +28,7 @@ def refuse_conflicts(db: Db, *, kept: str, closed: str) -> None:
     for place in db.exec(managed).all():
         together.setdefault(place, set()).add("access.manage")
     for held in together.values():
-        if any({one, other} <= held for one, other in rules.CONFLICTS):
+        if duties.clashes(db, held):
             raise Conflict(
                 "Together the two accounts hold functions that one person may not have. "
                 "Ask an access manager to take one of them away first."
@@ -75,6 +75,7 @@ def _affiliate(db: Db, row: Affiliation, target: str) -> str | None:
         capacity=row.capacity,
         by=row.approved_by,
         partner_id=row.partner_id,
+        locations=row.locations,
         starts_at=max(row.starts_at, clock.now()),
         ends_at=row.ends_at,
     )

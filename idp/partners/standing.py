@@ -8,6 +8,10 @@ GOOD = frozenset({"active", "review_overdue"})
 """Statuses in which an outside organisation may be relied on (decisions.md 12, gate 9)."""
 
 
+GOOD_SQL = ", ".join(f"'{status}'" for status in sorted(GOOD))
+"""The same for a statement that asks `status IN (...)`."""
+
+
 def is_good(status: str | None) -> bool:
     """Say whether a partner's status is good standing; an unknown partner's is not."""
     return status in GOOD

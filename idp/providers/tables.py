@@ -11,6 +11,7 @@ from idp.database.types import Row, id_column, json_column, moment, secret_colum
 
 LINES = ("medical", "behavioural", "dental", "medicare_advantage")
 _LINE = "IN ('medical','behavioural','dental','medicare_advantage')"
+LINE_IS_KNOWN = f"line {_LINE}"
 LIVE = text("ended_at IS NULL")
 
 
@@ -153,6 +154,8 @@ class Affiliation(Row, table=True):
     provider_id: str = Field(foreign_key="provider.id")
     capacity: str = "employee"
     partner_id: str | None = Field(default=None, index=True)
+    locations: list[Any] | None = json_column(nullable=True, default=None)
+    """Ids of the places a third party's person works for; None means all that the delegation names."""
     approved_by: str = ""
     starts_at: datetime = moment()
     ends_at: datetime | None = moment(nullable=True)

@@ -7,18 +7,23 @@ from typing import Any
 from sqlalchemy import CursorResult, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session as Db
-from sqlmodel import col, select
+from sqlmodel import col
 
 from idp import clock
 from idp.accounts import sessions
 from idp.audit import log
 from idp.audit.events import Event
+from idp.database.lane import Sql, Work, drive
 from idp.errors import Conflict, NotFound, Refused
 from idp.provisioning.tables import PartnerPerson
 
 _LOGINS = text(
     "SELECT l.id, l.account_id FROM login l JOIN upstream u ON u.id = l.upstream_id "
     "WHERE u.partner_id = :partner AND l.subject = :subject AND l.ended_at IS NULL"
+)
+
+_HELD = Sql(
+    "UPDATE partner_person SET version = version WHERE partner_id = $1 AND external_id = $2 RETURNING id, active"
 )
 
 
@@ -99,24 +104,28 @@ def require_active(db: Db, partner_id: str, subject: str, *, organization: str) 
     A subject the partner never told us about is not refused: not every partner sends its people. The row
     is held until the sign-in is committed, so that a deactivation at the same moment ends it.
     """
-    known = db.exec(
-        select(PartnerPerson)
-        .where(col(PartnerPerson.partner_id) == partner_id, col(PartnerPerson.external_id) == subject)
-        .with_for_update(read=True)
-        .execution_options(populate_existing=True)
-    ).all()
-    if not known or any(person.active for person in known):
+    turned_off: str | None = drive(db, turned_off_as(partner_id, subject))
+    if turned_off is None:
         return
     event = Event(
         "accounts.login.refused",
         outcome="refused",
         reason="deactivated_by_organization",
-        details={"partner": partner_id, "person": known[-1].id},
+        details={"partner": partner_id, "person": turned_off},
     )
     raise Deactivated(
         f"{organization} says this login is no longer in use. Ask them, or sign in with another login of yours.",
         then=(partial(log.record, event=event),),
     )
+
+
+def turned_off_as(partner_id: str, subject: str) -> Work:
+    """Answer which of a partner's people a subject is whom it has turned off, None for anybody else, in either lane.
+
+    The rows are held until the commit.
+    """
+    rows = yield _HELD, (partner_id, subject)
+    return None if any(active for _, active in rows) else max((person for person, _ in rows), default=None)
 
 
 def _is_active(facts: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from idp.accounts import families
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
+from idp.entitlements import duties
 from idp.entitlements.tables import Appointment, Grant
 from idp.errors import Conflict, Invalid, NotFound
 from idp.providers.tables import LINES, Provider
@@ -55,16 +56,7 @@ def appoint(
         raise NotFound
     if len(_to_come(db, provider_id, line)) >= MOST:
         raise Conflict(f"A practice has at most {MOST} access managers in a line of business. End one first.")
-    moves_money = select(Grant.id).where(
-        col(Grant.account_id) == account_id,
-        col(Grant.provider_id) == provider_id,
-        col(Grant.entitlement) == "eft.manage",
-        col(Grant.effect) == "allow",
-        col(Grant.ended_at).is_(None),
-        or_(col(Grant.expires_at).is_(None), col(Grant.expires_at) > clock.now()),
-    )
-    if db.exec(moves_money).first() is not None:
-        raise Conflict("A person who can change where payments go can't be an access manager too.")
+    _check_duties(db, account_id, provider_id, line, ends_at)
     made = Appointment(
         id=appointment_id or entropy.new_id("wam"),
         account_id=account_id,
@@ -82,6 +74,23 @@ def appoint(
     epochs.changed_account(db, account_id)
     _log(db, "wam.appointment.made", made, by, verified_by)
     return made
+
+
+def _check_duties(db: Session, account_id: str, provider_id: str, line: str, ends_at: datetime | None) -> None:
+    """Refuse authority beside a function that must not be in the same hands, unless an exception covers it."""
+    held = db.exec(
+        select(Grant.entitlement).where(
+            col(Grant.account_id) == account_id,
+            col(Grant.provider_id) == provider_id,
+            col(Grant.effect) == "allow",
+            col(Grant.ended_at).is_(None),
+            or_(col(Grant.expires_at).is_(None), col(Grant.expires_at) > clock.now()),
+        )
+    ).all()
+    together = {*held, "access.manage"}
+    for clash in duties.clashes(db, together, account_id=account_id, provider_id=provider_id, line=line):
+        if "access.manage" in (clash.first, clash.second) and not clash.allowed(ends_at):
+            raise Conflict(f"This person can't be an access manager too. {clash.why}")
 
 
 def end(db: Session, appointment: Appointment, *, by: str, reason: str) -> bool:

@@ -1,11 +1,11 @@
 """The difference a change makes: a pure function on plain values, shown before and applied after (W-4)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-from idp.entitlements.rules import CONFLICTS
+from idp.entitlements.duties import Clash
 from idp.entitlements.tables import Grant
 
 
@@ -48,8 +48,24 @@ class Difference:
     changed: tuple[Line, ...] = ()
     removed: tuple[Line, ...] = ()
     stay: tuple[Line, ...] = ()
-    conflicts: tuple[tuple[str, str], ...] = field(default=())
-    """Pairs that may not be in one person's hands."""
+    clashes: tuple[Clash, ...] = field(default=())
+    """Pairs that may not be in one person's hands: what is refused, and what an exception allows."""
+    ends_at: datetime | None = None
+
+    @property
+    def conflicts(self) -> tuple[Clash, ...]:
+        """The pairs no exception allows for so long."""
+        fresh = {line.key for line in self.added + self.changed}
+        return tuple(
+            c
+            for c in self.clashes
+            if not (c.allowed(self.ends_at) if {c.first, c.second} & fresh else c.exception is not None)
+        )
+
+    @property
+    def excepted(self) -> tuple[Clash, ...]:
+        """The pairs an exception allows."""
+        return tuple(c for c in self.clashes if c not in self.conflicts)
 
     @property
     def count(self) -> int:
@@ -57,9 +73,16 @@ class Difference:
         return len(self.added) + len(self.changed) + len(self.removed)
 
 
-def between(held: Mapping[str, Grant], wish: Wish, *, manages: bool = False) -> Difference:
+def between(
+    held: Mapping[str, Grant],
+    wish: Wish,
+    clashes: Callable[[frozenset[str]], Iterable[Clash]],
+    *,
+    manages: bool = False,
+) -> Difference:
     """Compare what is held in a line (function -> its grant) with what is wished.
 
+    `clashes` tells the pairs among functions that may not be in one person's hands (entitlements.duties).
     `manages` says that the person is an access manager, which counts as holding `access.manage`.
     """
     added, changed, removed, stay = [], [], [], []
@@ -75,8 +98,8 @@ def between(held: Mapping[str, Grant], wish: Wish, *, manages: bool = False) -> 
         else:
             stay.append(line)
     after = wish.wanted | ({"access.manage"} if manages else frozenset())
-    conflicts = tuple(pair for pair in CONFLICTS if set(pair) <= after)
-    return Difference(tuple(added), tuple(changed), tuple(removed), tuple(stay), conflicts)
+    found = tuple(clashes(after))
+    return Difference(tuple(added), tuple(changed), tuple(removed), tuple(stay), found, wish.ends_at)
 
 
 def seen(grants: Iterable[Grant]) -> str:

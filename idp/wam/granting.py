@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
-from idp.entitlements import grants
+from idp.entitlements import duties, grants
 from idp.entitlements.grants import Place
 from idp.entitlements.rules import DUAL
 from idp.entitlements.tables import Assignment, Entitlement, Grant
@@ -100,7 +100,8 @@ def preview(
     has = holdings.functions(db, authority.provider(db, provider_id), line)
     now_held = held(rows)
     manages = any(a.account_id == account_id for a in appointments.in_force(db, provider_id, line, clock.now()))
-    made = difference.between(now_held, wish, manages=manages)
+    pairs = partial(duties.clashes, db, account_id=account_id, provider_id=provider_id, line=line)
+    made = difference.between(now_held, wish, pairs, manages=manages)
     for entry in made.added + made.changed:
         _may_give(has, entry.key, by, account_id)
     return Preview(made, difference.seen(rows), now_held, has, lacking)

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from idp import clock
 from idp.entitlements import bundles, catalog
 from idp.entitlements.defaults import AUTHORITY
+from idp.entitlements.duty_tables import WithheldFunction
 from idp.entitlements.tables import Bundle, Entitlement
 from idp.providers import organisations
 from idp.providers.tables import Participation, Provider
@@ -49,11 +50,19 @@ def functions(db: Session, provider: Provider, line: str) -> dict[str, Entitleme
         ).first()
         is not None
     )
+    withheld = db.exec(
+        select(WithheldFunction.entitlement).where(
+            col(WithheldFunction.provider_id) == provider.id,
+            col(WithheldFunction.line) == line,
+            col(WithheldFunction.ended_at).is_(None),
+        )
+    ).all()
+    barred = AUTHORITY | set(withheld)
     insurer = provider.kind == "insurer"
     return {
         e.key: e
         for e in catalog.everything(db, insurer_side=insurer)
-        if e.key not in AUTHORITY and (insurer or e.non_participating or participates)
+        if e.key not in barred and (insurer or e.non_participating or participates)
     }
 
 

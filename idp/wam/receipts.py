@@ -43,9 +43,17 @@ class AlreadyDone(Exception):
         self.receipt = receipt
 
 
+def at(db: Session, provider_id: str, receipt_id: str) -> Receipt:
+    """Return a receipt of this practice of any kind, or raise NotFound."""
+    receipt = db.get(Receipt, receipt_id)
+    if receipt is None or receipt.provider_id != provider_id:
+        raise NotFound
+    return receipt
+
+
 def find(db: Session, provider_id: str, receipt_id: str, kind: str) -> Receipt:
     """Return a receipt of this practice, or raise NotFound."""
-    receipt = db.get(Receipt, receipt_id)
-    if receipt is None or receipt.provider_id != provider_id or receipt.kind != kind:
+    receipt = at(db, provider_id, receipt_id)
+    if receipt.kind != kind:
         raise NotFound
     return receipt

@@ -164,6 +164,54 @@ def idle(db: Session, provider_id: str, *, unseen: timedelta = IDLE) -> list[tup
     return sorted(((a, seen) for a, seen in rows), key=lambda r: (r[1] is not None, r[1] or now, r[0].display_name))
 
 
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """One person of the matrix: for each function of the page whether they have it, and whether it is paused."""
+
+    account_id: str
+    name: str
+    has: tuple[bool, ...]
+    paused: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Who can do what: people by functions, a page of both."""
+
+    functions: tuple[str, ...]
+    rows: tuple[MatrixRow, ...]
+    page: int
+    pages: int
+
+
+MATRIX_PEOPLE, MATRIX_FUNCTIONS = 25, 12
+
+
+def matrix(had: Sequence[Had], *, page: int = 1) -> Matrix:
+    """Return one page of people by functions; pages go over the functions of 25 people before the next 25 people."""
+    functions = sorted({h.function for h in had})
+    people = sorted({(h.name.lower(), h.account_id, h.name) for h in had})
+    across = max(1, -(-len(functions) // MATRIX_FUNCTIONS))
+    pages = across * max(1, -(-len(people) // MATRIX_PEOPLE))
+    page = min(max(1, page), pages)
+    down, right = divmod(page - 1, across)
+    some = functions[right * MATRIX_FUNCTIONS :][:MATRIX_FUNCTIONS]
+    cells: dict[tuple[str, str], bool] = {}
+    for h in had:
+        key = (h.account_id, h.function)
+        cells[key] = cells.get(key, True) and h.paused
+    rows = tuple(
+        MatrixRow(
+            account,
+            name,
+            tuple((account, f) in cells for f in some),
+            tuple(cells.get((account, f), False) for f in some),
+        )
+        for _, account, name in people[down * MATRIX_PEOPLE :][:MATRIX_PEOPLE]
+    )
+    return Matrix(tuple(some), rows, page, pages)
+
+
 def safe(cell: str) -> str:
     """Return a cell that no spreadsheet takes for a formula (OWASP: CSV injection)."""
     return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else cell

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_
+from sqlalchemy import and_, or_
 from sqlmodel import Session, col, func, select
 
 from idp import clock
@@ -48,6 +48,8 @@ class Roster:
     total: int
     page: int
     pages: int
+    more: bool = False
+    """Whether there is somebody after this page."""
 
     @property
     def first(self) -> int:
@@ -71,10 +73,23 @@ class Held:
     paused: bool
 
 
-def people(db: Session, provider_id: str, *, words: str = "", page: int = 1) -> Roster:
+def key_of(entry: Entry) -> tuple[str, str]:
+    """Return where an entry stands in the roster; the page after it begins behind it."""
+    return entry.account.display_name.lower(), entry.account.id
+
+
+def people(
+    db: Session,
+    provider_id: str,
+    *,
+    words: str = "",
+    page: int = 1,
+    after: tuple[str, str] | None = None,
+    most: int = PAGE,
+) -> Roster:
     """Return one page of the people whose tie to the practice has not ended, by name.
 
-    `words` narrows to names that contain every word, whatever their case.
+    `words` narrows to names that contain every word, whatever their case. Pages are counted, or begin `after` a key.
     """
     now = clock.now()
     query = (
@@ -89,15 +104,18 @@ def people(db: Session, provider_id: str, *, words: str = "", page: int = 1) -> 
     for word in words.split()[:5]:
         query = query.where(func.lower(col(Account.display_name)).contains(word.lower(), autoescape=True))
     total = int(db.execute(query.with_only_columns(func.count())).scalar_one())
-    pages = max(1, -(-total // PAGE))
+    pages = max(1, -(-total // most))
     page = min(max(1, page), pages)
-    rows = db.exec(
-        query.order_by(func.lower(col(Account.display_name)), col(Account.id)).offset((page - 1) * PAGE).limit(PAGE)
-    ).all()
-    entries = {account.id: Entry(account, affiliation) for account, affiliation in rows}
+    name = func.lower(col(Account.display_name))
+    if after is not None:
+        query = query.where(or_(name > after[0], and_(name == after[0], col(Account.id) > after[1])))
+    else:
+        query = query.offset((page - 1) * most)
+    rows = db.exec(query.order_by(name, col(Account.id)).limit(most + 1)).all()
+    entries = {account.id: Entry(account, affiliation) for account, affiliation in rows[:most]}
     if entries:
         _mark(db, provider_id, entries, now)
-    return Roster(list(entries.values()), total, page, pages)
+    return Roster(list(entries.values()), total, page, pages, len(rows) > most)
 
 
 def entries_of(db: Session, provider_id: str, ids: Sequence[str]) -> dict[str, Entry]:

@@ -13,7 +13,7 @@ class Receipt(Row, table=True):
     """What one sent form did, written with it: the proof page, and the reason a double click does nothing."""
 
     __table_args__ = (
-        CheckConstraint("kind IN ('change','removal','invitation')", name="kind"),
+        CheckConstraint("kind IN ('change','removal','invitation','delegation')", name="kind"),
         Index("uq_receipt_form", "made_by", "form_id", unique=True),
     )
     id: str = id_column("rct")
@@ -146,3 +146,17 @@ class HeldChange(Row, table=True):
     decided_by: str | None = None
     decided_at: datetime | None = moment(nullable=True)
     expires_at: datetime = moment()
+
+
+class ApiAnswer(Row, table=True):
+    """What one change over the JSON API was answered, so that the same key sent again gets the same answer."""
+
+    __tablename__ = "api_answer"
+    made_by: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    """The Idempotency-Key the caller chose."""
+    digest: str
+    """SHA-256 of method, path, query and body: the same key with something else is refused."""
+    status: int
+    body: str
+    expires_at: datetime = moment(index=True)

@@ -53,15 +53,22 @@ def _plain(path: str, endpoint: Endpoint) -> Route:
 class FastLane:
     """Answers the lane's fixed paths itself and hands everything else on."""
 
-    def __init__(self, routes: list[Route], pages: ASGIApp, plain: Mapping[str, Endpoint]) -> None:
-        """`plain`: path to an endpoint that raises ForPages for what it leaves to the pages' own route there."""
+    def __init__(
+        self, routes: list[Route], pages: ASGIApp, plain: Mapping[str, Endpoint], below: Mapping[str, Endpoint]
+    ) -> None:
+        """`plain`: path to an endpoint that raises ForPages for what it leaves to the pages' own route there.
+
+        `below`: the same for the beginning of a path, up to its second slash.
+        """
         self._routes = {route.path: route for route in routes}
         self._routes |= {path: _plain(path, endpoint) for path, endpoint in plain.items()}
+        self._below = {path: _plain(path + "{rest}", endpoint) for path, endpoint in below.items()}
         self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        route = self._routes.get(scope["path"])
+        path = scope["path"]
+        route = self._routes.get(path) or self._below.get(path[: path.find("/", 1) + 1])
         if route is None:
             await self._pages(scope, receive, send)
             return

@@ -14,7 +14,7 @@ from idp.web import cookies
 from idp.web.boundary import service_of
 
 CSRF_FIELD = "form_key"
-_MOST_OF_A_FILE = 200_000
+_MOST_OF_A_FILE = 400_000
 """Bytes."""
 
 
@@ -53,7 +53,7 @@ async def _read(request: Request) -> Form:
     if content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raise Refused("Send this as a form.", code="wrong_content_type")
     try:
-        sent = await request.form(max_files=1, max_fields=2000, max_part_size=64_000)
+        sent = await request.form(max_files=1, max_fields=2000, max_part_size=_MOST_OF_A_FILE)
     except Exception as problem:
         raise Refused("The form could not be read.", code="unreadable_form") from problem
     try:

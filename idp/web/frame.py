@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from idp import clock
 from idp.entitlements import appointed
 from idp.entitlements.tables import Appointment, Grant
+from idp.partners import members
 from idp.providers.tables import Provider
 
 _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
@@ -21,12 +22,13 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     "practice": (
         ("Inbox", "/p/{p}/inbox"),
         ("People", "/p/{p}/people"),
-        ("Add a person", "/p/{p}/people/new"),
         ("Reviews", "/p/{p}/reviews"),
+        ("Delegations", "/p/{p}/delegations"),
         ("Reports", "/p/{p}/reports"),
         ("Access managers", "/p/{p}/managers"),
         ("Practice profile", "/p/{p}/profile"),
     ),
+    "company": (("Practices", "/company/{p}"), ("People", "/company/{p}/people")),
     "security": (
         ("Search", "/security/search"),
         ("Who could", "/security/who"),
@@ -36,6 +38,13 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Practices", "/insurer/organizations"),
         ("Terms", "/insurer/terms"),
     ),
+    "catalogue": (
+        ("Functions", "/insurer/catalogue"),
+        ("Jobs", "/insurer/jobs"),
+        ("Duties", "/insurer/duties"),
+    ),
+    "support": (("Look up a person", "/support"),),
+    "verify": (("First managers", "/insurer/first-managers"),),
 }
 """Entries by area, in the order every page shows them; `{p}` is the practice."""
 
@@ -59,7 +68,7 @@ def navigation(area: str, provider_id: str | None) -> list[tuple[str, str]]:
 
 
 def areas(db: Session, account_id: str) -> list[Area]:
-    """Return where this person works: their own account, each practice they manage, the security desk.
+    """Return where this person works: their own account, each practice they manage, each company, the security desk.
 
     Only signs: each page asks for its own decision.
     """
@@ -77,27 +86,35 @@ def areas(db: Session, account_id: str) -> list[Area]:
     ).all()
     found = [Area("account", "My account", "/account")]
     found += [Area("practice", f"Manage {provider.name}", f"/p/{provider.id}/people") for provider in managed]
-    if _of_the_desk(db, account_id, now):
-        found.append(Area("security", "Security", "/security/search"))
-    return found
+    found += [Area("company", one.name, f"/company/{one.id}") for one in members.administered(db, account_id)[:5]]
+    held = _at_the_insurer(db, account_id, now)
+    return found + [Area(key, label, href) for needs, key, label, href in _STAFF if needs & held]
 
 
-def _of_the_desk(db: Session, account_id: str, now: datetime) -> bool:
-    """Say whether a person holds the search of the log; the page itself asks the decision."""
-    return (
+_STAFF = (
+    (frozenset({"audit.search"}), "security", "Security", "/security/search"),
+    (frozenset({"catalogue.manage"}), "catalogue", "Catalog", "/insurer/catalogue"),
+    (frozenset({"support.view"}), "support", "Support", "/support"),
+    (frozenset({"wam.verify"}), "verify", "First managers", "/insurer/first-managers"),
+)
+"""Areas of the insurer's staff, by the functions that open them."""
+
+
+def _at_the_insurer(db: Session, account_id: str, now: datetime) -> set[str]:
+    """Return what a person holds at the insurer itself; the pages ask the decision."""
+    return set(
         db.exec(
-            select(Grant.id)
+            select(Grant.entitlement)
             .join(Provider, col(Provider.id) == col(Grant.provider_id))
             .where(
                 col(Grant.account_id) == account_id,
-                col(Grant.entitlement) == "audit.search",
+                col(Grant.entitlement).in_({key for needs, *_ in _STAFF for key in needs}),
                 col(Grant.effect) == "allow",
                 col(Grant.ended_at).is_(None),
                 col(Grant.not_before) <= now,
                 col(Grant.expires_at).is_(None) | (col(Grant.expires_at) > now),
                 col(Provider.kind) == "insurer",
             )
-            .limit(1)
-        ).first()
-        is not None
+            .distinct()
+        ).all()
     )

@@ -15,6 +15,7 @@ from idp.accounts.tables import Account, Session
 from idp.audit import log, origin
 from idp.entitlements import asking
 from idp.entitlements.decision import OURSELVES, Decision, Question
+from idp.entitlements.question import AskingApp
 from idp.entitlements.sentences import sentence
 from idp.errors import NotEntitled, NotFound, NotSignedIn, StepUp
 from idp.providers.tables import Provider
@@ -105,7 +106,7 @@ def entitled(permission: str, line: str | None = None) -> Callable[..., Acting]:
     """
 
     def guard(p: str, person: SignedIn, db: Transaction) -> Acting:
-        return _acting(db, person, p, permission, line)
+        return acting(db, person, p, permission, line)
 
     return guard
 
@@ -120,17 +121,20 @@ def insurer_staff(permission: str) -> Callable[..., Acting]:
         insurer = db.exec(select(Provider.id).where(col(Provider.kind) == "insurer")).first()
         if insurer is None:
             raise NotFound
-        return _acting(db, person, insurer, permission, None)
+        return acting(db, person, insurer, permission, None)
 
     return guard
 
 
-def _acting(db: Db, person: Visitor, p: str, permission: str, line: str | None) -> Acting:
+def acting(
+    db: Db, person: Visitor, p: str, permission: str, line: str | None, *, app: AskingApp | None = None
+) -> Acting:
+    """Decide whether a person may, at an organisation, through our pages or an app; raises as `entitled` does."""
     question = Question(
         account_id=person.account.id,
         entitlement=permission,
         provider_id=p,
-        app=replace(OURSELVES, channel=person.session.channel),
+        app=app or replace(OURSELVES, channel=person.session.channel),
         line=line,
         sid=person.session.id,
     )

@@ -11,6 +11,9 @@ from idp.settings import Settings
 
 BODY_LIMIT = 1_000_000
 FORM_LIMIT = 64_000
+FILE_LIMIT = 600_000
+"""Bytes of a form that brings a file: two thousand people to invite."""
+_FILES = ("/people/import", "/people/import/confirm")
 _READ = frozenset({b"host", b"user-agent", b"x-forwarded-for", b"content-type", b"content-length", b"x-request-id"})
 _FORMS = (b"application/x-www-form-urlencoded", b"multipart/")
 """Beginnings of media types, which are compared without regard to case (RFC 9110 8.3.1)."""
@@ -72,7 +75,8 @@ class Edge:
         if wrong is not None:
             await _plain(send, *wrong, headers)
             return
-        limit = FORM_LIMIT if content_type and content_type.strip().lower().startswith(_FORMS) else BODY_LIMIT
+        form = content_type and content_type.strip().lower().startswith(_FORMS)
+        limit = BODY_LIMIT if not form else FILE_LIMIT if scope["path"].endswith(_FILES) else FORM_LIMIT
         if length is not None and (not length.isdigit() or int(length) > limit):
             await _plain(send, 413, b"The request is too large.\n", headers)
             return

@@ -6,17 +6,19 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
-from sqlmodel import Session as Db
 
 from idp.accounts import flows, linking, login
+from idp.accounts.flows import Kept
 from idp.accounts.tables import Flow
 from idp.database import transaction
+from idp.database.lane import Work, drive
 from idp.errors import Refused, UpstreamRefused
 from idp.federation import flow as federation_flow
-from idp.federation import upstreams
+from idp.federation import offers, upstreams
 from idp.federation.contract import SendBrowser
+from idp.federation.pending import ReturnRefused
 from idp.web import cookies, pages
-from idp.web.boundary import TheService
+from idp.web.boundary import Service, TheService, service_of
 from idp.web.guards import open_to_anyone, visitor
 from idp.web.signing_in import (
     address,
@@ -42,10 +44,10 @@ _LONGEST_POSTED = 60_000
 @open_to_anyone("people come here to sign in at their organization")
 def leave(request: Request, service: TheService, upstream: str, flow: str = "") -> Response:
     """Send the browser to the organization's own sign-in; no transaction is open while it is asked."""
-    with _other_ways(request, service, upstream):
+    with other_ways(request, service, upstream):
         with transaction(service.database) as db:
             here = journey(request, db, flow) if flow else journey_to(request, db, "/account")
-            hint = _hint(db, here, upstream)
+            hint: str | None = drive(db, hint_for(here, upstream))
             chosen = federation_flow.choose(db, upstream)
         send = federation_flow.begin(
             federation_of(service),
@@ -54,20 +56,22 @@ def leave(request: Request, service: TheService, upstream: str, flow: str = "") 
             browser=pages.browser_of(request),
             flow_id=here.id,
             login_hint=hint,
-            max_age=_max_age(asked(here, "prompt"), asked(here, "max_age")),
+            max_age=age_asked(here),
         )
     return send_browser(request, send)
 
 
-def _hint(db: Db, here: Flow, upstream_id: str) -> str | None:
-    """Return the address typed, for the organization whose domain it is; nobody else is told it."""
+def hint_for(here: Flow | Kept, upstream_id: str) -> Work:
+    """Answer the address typed, for the organization whose domain it is, in either lane; nobody else is told it."""
     typed = str(here.facts.get("identifier", ""))
-    found = upstreams.of_domain(db, typed) if "@" in typed else None
+    if "@" not in typed:
+        return None
+    found: offers.Offer | None = yield from offers.at_domain(typed)
     return typed if found is not None and found.id == upstream_id else None
 
 
 @contextmanager
-def _other_ways(request: Request, service: TheService, upstream_id: str) -> Iterator[None]:
+def other_ways(request: Request, service: Service, upstream_id: str) -> Iterator[None]:
     """Name the person's other logins on a page that says theirs does not work: only where they are signed in.
 
     To a stranger the page says the same for every address, account or not (security.md 9).
@@ -88,8 +92,9 @@ def _other_ways(request: Request, service: TheService, upstream_id: str) -> Iter
         raise
 
 
-def _max_age(prompt: str | None, age: str | None) -> int | None:
+def age_asked(here: Flow | Kept) -> int | None:
     """Return the age the app asked for, so that the organization authenticates anew where it must."""
+    prompt, age = asked(here, "prompt"), asked(here, "max_age")
     if prompt is not None and "login" in prompt.split():
         return 0
     return int(age) if age is not None and age.isascii() and age.isdigit() and len(age) < 9 else None
@@ -104,7 +109,7 @@ def add(request: Request, service: TheService, upstream: str) -> Response:
         linking.require_fresh_proof(db, by.session)
         here = journey_to(request, db, "/account/logins")
         mine = {one.upstream_id for one in linking.logins(db, by.account.id)}
-    with _other_ways(request, service, upstream):
+    with other_ways(request, service, upstream):
         send = federation_flow.begin(
             federation_of(service),
             upstream,
@@ -131,13 +136,14 @@ async def posted(request: Request) -> dict[str, str]:
     if kind != "application/x-www-form-urlencoded":
         raise Refused("Send this as a form.", code="wrong_content_type")
     items = (await request.form(max_files=0, max_fields=50, max_part_size=_LONGEST_POSTED)).multi_items()
-    fields = _once(items, longest=_LONGEST_POSTED)
+    fields = once(items, longest=_LONGEST_POSTED)
     if "RelayState" in fields and "state" not in fields:  # SAML's name for it (Bindings 3.5.3)
         fields["state"] = fields["RelayState"]
     return fields
 
 
-def _once(items: Sequence[tuple[str, object]], longest: int = _LONGEST) -> dict[str, str]:
+def once(items: Sequence[tuple[str, object]], longest: int = _LONGEST) -> dict[str, str]:
+    """Return the fields of an answer, none of them twice or too long; raise Refused."""
     fields: dict[str, str] = {}
     for name, value in items:
         if name in fields or not isinstance(value, str) or len(value) > longest or "\x00" in value:
@@ -154,7 +160,7 @@ def posted_back(
     """Keep a posted answer and have the browser come back by GET (decisions.md 10)."""
     with transaction(service.database) as db:
         if not federation_flow.store_answer(db, upstream, fields):
-            raise federation_flow.ReturnRefused("state_unknown")
+            raise ReturnRefused("state_unknown")
     return pages.go(request, f"/login/{upstream}/callback?{urlencode({'state': fields['state']})}")
 
 
@@ -162,12 +168,19 @@ def posted_back(
 @open_to_anyone("people come back here from their organization")
 def back(request: Request, service: TheService, upstream: str) -> Response:
     """Finish the sign-in: the one account with this login, or the page that asks how to go on."""
-    fields = _once(list(request.query_params.multi_items()))
+    fields = once(list(request.query_params.multi_items()))
     browser = cookies.read(request, service.settings, cookies.FLOW)
-    with _other_ways(request, service, upstream):
+    with other_ways(request, service, upstream):
         finished = federation_flow.finish(federation_of(service), upstream, fields, browser=browser)
     if finished.purpose == "link":
         return _held_for(request, service, finished)
+    return arrived(request, upstream, finished)
+
+
+def arrived(request: Request, upstream: str, finished: federation_flow.Finished) -> Response:
+    """Let in who has proved a login elsewhere, or lead them to the page that asks how to go on."""
+    service = service_of(request)
+    browser = cookies.read(request, service.settings, cookies.FLOW)
     with transaction(service.database) as db:
         present = visitor(request, db)
         # Asked again: the standing, or what the organization says of this person, may have changed while we waited.

@@ -1,6 +1,6 @@
 """Turn a template and facts into a page, the same way everywhere."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -19,7 +19,7 @@ from idp.accounts.assurance import idle_limit
 from idp.accounts.sessions import InForce
 from idp.database import reading
 from idp.notices import saying
-from idp.web import cookies, forms, frame
+from idp.web import cookies, forms, frame, moulds
 from idp.web.boundary import service_of
 from idp.web.built import asset
 from idp.web.middleware import POLICY
@@ -41,6 +41,7 @@ def environment() -> "Environment":
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # or each page looks at eleven files first
     )
     made.filters["when"] = when
     made.filters["day"] = day
@@ -75,6 +76,8 @@ def page(
     status: int = 200,
     form_action: str | None = None,
     settings: configuration.Configuration | None = None,
+    own: Mapping[str, str] | None = None,
+    as_typed: Mapping[str, str] | None = None,
     **facts: Any,
 ) -> HTMLResponse:
     """Render a page. `form_action` names the request's proven redirect origin on flow pages (ui.md 4.1).
@@ -83,7 +86,8 @@ def page(
     `fields` (field -> sentence, empty unless refused), `person` (the signed-in visitor or None),
     `areas` (where they work), `zone`, `development`, `ask_after` and `here` (before the automatic sign-out);
     and the functions `asset(name)` and `navigation(area, provider_id)`.
-    `settings`: those in force, from whoever has read them; then a page for nobody reads no database.
+    `settings`: those in force, from whoever has read them; then a page for nobody reads no database, and with `own`
+    (see moulds.py) it is rendered once for all who see it.
     """
     service = service_of(request)
     person = getattr(request.state, "person", None)
@@ -102,23 +106,24 @@ def page(
         # Several pages of one response chain must agree, so a secret made here is remembered on the request.
         fresh = getattr(request.state, "browser", None) or entropy.token()
         request.state.browser = browser = fresh
-    body = (
-        environment()
-        .get_template(template)
-        .render(
-            insurer=insurer,
-            form_key=forms.key_for(service.settings, service.database.ring.derived("forms"), browser),
-            path=request.url.path,
-            here=_here(request),
-            ask_after=ask_after,
-            person=person,
-            areas=areas,
-            zone=service.settings.time_zone,
-            request_id=request.scope.get("request_id", ""),
-            development=service.settings.development,
-            **{"fields": {}, **facts},
-        )
-    )
+    form_key = forms.key_for(service.settings, service.database.ring.derived("forms"), browser)
+    facts = {"fields": {}, **facts, "form_key": form_key, "path": request.url.path, "here": _here(request)}
+    always = {
+        "insurer": insurer,
+        "ask_after": ask_after,
+        "person": person,
+        "areas": areas,
+        "zone": service.settings.time_zone,
+        "development": service.settings.development,
+    }
+
+    def render(given: Mapping[str, Any]) -> str:
+        return environment().get_template(template).render({**always, **given})
+
+    if own is None or settings is None or person is not None:
+        body = render({**facts, **(as_typed or {})})
+    else:
+        body = moulds.filled(render, template, settings, facts, own={**own, "form_key": form_key}, typed=as_typed or {})
     extra = f" {form_action}" if form_action else ""
     response = HTMLResponse(body, status_code=status, headers={"Content-Security-Policy": POLICY.format(extra=extra)})
     if fresh is not None:

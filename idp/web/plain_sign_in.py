@@ -15,15 +15,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from idp import clock, configuration
-from idp.accounts import attempts, flows, login, passwords, plain_login
+from idp.accounts import attempts, entering, flows, login, passwords, plain_login
 from idp.accounts.assurance import AAL2, meets
+from idp.accounts.entering import Entered, Overtaken, Owner
 from idp.accounts.flows import Kept
 from idp.accounts.login import Tried
 from idp.accounts.opening import SignedIn
 from idp.accounts.plain_login import Met
+from idp.configuration import Configuration
 from idp.database import reading, transaction, unconnected
+from idp.database.lane import Work
 from idp.errors import TooMany
-from idp.federation import upstreams
+from idp.federation import offers
 from idp.oauth.memory import Picture, read
 from idp.web import cookies, pages
 from idp.web.bearer import memory_of
@@ -44,7 +47,7 @@ from idp.web.signing_in import (
 )
 
 _ANYONE = "people come here to say who they are"
-_PLAIN_FACTS = frozenset({"wants", "identifier"})
+PLAIN_FACTS = frozenset({"wants", "identifier"})
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -54,16 +57,17 @@ async def sign_in(request: Request) -> Response:
     if request.method == "POST":
         return await _say_who(request)
     now = clock.now()
-    met, picture = await _met(request, _only_flow(request), now)
+    met, picture = await _met(request, only_flow(request), now)
     here = _plain_journey(request, met, now)
     service = service_of(request)
     if asked(here, "idp"):
         raise ForPages
-    last = await read(service.lane, upstreams.last_used_on(cookies.read(request, service.settings, cookies.DEVICE)))
+    last = await read(service.lane, offers.last_used_on(cookies.read(request, service.settings, cookies.DEVICE)))
     db = unconnected(service.database)
     configuration.put(db, picture.configuration)
     facts = sign_in_facts(request, db, here, {"remembered": last, **_app(picture, here)})
-    return pages.page(request, "login/sign_in.html", settings=picture.configuration, **facts)
+    own = {"flow": here.id, "challenge": facts["passkey"]["challenge"]}
+    return pages.page(request, "login/sign_in.html", settings=picture.configuration, own=own, **facts)
 
 
 async def _say_who(request: Request) -> Response:
@@ -85,15 +89,18 @@ async def password(request: Request) -> Response:
     if request.method == "POST":
         return await _check(request)
     now = clock.now()
-    met, picture = await _met(request, _only_flow(request), now)
+    met, picture = await _met(request, only_flow(request), now)
     here = _plain_journey(request, met, now)
     if "identifier" not in here.facts:
         raise ForPages
     shown = await _shown(service_of(request), picture, here)
-    return pages.page(request, "login/password.html", settings=picture.configuration, **shown)
+    typed = {"identifier": shown.pop("identifier")}
+    own = {"flow": here.id}
+    return pages.page(request, "login/password.html", settings=picture.configuration, own=own, as_typed=typed, **shown)
 
 
-def _only_flow(request: Request) -> str:
+def only_flow(request: Request) -> str:
+    """Return the journey a page is asked for in; raise ForPages where anything else is asked too."""
     query: list[tuple[str, str]] = parse_qsl(request.scope["query_string"].decode("latin-1"))
     if request.method != "GET" or [name for name, _ in query] != ["flow"]:
         raise ForPages
@@ -124,16 +131,31 @@ async def _entered(request: Request, picture: Picture, met: Met, here: Kept, typ
     browser = browser_facts(request)
     finish = partial(login.after_password, database, trial, good=good, better=better, browser=browser)
     if good and better is None and met.plain:
+        assert met.whose is not None
         now = clock.now()
-        made = plain_login.entering(met, browser, settings, now)
+        made = entering.entering(
+            met.whose, plain_login.PROOF, device_id=met.device_id, browser=browser, settings=settings, now=now
+        )
         opening = plain_login.opening(database, met, trial, made, browser, clocks=settings.clocks, now=now)
-        if await service.lane.write(opening):
-            confirm = plain_login.needs_factor(met, settings) and not meets(made.session.acr, AAL2)
-            where = address("/sign-in/confirm", here) if confirm else flows.resume(here)
-            response = pages.go(request, where)
-            with_secrets(request, response, made.session.secret, made.device_secret)
-            return response
+        if await opened(service, opening):
+            return entered(request, made, met.whose, here, settings)
     return await run_in_threadpool(_otherwise, request, here.id, finish)
+
+
+async def opened(service: Service, opening: Callable[[], Work]) -> bool:
+    """Open a session in the next group; False where something it rests on has changed."""
+    try:
+        return bool(await service.lane.write(opening))
+    except Overtaken:
+        return False
+
+
+def entered(request: Request, made: Entered, whose: Owner, here: Kept, settings: Configuration) -> Response:
+    """Send a person on who has just proved who they are: to their second step, or where the journey was going."""
+    confirm = whose.needs_factor(settings) and not meets(made.session.acr, AAL2)
+    response = pages.go(request, address("/sign-in/confirm", here) if confirm else flows.resume(here))
+    with_secrets(request, response, made.session.secret, made.device_secret)
+    return response
 
 
 def _otherwise(request: Request, flow_id: str, finish: Callable[..., SignedIn]) -> Response:
@@ -194,14 +216,14 @@ def _plain_journey(request: Request, met: Met, now: datetime) -> Kept:
     """Return this browser's journey if nothing happened in it yet; raise FlowLost, ForPages."""
     browser = cookies.read(request, service_of(request).settings, cookies.FLOW)
     here = flows.check(met.flow, browser, now)
-    if met.has_session or not _PLAIN_FACTS.issuperset(here.facts):
+    if met.has_session or not PLAIN_FACTS.issuperset(here.facts):
         raise ForPages
     return here
 
 
 async def _shown(service: Service, picture: Picture, here: Kept) -> dict[str, Any]:
     typed = here.facts["identifier"]
-    organization = await read(service.lane, upstreams.at_domain(typed))
+    organization = await read(service.lane, offers.at_domain(typed))
     return {"identifier": typed, "organization": organization, **_app(picture, here)}
 
 

@@ -1,5 +1,7 @@
 """W-3: people from a file: every line checked first, then all or none."""
 
+import pytest
+
 from tests.flows.managing import Managed, filling, managed
 
 __all__ = ["filling", "managed"]
@@ -49,8 +51,50 @@ def test_w3_wrong_lines_are_named_and_nobody_is_invited(managed: Managed) -> Non
 def test_w3_files_that_are_none_are_refused_with_a_sentence(managed: Managed) -> None:
     for text in ("", "name\n", "name,email,admin\nA,a@b.example,yes\n", "name,email\n", 'name,email\n"A,a@b.example\n'):
         assert checked(managed, text).status == 422, text
-    many = "name,email\n" + "".join(f"P{n},p{n}@b.example\n" for n in range(201))
-    assert "at most 200 people" in checked(managed, many).text
+    many = "name,email\n" + "".join(f"P{n},p{n}@b.example\n" for n in range(2001))
+    assert "at most 2,000 people" in checked(managed, many).text
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_w3_a_spreadsheet_s_own_ways_of_writing_a_file_are_understood(managed: Managed) -> None:
+    """A byte order mark, every kind of line end, quoted commas and empty lines."""
+    lines = [
+        "\ufeffName,Email,Works as,Job",
+        '"Ruiz, Sol",sol@clinic.example,Employee,Biller',
+        "",
+        "Kim,kim@c.example,,",
+    ]
+    for end in ("\r\n", "\n", "\r"):
+        text = checked(managed, end.join(lines) + end).text
+        assert "2 people will be invited" in text, repr(end)
+        assert "Ruiz, Sol" in text
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", " =1+1", "\t=1", "\uff1d1+1", '"\n=1"'])
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_owasp_a_cell_that_a_spreadsheet_would_run_stops_the_file(managed: Managed, cell: str) -> None:
+    wes = checked(managed, f"name,email\n{cell},sol@clinic.example\nKim,kim@c.example\n")
+    assert "1 of 2 lines have to be mended" in wes.text
+    assert "formula" in wes.text
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_w3_two_thousand_people_are_looked_at_and_one_wrong_line_stops_all(managed: Managed) -> None:
+    file = "name,email,works_as,job\n" + "".join(f"Person Number {n},p{n}@clinic.example,,\n" for n in range(2000))
+    wes = checked(managed, file)
+    assert "2000 people will be invited" in wes.text
+    assert len(wes.response.content) < 500_000
+    twice = checked(managed, file.replace("p1999@", "p1998@"))
+    assert "1 of 2000 lines have to be mended" in twice.text
+    assert not managed.one("SELECT count(*) FROM invitation")
+
+
+@pytest.mark.faults
+def test_w3_two_thousand_people_are_invited_in_one_transaction(managed: Managed) -> None:
+    wes = checked(managed, "name,email\n" + "".join(f"Person Number {n},p{n}@clinic.example\n" for n in range(2000)))
+    wes.submit("Invite 2000 people")
+    assert wes.status == 200
+    assert managed.one("SELECT count(*) FROM invitation") == 2000
 
 
 def test_security_62_only_a_manager_of_the_practice_and_line_imports(managed: Managed) -> None:

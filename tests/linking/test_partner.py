@@ -10,7 +10,8 @@ from idp import clock
 from idp.accounts.tables import Session
 from idp.database import Database, reading, transaction
 from idp.database.history import StatusChange
-from idp.federation.flow import Federation, ReturnRefused, finish
+from idp.federation.flow import Federation, finish
+from idp.federation.pending import ReturnRefused
 from idp.leaving import partners
 from idp.leaving import people as leaving
 from idp.outbound import Outbound

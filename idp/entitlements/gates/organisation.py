@@ -7,14 +7,17 @@ from idp.entitlements.verdict import PASS, Stop, Verdict
 def organisation(facts: Facts) -> Verdict:
     """Stop unless the insurer has opened this line to the organisation and what that rests on is in force.
 
-    The insurer's own organisation needs the opening alone; participation is asked only for functions
-    that non-participating providers may not have.
+    A function the insurer withholds from it is closed, whatever its managers gave. The insurer's own
+    organisation needs the opening alone; participation is asked only for functions that non-participating
+    providers may not have.
     """
     asked, function = facts.organisation, facts.function
     if not asked.active or asked.portal is None:
         return Stop("organisation_not_granted")
     if asked.channels is not None and facts.question.app.channel not in asked.channels:
         return Stop("channel_not_enabled")  # here and not in gate 4: a stranger learns nothing of the organisation
+    if facts.question.entitlement in asked.withheld:
+        return Stop("organisation_not_granted")
     if asked.is_insurer:
         return PASS
     if asked.agreement is None:

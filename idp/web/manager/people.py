@@ -19,9 +19,20 @@ from idp.wam import appointments, authority, holdings, receipts, roster
 from idp.wam.tables import Receipt
 from idp.web import pages
 from idp.web.boundary import Transaction
-from idp.web.forms import Form, TheForm
+from idp.web.forms import TheForm
 from idp.web.guards import Acting
-from idp.web.manager import changing, importing, inbox, managers, reports, reviews, views, vouching
+from idp.web.manager import (
+    changing,
+    delegating,
+    importing,
+    inbox,
+    inviting,
+    managers,
+    reports,
+    reviews,
+    views,
+    vouching,
+)
 from idp.web.manager.guard import Manages, Sees
 
 router = APIRouter()
@@ -76,36 +87,25 @@ def new(request: Request, db: Transaction, acting: Manages) -> Response:
 @router.post("/p/{p}/people/new")
 def invite(request: Request, db: Transaction, acting: Manages, form: TheForm) -> Response:
     """Make an invitation and show its link, once; the same form again shows that it was made."""
-    by, provider_id, form_id = acting.visitor.account.id, acting.provider.id, form.get("form_id", "")
-    again = receipts.earlier(db, by, form_id)
     name, email, capacity, bundle, line = form.of("name", "email", "capacity", "bundle", "line")
     try:
-        if again is None:
-            authority.must_manage(db, by, provider_id, line)
-            _check_invitation(db, acting, form)
-            receipt = receipts.begin(db, kind="invitation", provider_id=provider_id, made_by=by, form_id=form_id)
-            invitation, secret = invitations.invite(
-                db,
-                invited_by=by,
-                display_name=name,
-                email=email,
-                provider_id=provider_id,
-                line=line,
-                capacity=capacity,
-                bundle=bundle or None,
-            )
-            receipt.facts = {"invitation": invitation.id, "line": line, "bundle": bundle or None}
-            db.add(receipt)
-            link = f"{of(db).settings.issuer}/invitations/{secret}"
-            until = invitation.expires_at
-            frame = _frame(db, acting)
-            return pages.page(request, "wam/invited.html", link=link, name=name, email=email, until=until, **frame)
+        made = inviting.invite(
+            db,
+            acting,
+            name=name,
+            email=email,
+            works_as=capacity,
+            bundle=bundle or None,
+            line=line,
+            form_id=form.get("form_id", ""),
+        )
     except Invalid as problem:
         problem.page, problem.context = "wam/new.html", _new_facts(db, acting, dict(form))
         raise
-    except receipts.AlreadyDone:
-        pass
-    return pages.page(request, "wam/invited.html", link=None, name=name, email=email, until=None, **_frame(db, acting))
+    link = f"{of(db).settings.issuer}/invitations/{made[1]}" if made else None
+    until = made[0].expires_at if made else None
+    frame = _frame(db, acting)
+    return pages.page(request, "wam/invited.html", link=link, name=name, email=email, until=until, **frame)
 
 
 @router.get("/p/{p}/people/{a}")
@@ -162,22 +162,6 @@ def _new_facts(db: Session, acting: Acting, typed: dict[str, str]) -> dict[str, 
     return {"line": line, "jobs": jobs, "chosen": chosen, "form_id": receipts.new_form_id(), **facts}
 
 
-def _check_invitation(db: Session, acting: Acting, form: Form) -> None:
-    name, capacity, bundle, line = form.of("name", "capacity", "bundle", "line")
-    fields = {}
-    if not name:
-        fields["name"] = "Enter the person's name."
-    elif len(name) > 120:
-        fields["name"] = "Use at most 120 characters."
-    if capacity not in views.CAPACITIES:
-        fields["capacity"] = "Choose how the person works for the practice."
-    known = {j.bundle.key for j in holdings.jobs(db, holdings.functions(db, acting.provider, line))}
-    if bundle and bundle not in known:
-        fields["bundle"] = "Choose one of the jobs on this page."
-    if fields:
-        raise Invalid(fields=fields)
-
-
 def _history(db: Session, provider_id: str, account_id: str) -> list[dict[str, Any]]:
     rows = db.exec(
         select(Receipt)
@@ -194,5 +178,6 @@ router.include_router(inbox.router)
 router.include_router(changing.router)
 router.include_router(vouching.router)
 router.include_router(managers.router)
+router.include_router(delegating.router)
 router.include_router(reviews.router)
 router.include_router(reports.router)

@@ -10,8 +10,7 @@ from sqlmodel import Session as Db
 from idp import clock
 from idp.accounts.tables import Account
 from idp.database import of
-from idp.entitlements import catalog
-from idp.entitlements.rules import CONFLICTS
+from idp.entitlements import catalog, duties
 from idp.errors import Conflict, Invalid, NotEntitled
 from idp.wam import authority, dual_control, holdings, receipts, requests, roster
 from idp.wam.tables import AccessRequest, HeldChange
@@ -106,7 +105,12 @@ def _facts(db: Db, acting: Acting, found: AccessRequest, typed: dict[str, str]) 
         "entry": entry,
         "function": function,
         "kind": holdings.WORDS[function.sensitivity] if function else "",
-        "conflict": any(set(pair) <= keys and found.entitlement in pair for pair in CONFLICTS),
+        "conflict": any(
+            found.entitlement in (clash.first, clash.second) and clash.exception is None
+            for clash in duties.clashes(
+                db, keys, account_id=found.account_id, provider_id=found.provider_id, line=found.line
+            )
+        ),
         "decided_by": decided_by.display_name if decided_by else "",
         "open": found.status == "submitted" and found.expires_at > clock.now(),
         "own": found.account_id == acting.visitor.account.id,

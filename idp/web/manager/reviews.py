@@ -2,29 +2,23 @@
 
 # ruff: noqa: FAST003 - the guard in the signature takes `p`
 
-from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session as Db
 
-from idp import clock
-from idp.entitlements import catalog
-from idp.entitlements.rules import CONFLICTS
 from idp.errors import Conflict, Invalid, NotEntitled
-from idp.wam import authority, holdings, reviews, roster
+from idp.wam import authority, reviews, roster
 from idp.wam.tables import Review
 from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
-from idp.web.manager import views
+from idp.web.manager import views, workload
 from idp.web.manager.guard import Manages, Sees
 
 router = APIRouter()
 PAGE = 50
-IDLE = timedelta(days=90)
-"""Not seen for this long: removing is suggested."""
 SAID = {
     "keep": "Keep",
     "change": "Changed",
@@ -81,37 +75,7 @@ def _facts(db: Db, acting: Acting, found: Review, page: int, typed: dict[str, st
     pages_of = max(1, -(-len(people) // PAGE))
     page = min(max(1, page), pages_of)
     shown = people[(page - 1) * PAGE : page * PAGE]
-    entries = roster.entries_of(db, acting.provider.id, [item.account_id for item in shown])
-    rows: list[dict[str, Any]] = []
-    for item in shown:
-        entry = entries.get(item.account_id)
-        held = [
-            g for g in authority.not_ended(db, acting.provider.id, item.account_id, found.line) if g.effect == "allow"
-        ]
-        if entry is None or not held:
-            continue
-        keys = {g.entitlement for g in held} | ({"access.manage"} if entry.manages else set())
-        seen = entry.last_seen_at
-        idle = seen is None or seen < clock.now() - IDLE
-        conflicts = [pair for pair in CONFLICTS if set(pair) <= keys]
-        rows.append(
-            {
-                "item": item,
-                "entry": entry,
-                "functions": len(held),
-                "sensitive": sorted({holdings.WORDS[f.sensitivity] for f in _sharp(db, keys)}),
-                "since": min(g.not_before for g in held),
-                "conflict": bool(conflicts),
-                "suggestion": "Two functions that don't go together: change"
-                if conflicts
-                else ("Never seen here: remove?" if seen is None else "Not seen for 90 days: remove?")
-                if idle
-                else "",
-                "own": item.account_id == by,
-                "said": (typed or {}).get(item.account_id, item.answer),
-            }
-        )
-    rows.sort(key=lambda r: (not r["suggestion"], r["entry"].account.display_name.lower()))
+    rows = workload.rows(db, found, shown, by=by, typed=typed)
     return {
         "review": found,
         "rows": rows,
@@ -122,10 +86,6 @@ def _facts(db: Db, acting: Acting, found: Review, page: int, typed: dict[str, st
         "problem": None,
         **views.frame(db, acting.provider, by),
     }
-
-
-def _sharp(db: Db, keys: set[str]) -> list[Any]:
-    return [f for f in (catalog.find(db, key) for key in keys) if f is not None and f.sensitivity >= 5]
 
 
 def _report(db: Db, acting: Acting, found: Review) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
+from idp.entitlements.duties import Clash
 from idp.entitlements.tables import Entitlement, Grant
 from idp.providers.tables import Provider
 from idp.wam import authority, holdings
@@ -13,14 +14,9 @@ from idp.wam.difference import Line, Wish
 from idp.wam.granting import Preview, needs_two
 from idp.wam.roster import Held
 from idp.wam.tables import Receipt
-from idp.web import dates
+from idp.web import dates, scopes
 
-LINE_NAMES = {
-    "medical": "Medical",
-    "behavioural": "Behavioral health",
-    "dental": "Dental",
-    "medicare_advantage": "Medicare Advantage",
-}
+LINE_NAMES = scopes.LINE_NAMES
 CAPACITIES = {"employee": "Employee", "representative": "Representative", "agent": "Agent"}
 
 
@@ -69,12 +65,22 @@ def difference(preview: Preview, wish: Wish, zone: str) -> dict[str, Any]:
         "changed": [words(one, wish.ends_at) for one in made.changed],
         "removed": [words(one, None) for one in made.removed],
         "stay": [words(one, one.grant.expires_at if one.grant else None) for one in made.stay],
-        "conflicts": [" and ".join(names.get(key, "Managing access") for key in pair) for pair in made.conflicts],
+        "conflicts": [_pair(clash, names) for clash in made.conflicts],
+        "why": [clash.why for clash in made.conflicts],
+        "excepted": [
+            f"{_pair(clash, names)}, until {shown(clash.exception.ends_at, zone)}"
+            for clash in made.excepted
+            if clash.exception
+        ],
         "two": [names.get(one.key, one.key) for one in made.added + made.changed if needs_two(one, wish)],
         "lacking": list(preview.lacking),
         "count": made.count,
         "seen": preview.seen,
     }
+
+
+def _pair(clash: Clash, names: dict[str, str]) -> str:
+    return " and ".join(names.get(key, "Managing access") for key in (clash.first, clash.second))
 
 
 def _day(moment: datetime | None, zone: str) -> str:

@@ -57,6 +57,10 @@ class Saml:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._lock = threading.Lock()
 
+    def at_hand(self, told: Try | Told) -> bool:
+        """Say no: a request is signed, which is work to do beside the event loop."""
+        return False
+
     def begin(self, attempt: Try) -> SendBrowser:
         """Return the signed authentication request (Core 3.4.1, Profiles 4.1.4.1)."""
         upstream = attempt.upstream

@@ -1,0 +1,103 @@
+"""The organisation gate: functions the insurer keeps from one practice, whatever its managers give (gate 6)."""
+
+from sqlalchemy import CursorResult, update
+from sqlmodel import Session, col, select
+
+from idp import clock
+from idp.audit import log
+from idp.audit.events import Event
+from idp.catalogue.impact import Affected, Impact, holders
+from idp.entitlements.duty_tables import WithheldFunction
+from idp.entitlements.tables import Entitlement
+from idp.errors import Conflict, Invalid, NotFound
+from idp.providers.tables import LINES, Provider
+from idp.signals import epochs, revocations
+
+
+def withheld(db: Session, provider_id: str) -> list[WithheldFunction]:
+    """Return what is kept from an organisation now, by line and function."""
+    rows = db.exec(
+        select(WithheldFunction).where(
+            col(WithheldFunction.provider_id) == provider_id, col(WithheldFunction.ended_at).is_(None)
+        )
+    ).all()
+    return sorted(rows, key=lambda r: (r.line, r.entitlement))
+
+
+def impact(db: Session, provider_id: str, line: str, keys: list[str]) -> Impact:
+    """Return who loses what if these functions were withheld now."""
+    lost: dict[str, set[str]] = {}
+    for key in keys:
+        for row in holders(db, key, provider_id=provider_id, line=line):
+            lost.setdefault(row.account_id, set()).add(key)
+    return Impact(tuple(Affected(a, provider_id, line, loses=tuple(sorted(k))) for a, k in sorted(lost.items())))
+
+
+def withhold(db: Session, provider_id: str, line: str, key: str, *, by: str, reason: str) -> WithheldFunction:
+    """Keep a function from an organisation, from the next decision on; grants stay as they are.
+
+    Raises NotFound for an unknown organisation, Invalid for a line or function there is none of or no reason,
+    Conflict when it is withheld already.
+    """
+    check(db, provider_id, line, key, reason)
+    if any(row.line == line and row.entitlement == key for row in withheld(db, provider_id)):
+        raise Conflict("This function is withheld already.")
+    made = WithheldFunction(
+        provider_id=provider_id,
+        line=line,
+        entitlement=key,
+        reason=reason.strip(),
+        withheld_by=by,
+        starts_at=clock.now(),
+    )
+    db.add(made)
+    db.flush()
+    epochs.changed_policy(db)
+    revocations.announce(db, "portal_closed", reason="organisation_not_granted", provider_id=provider_id)
+    _log(db, "providers.function.withheld", made, by)
+    return made
+
+
+def give_back(db: Session, row: WithheldFunction, *, by: str) -> None:
+    """Open a withheld function again, once; raise Conflict when somebody did."""
+    ended = db.execute(
+        update(WithheldFunction)
+        .where(col(WithheldFunction.id) == row.id, col(WithheldFunction.ended_at).is_(None))
+        .values(ended_at=clock.now(), ended_by=by)
+    )
+    assert isinstance(ended, CursorResult)
+    if ended.rowcount != 1:
+        raise Conflict("This function was opened again already.")
+    epochs.changed_policy(db)
+    _log(db, "providers.function.opened", row, by)
+
+
+def find(db: Session, provider_id: str, row_id: str) -> WithheldFunction:
+    """Return one row of an organisation, or raise NotFound."""
+    found = db.get(WithheldFunction, row_id)
+    if found is None or found.provider_id != provider_id:
+        raise NotFound
+    return found
+
+
+def check(db: Session, provider_id: str, line: str, key: str, reason: str) -> None:
+    """Raise as `withhold` for what can't be withheld."""
+    if db.get(Provider, provider_id) is None:
+        raise NotFound
+    fields = {}
+    if line not in LINES:
+        fields["line"] = "Choose a line of business."
+    if db.get(Entitlement, key) is None:
+        fields["function"] = "Choose a function."
+    if not reason.strip() or len(reason) > 200:
+        fields["reason"] = "Say why, in at most 200 characters."
+    if fields:
+        raise Invalid(fields=fields)
+
+
+def _log(db: Session, event: str, row: WithheldFunction, by: str) -> None:
+    details = {"id": row.id, "line": row.line, "by": by}
+    log.record(
+        db,
+        Event(event, provider=row.provider_id, entitlement=row.entitlement, reason=row.reason, details=details),
+    )

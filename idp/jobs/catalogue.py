@@ -1,0 +1,12 @@
+"""Put versions of functions and jobs into effect when their day comes."""
+
+from idp.catalogue import bundles, functions
+from idp.database import Database, transaction
+
+
+def run(database: Database) -> bool:
+    """Take a batch of each; return whether more waits."""
+    with transaction(database) as db:
+        more = functions.apply_due(db) >= functions.BATCH
+    with transaction(database) as db:
+        return bundles.apply_due(db) >= bundles.BATCH or more

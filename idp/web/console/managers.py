@@ -1,0 +1,72 @@
+"""Access managers over the API: listed, appointed, ended."""
+
+from typing import Any
+
+from fastapi import Response
+
+from idp import clock
+from idp.wam import appointments, roster, succession
+from idp.web.boundary import Transaction
+from idp.web.console.bodies import Appoint, EndAppointment
+from idp.web.console.caller import Manages, Sees, lines_of
+from idp.web.console.once import TheOnce
+from idp.web.console.routing import part
+
+router = part()
+
+
+@router.get("/managers")
+def listed(db: Transaction, acting: Sees) -> dict[str, Any]:
+    """List the access managers of the lines this person manages."""
+    rows = [
+        row for line in lines_of(db, acting) for row in appointments.in_force(db, acting.provider.id, line, clock.now())
+    ]
+    names = roster.names_of(db, {row.account_id for row in rows})
+    return {
+        "managers": [
+            {
+                "appointment": row.id,
+                "account": row.account_id,
+                "name": names[row.account_id],
+                "line": row.line,
+                "since": row.starts_at,
+                "until": row.ends_at,
+            }
+            for row in rows
+        ],
+        "most": appointments.MOST,
+    }
+
+
+@router.post("/managers", status_code=201)
+def appoint(db: Transaction, acting: Manages, once: TheOnce, body: Appoint) -> Response:
+    """Appoint a person of the practice; every access manager is told."""
+
+    def work() -> dict[str, Any]:
+        made = succession.appoint(
+            db,
+            by=acting.visitor.account.id,
+            provider_id=acting.provider.id,
+            line=body.line,
+            account_id=body.account,
+        )
+        return {"appointment": made.id, "account": made.account_id, "line": made.line, "since": made.starts_at}
+
+    return once.answer(db, acting, work, 201)
+
+
+@router.post("/managers/{x}/end")
+def end(db: Transaction, acting: Manages, once: TheOnce, x: str, body: EndAppointment) -> Response:
+    """End an appointment, one's own too; the last one can't go (409)."""
+
+    def work() -> dict[str, Any]:
+        ended = succession.end(
+            db,
+            by=acting.visitor.account.id,
+            provider_id=acting.provider.id,
+            appointment_id=x[:64],
+            reason=body.reason,
+        )
+        return {"appointment": ended.id, "account": ended.account_id, "line": ended.line, "ended_at": ended.ended_at}
+
+    return once.answer(db, acting, work)

@@ -1,0 +1,102 @@
+"""Invite one person, or everybody of a file: what the pages and the API do, once for each form or key."""
+
+from typing import Any
+
+from sqlmodel import Session as Db
+
+from idp.audit import log
+from idp.audit.events import Event
+from idp.errors import Invalid, NotFound
+from idp.registration import invitations
+from idp.registration.tables import Invitation
+from idp.wam import authority, holdings, importing, receipts
+from idp.web.guards import Acting
+from idp.web.manager import views
+
+
+def invite(
+    db: Db, acting: Acting, *, name: str, email: str, works_as: str, bundle: str | None, line: str, form_id: str
+) -> tuple[Invitation, str] | None:
+    """Invite one person; return the invitation and its secret, or None when this form was sent before.
+
+    Raises NotYourLine, Invalid field by field.
+    """
+    by, provider_id = acting.visitor.account.id, acting.provider.id
+    if receipts.earlier(db, by, form_id) is not None:
+        return None
+    authority.must_manage(db, by, provider_id, line)
+    fields = {}
+    if not name:
+        fields["name"] = "Enter the person's name."
+    elif len(name) > 120:
+        fields["name"] = "Use at most 120 characters."
+    if works_as not in views.CAPACITIES:
+        fields["capacity"] = "Choose how the person works for the practice."
+    if bundle and bundle not in jobs(db, acting, line):
+        fields["bundle"] = "Choose one of the jobs on this page."
+    if fields:
+        raise Invalid(fields=fields)
+    try:
+        receipt = receipts.begin(db, kind="invitation", provider_id=provider_id, made_by=by, form_id=form_id)
+    except receipts.AlreadyDone:
+        return None
+    invitation, secret = invitations.invite(
+        db,
+        invited_by=by,
+        display_name=name,
+        email=email,
+        provider_id=provider_id,
+        line=line,
+        capacity=works_as,
+        bundle=bundle or None,
+    )
+    receipt.facts = {"invitation": invitation.id, "line": line, "bundle": bundle or None}
+    db.add(receipt)
+    return invitation, secret
+
+
+def read(db: Db, acting: Acting, text: str, line: str) -> list[importing.Line]:
+    """Return every line of a file with what is wrong with it; nothing is done. Raises NotFound for a foreign line."""
+    if line not in authority.lines_of(db, acting.visitor.account.id, acting.provider.id):
+        raise NotFound
+    known = frozenset(one.email for one in invitations.open_at(db, acting.provider.id))
+    return importing.read(text, jobs=jobs(db, acting, line), capacities=views.CAPACITIES, known=known)
+
+
+def invite_all(db: Db, acting: Acting, text: str, line: str, form_id: str) -> int:
+    """Invite everybody of a file, or nobody; return how many, 0 when this form was sent before. Raises Invalid."""
+    by, provider_id = acting.visitor.account.id, acting.provider.id
+    if receipts.earlier(db, by, form_id) is not None:
+        return 0
+    lines = read(db, acting, text, line)
+    authority.must_manage(db, by, provider_id, line)
+    wrong = [one.number for one in lines if one.problem]
+    if wrong:
+        raise Invalid(fields={"file": f"Nobody was invited: line {', '.join(map(str, wrong[:5]))} has to be mended."})
+    try:
+        receipt = receipts.begin(db, kind="invitation", provider_id=provider_id, made_by=by, form_id=form_id)
+    except receipts.AlreadyDone:
+        return 0
+    made: list[Any] = [
+        invitations.invite(
+            db,
+            invited_by=by,
+            display_name=one.name,
+            email=one.email,
+            provider_id=provider_id,
+            line=line,
+            capacity=one.works_as,
+            bundle=one.job,
+        )[0].id
+        for one in lines
+    ]
+    receipt.facts = {"invitations": made, "line": line}
+    db.add(receipt)
+    log.record(db, Event("wam.people.imported", provider=provider_id, details={"people": len(made), "by": by}))
+    return len(made)
+
+
+def jobs(db: Db, acting: Acting, line: str) -> dict[str, str]:
+    """Return key -> name of the jobs this practice can give in a line."""
+    held = holdings.functions(db, acting.provider, line)
+    return {job.bundle.key: job.bundle.name for job in holdings.jobs(db, held)}
