@@ -48,6 +48,7 @@ AREAS: tuple[Area, ...] = (
     Area("desk.log", ("/security",)),
     Area("desk.who", ("/security",)),
     Area("desk.links", ("/security",)),
+    Area("desk.heard", ("/security",)),
     Area("desk.reports", ("/security",)),
     Area("desk.organizations", ("/insurer/organizations", "/p")),
     Area("desk.publishing", ("/insurer/terms",)),

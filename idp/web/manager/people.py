@@ -24,6 +24,7 @@ from idp.web.guards import Acting
 from idp.web.manager import (
     changing,
     delegating,
+    heard,
     importing,
     inbox,
     inviting,
@@ -176,6 +177,7 @@ def _history(db: Session, provider_id: str, account_id: str) -> list[dict[str, A
 
 router.include_router(inbox.router)
 router.include_router(changing.router)
+router.include_router(heard.router)
 router.include_router(vouching.router)
 router.include_router(managers.router)
 router.include_router(delegating.router)
