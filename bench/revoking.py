@@ -21,6 +21,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx2
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import col, select
 
 from bench.demo_world import serving
@@ -256,11 +258,16 @@ class Experiment:
 
 
 def _end(database: Database, session_id: str) -> float:
-    with origin.acting_as("operator"), transaction(database) as db:
-        session = db.get(Session, session_id)
-        assert session is not None
-        sessions.end(db, session, because="global_sign_out", by="operator")
-    return time.monotonic()
+    while True:  # until it is acknowledged: a busy database may refuse the first try
+        try:
+            with origin.acting_as("operator"), transaction(database) as db:
+                session = db.get(Session, session_id)
+                assert session is not None
+                sessions.end(db, session, because="global_sign_out", by="operator")
+        except (OperationalError, PoolTimeout):
+            time.sleep(0.1)
+        else:
+            return time.monotonic()
 
 
 async def _prepared(place: Place, account: str, count: int) -> tuple[list[Callable[[], str]], list[str]]:
