@@ -14,11 +14,12 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 from sqlalchemy.exc import OperationalError
@@ -130,10 +131,10 @@ class App:
         self.wire = Cut()
         self.http = httpx2.AsyncClient(transport=self.wire, timeout=httpx2.Timeout(5.0), trust_env=False)
         issuer = Issuer(place.issuer, http=self.http)
-        names = {"client_id": place.client_id, "client_secret": place.client_secret}
+        name, secret = place.client_id, place.client_secret
         self.tokens = Verifier(issuer=place.issuer, audience=place.audience, keys=issuer)
-        self.feed = Feed(issuer, ServiceToken(issuer, **names))
-        self.introspection = Introspection(issuer, **names)
+        self.feed = Feed(issuer, ServiceToken(issuer, client_id=name, client_secret=secret))
+        self.introspection = Introspection(issuer, client_id=name, client_secret=secret)
 
     async def close(self) -> None:
         await self.feed.stop()
@@ -184,8 +185,8 @@ class Experiment:
             await app.close()
         return self.found
 
-    def _go(self, work: object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    def _go(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
