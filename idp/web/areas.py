@@ -47,6 +47,7 @@ AREAS: tuple[Area, ...] = (
     Area("manager.people", ("/p",)),
     Area("desk.log", ("/security",)),
     Area("desk.who", ("/security",)),
+    Area("desk.why", ("/security/why", "/support/why")),
     Area("desk.links", ("/security",)),
     Area("desk.heard", ("/security",)),
     Area("desk.reports", ("/security",)),
@@ -60,6 +61,7 @@ AREAS: tuple[Area, ...] = (
     Area("console.described", ("/api/v1",)),
     Area("company.delegations", ("/company",)),
     Area("desk.first_managers", ("/insurer/first-managers",)),
+    Area("desk.emergency", ("/security/emergency",)),
 )
 
 
