@@ -155,6 +155,27 @@ class Grant(Row, table=True):
     end_reason: str | None = None
 
 
+class Absence(Row, table=True):
+    """A person is away from a practice for a time: what they were given rests, and goes on afterwards (domain.md 7).
+
+    It rests by rows that deny; what is given meanwhile rests too, so the absence is kept beside them.
+    """
+
+    __table_args__ = (
+        Index("ix_absence_person", "account_id", "provider_id", "line", sqlite_where=LIVE, postgresql_where=LIVE),
+        Index("ix_absence_end", "ends_at", sqlite_where=LIVE, postgresql_where=LIVE),
+    )
+    id: str = id_column("abs")
+    account_id: str = Field(foreign_key="account.id")
+    provider_id: str = Field(foreign_key="provider.id")
+    line: str
+    starts_at: datetime = moment()
+    ends_at: datetime | None = moment(nullable=True)
+    set_by: str
+    ended_at: datetime | None = moment(nullable=True)
+    ended_by: str | None = None
+
+
 class Delegation(Row, table=True):
     """An organisation's permission for a third party to act, bounded in scope and time (W-6)."""
 
