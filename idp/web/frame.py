@@ -34,6 +34,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Who could", "/security/who"),
         ("Access reviews", "/security/reviews"),
         ("Misuse reports", "/security/reports"),
+        ("Revocations", "/security/revocations"),
         ("Emergency access", "/security/emergency"),
         ("Log proof", "/security/log"),
         ("Logins of a person", "/security/links"),
