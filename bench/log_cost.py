@@ -94,7 +94,7 @@ def _rate(database: Database, seconds: float, *, sealing: bool, lags: list[float
 
     def seal() -> None:
         sealer = Sealer(database)
-        while not stop.wait(0.25):
+        while not stop.wait(0.1):
             while (found := sealer.seal()).records:
                 if found.oldest is not None and found.checkpoint is not None:
                     lags.append((found.checkpoint.at - found.oldest).total_seconds() * 1000)
