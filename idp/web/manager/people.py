@@ -21,7 +21,19 @@ from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
-from idp.web.manager import changing, importing, inbox, inviting, managers, reports, reviews, views, vouching
+from idp.web.manager import (
+    changing,
+    evidence,
+    importing,
+    inbox,
+    inviting,
+    jobs,
+    managers,
+    reports,
+    reviews,
+    views,
+    vouching,
+)
 from idp.web.manager.guard import Manages, Sees
 
 router = APIRouter()
@@ -168,4 +180,6 @@ router.include_router(changing.router)
 router.include_router(vouching.router)
 router.include_router(managers.router)
 router.include_router(reviews.router)
+router.include_router(evidence.router)
+router.include_router(jobs.router)
 router.include_router(reports.router)
