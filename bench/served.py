@@ -11,7 +11,14 @@ from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
 PORT = 9031
-BASE = f"http://127.0.0.1:{PORT}"
+
+
+def base_of(port: int) -> str:
+    """Return the address of a worker at a port."""
+    return f"http://127.0.0.1:{port}"
+
+
+BASE = base_of(PORT)
 
 
 def cpu(process: int) -> float:
@@ -37,16 +44,16 @@ def memory(process: int) -> float:
 
 
 @contextmanager
-def serving(environment: Mapping[str, str], world: Path) -> Iterator[int]:
+def serving(environment: Mapping[str, str], world: Path, port: int = PORT) -> Iterator[int]:
     """Migrate, apply the world, serve with one worker; yield its process id."""
-    env = {**os.environ, **environment, "IDP_ISSUER": BASE, "IDP_DEVELOPMENT": "1", "PYTHONPATH": str(HOME)}
+    env = {**os.environ, **environment, "IDP_ISSUER": base_of(port), "IDP_DEVELOPMENT": "1", "PYTHONPATH": str(HOME)}
     idp = [sys.executable, "-m", "idp"]
     for words in (["migrate"], ["apply", str(world)]):
         subprocess.run([*idp, *words], env=env, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     log = world.with_suffix(".log").open("wb")
-    served = subprocess.Popen([*idp, "serve", "--port", str(PORT), "--workers", "1"], env=env, stderr=log, stdout=log)  # noqa: S603
+    served = subprocess.Popen([*idp, "serve", "--port", str(port), "--workers", "1"], env=env, stderr=log, stdout=log)  # noqa: S603
     try:
-        _ready(served, world.with_suffix(".log"))
+        _ready(served, world.with_suffix(".log"), port)
         yield served.pid
     finally:
         served.terminate()
@@ -54,12 +61,12 @@ def serving(environment: Mapping[str, str], world: Path) -> Iterator[int]:
         log.close()
 
 
-def _ready(served: "subprocess.Popen[bytes]", log: Path) -> None:
+def _ready(served: "subprocess.Popen[bytes]", log: Path, port: int) -> None:
     for _ in range(600):
         if served.poll() is not None:
             break
         try:
-            connection = HTTPConnection("127.0.0.1", PORT, timeout=5)
+            connection = HTTPConnection("127.0.0.1", port, timeout=5)
             connection.request("GET", "/.well-known/openid-configuration")
             if connection.getresponse().status == 200:
                 return

@@ -10,7 +10,7 @@ from html import unescape
 from http.client import HTTPConnection, HTTPResponse
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
-from bench.served import BASE, PORT
+from bench.served import PORT, base_of
 
 REDIRECT = "http://127.0.0.1:1/cb"
 WEB = base64.b64encode(b"web:web-secret-web-secret-web-secret-0").decode()
@@ -22,8 +22,11 @@ _FORM_TAG = re.compile(r'<form[^>]*method="post"[^>]*>.*?</form>', re.DOTALL)
 class Visitor:
     """One browser; `cpu` reads the server's clock, or is None."""
 
-    def __init__(self, cpu: Callable[[], float] | None = None, cookies: dict[str, str] | None = None) -> None:
-        self._connection = HTTPConnection("127.0.0.1", PORT, timeout=30)
+    def __init__(
+        self, cpu: Callable[[], float] | None = None, cookies: dict[str, str] | None = None, port: int = PORT
+    ) -> None:
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        self._base = base_of(port)
         self._cpu = cpu
         self.cookies = dict(cookies or {})
         self.costs: dict[str, list[float]] = defaultdict(list)
@@ -31,7 +34,7 @@ class Visitor:
 
     def go(self, method: str, url: str, form: dict[str, str] | None = None, basic: str | None = None) -> HTTPResponse:
         """Send one request; follow nothing."""
-        self.url = urljoin(BASE, url)
+        self.url = urljoin(self._base, url)
         parts = urlsplit(self.url)
         headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items()), "Accept": "text/html"}
         if basic:
@@ -39,7 +42,7 @@ class Visitor:
         body = None
         if form is not None:
             body, headers["Content-Type"] = urlencode(form), "application/x-www-form-urlencoded"
-            headers |= {} if basic else {"Origin": BASE}
+            headers |= {} if basic else {"Origin": self._base}
         before = self._cpu() if self._cpu else 0.0
         self._connection.request(method, parts.path + (f"?{parts.query}" if parts.query else ""), body, headers)
         answer = self._connection.getresponse()
@@ -75,7 +78,7 @@ class Visitor:
     def _follow(self, answer: HTTPResponse) -> str:
         while answer.status in (302, 303, 307):
             where = urljoin(self.url, answer.headers["Location"])
-            if not where.startswith(BASE):
+            if not where.startswith(self._base):
                 return where
             answer = self.go("GET", where)
         if answer.status != 200:

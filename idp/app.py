@@ -12,6 +12,7 @@ from idp.database import Database
 from idp.database.lane import open_lane
 from idp.settings import Settings
 from idp.web import errors
+from idp.web.areas import Areas
 from idp.web.bearer import memory_of
 from idp.web.boundary import Service
 from idp.web.built import Files
@@ -20,12 +21,6 @@ from idp.web.fast import FastLane
 from idp.web.measured import Measured
 from idp.web.middleware import Edge
 
-ROUTERS: tuple[str, ...] = (
-    "authorize", "login", "registration.steps", "terms", "me.home", "report", "staying", "health", "mailbox",
-    "manager.people", "desk.log", "desk.who", "desk.links", "desk.reports", "desk.organizations",
-    "insurer.functions", "insurer.jobs", "insurer.gate", "insurer.duties", "insurer.support", "console.described",
-)  # fmt: skip
-"""Modules of idp.web that hold a `router` of people's pages or consoles."""
 LANE: tuple[str, ...] = ("machines", "authzen.evaluation", "signals", "scim", "authorize")
 """Modules of idp.web that hold `routes(service)` of the lane."""
 
@@ -34,6 +29,7 @@ class App(FastAPI):
     """FastAPI for people's pages, with the edge and the machines' lane before it."""
 
     front: ASGIApp
+    areas: Areas
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take a request at the edge; the server's own events go to the framework."""
@@ -73,13 +69,8 @@ def create_app(settings: Settings) -> App:
     errors.install(app)
     lane = [route for name in LANE for route in import_module(f"idp.web.{name}").routes(service)]
     app.router.routes.extend(lane)
-    for name in ROUTERS:
-        app.include_router(import_module(f"idp.web.{name}").router)
     app.mount("/static", Files(), name="static")
-    app.front = Edge(
-        Measured(
-            Door(FastLane(lane, app.pages, plain_sign_in.ENDPOINTS, {plain_outside.PREFIX: plain_outside.endpoint}))
-        ),
-        settings,
-    )
+    app.areas = Areas(app, app.pages)
+    lane_first = FastLane(lane, app.areas, plain_sign_in.ENDPOINTS, {plain_outside.PREFIX: plain_outside.endpoint})
+    app.front = Edge(Measured(Door(lane_first)), settings)
     return app

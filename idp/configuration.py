@@ -70,6 +70,12 @@ class Clocks(_Section):
     application_expires: timedelta = timedelta(days=30)
     claim_locked: timedelta = timedelta(hours=24)
     """How long a person waits after five wrong proofs before claiming again (W-1)."""
+    first_manager_fact: timedelta = Limit(default=timedelta(days=60), gt=timedelta(0), le=timedelta(days=60))
+    """How old a claim or payment may be that proves who may manage a practice's access (domain.md 7)."""
+    first_manager_key: timedelta = Limit(default=timedelta(days=60), gt=timedelta(0), le=timedelta(days=60))
+    """How long the key in a letter is good."""
+    first_manager_call: timedelta = Limit(default=timedelta(days=3), gt=timedelta(0), le=timedelta(days=7))
+    """How long a person waits with the number we ask for when we call the practice back."""
     review: timedelta = Limit(default=timedelta(days=365), ge=timedelta(days=60))
     """How often access managers confirm what a person may do (W-7)."""
     review_sensitive: timedelta = Limit(default=timedelta(days=90), ge=timedelta(days=60))

@@ -34,6 +34,8 @@ class WrongPassword(NotSignedIn):
     title = "That did not work"
 
     def __init__(self, event: Event) -> None:
+        self.event = event
+        """For the lane, which records it in a group of its own."""
         super().__init__(
             "That user name and password don't match. Try again, or sign in another way.",
             then=(partial(log.record, event=event),),
@@ -95,6 +97,13 @@ class Tried:
     """When the password that is stored was chosen; a hash may be renewed, this changes with the password alone."""
 
 
+def wrong(tried: Tried) -> WrongPassword:
+    """Return the refusal of a password that is not the stored one, or of a name nobody has."""
+    return WrongPassword(
+        Event("accounts.login.refused", account=tried.account_id, outcome="refused", reason="wrong_password")
+    )
+
+
 def after_password(
     database: Database,
     tried: Tried,
@@ -110,9 +119,7 @@ def after_password(
     """
     with transaction(database) as db:
         if tried.login_id is None or tried.stored is None or not good:
-            raise WrongPassword(
-                Event("accounts.login.refused", account=tried.account_id, outcome="refused", reason="wrong_password")
-            )
+            raise wrong(tried)
         attempts.forget(db, tried.key)
         login = db.get(Login, tried.login_id)
         if login is None or login.ended_at is not None:  # removed while we were hashing

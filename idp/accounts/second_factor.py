@@ -44,9 +44,14 @@ STAFF_OR_MANAGER = (
     "AND (ends_at IS NULL OR ends_at > {now}) "
     "UNION ALL SELECT 1 FROM affiliation f JOIN provider p ON p.id = f.provider_id WHERE f.account_id = {account} "
     "AND p.kind = 'insurer' AND f.ended_at IS NULL AND f.starts_at <= {now} "
-    "AND (f.ends_at IS NULL OR f.ends_at > {now})"
+    "AND (f.ends_at IS NULL OR f.ends_at > {now}) "
+    "UNION ALL SELECT 1 FROM partner_member m WHERE m.account_id = {account} AND m.administrator "
+    "AND m.ended_at IS NULL AND m.starts_at <= {now} AND (m.ends_at IS NULL OR m.ends_at > {now})"
 )
-"""Whether somebody is an access manager or works for us; the authorize endpoint asks it within its one statement."""
+"""Whether somebody is an access manager, an outside company's administrator, or works for us.
+
+The authorize endpoint asks it within its one statement.
+"""
 _STAFF_OR_MANAGER = text(STAFF_OR_MANAGER.format(account=":a", now=":now"))
 
 

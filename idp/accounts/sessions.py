@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Protocol
 
 import orjson
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, text, update
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
@@ -148,7 +148,19 @@ def find(db: Db, secret: str) -> Session | None:
         return None
     if not standing.in_good_standing(db, session.partner_id):
         return None  # asked at every use, whether or not somebody also ended the session (security.md 35)
+    if not way_in_stands(*db.execute(_WAY_IN, {"login": session.login_id}).one()):
+        return None
     return session
+
+
+_WAY_IN = text(
+    "SELECT l.ended_at, u.status FROM login l LEFT JOIN upstream u ON u.id = l.upstream_id WHERE l.id = :login"
+)
+
+
+def way_in_stands(login_ended: object, upstream_status: str | None) -> bool:
+    """Say whether the login a session was opened with is still one: not ended, its organization's not turned off."""
+    return login_ended is None and upstream_status in (None, "active")
 
 
 _INSERT = Sql(

@@ -12,7 +12,7 @@ import yaml
 
 from idp import configuration
 from idp.apply import export_people
-from idp.apply.sections import clients, partners, providers_export, terms, upstreams
+from idp.apply.sections import clients, communities, partners, providers_export, terms, upstreams
 from idp.apply.work import References
 from idp.audit import log, origin
 from idp.audit.events import Event
@@ -56,6 +56,7 @@ def export(database: Database) -> str:
             "clients": clients.export(db, names.named("partners")),
             "resource_servers": clients.export_servers(db),
             "upstreams": upstreams.export(db, names.named("upstreams"), names.named("partners")),
+            "communities": communities.export(db, names.named("communities"), names.named("partners")),
             "providers": providers_export.export(db, names),
             **export_people.export(db, names, development=database.settings.development),
         }

@@ -17,11 +17,13 @@ from idp.accounts.tables import (
     TermsAcceptance,
     TermsDocument,
 )
+from idp.apply.sections import companies
 from idp.apply.sections.clients import variable
 from idp.apply.sections.providers import dates
 from idp.apply.sections.sessions import ACR
 from idp.apply.work import References, rows
 from idp.entitlements.tables import Appointment, Assignment, Grant
+from idp.providers import places
 from idp.providers.tables import Affiliation
 
 _SHORT = {value: name for name, value in ACR.items()}
@@ -54,6 +56,7 @@ def _people(db: Db, names: References, *, development: bool) -> list[dict[str, A
     documents = {row.id: row for row in rows(db, TermsDocument)}
     accepted = _by(rows(db, TermsAcceptance), "account_id")
     attested = _by(rows(db, Attestation), "account_id")
+    employed = companies.export(db, names)
     found = []
     for row in rows(db, Account):
         ref = refs.get(row.id, row.id)
@@ -76,7 +79,9 @@ def _people(db: Db, names: References, *, development: bool) -> list[dict[str, A
             ]
         entry |= {"ial": row.ial, "status": row.status}
         if affiliations[row.id]:
-            entry["affiliations"] = [_affiliation(one, names) for one in affiliations[row.id]]
+            entry["affiliations"] = [_affiliation(db, one, names) for one in affiliations[row.id]]
+        if employed.get(row.id):
+            entry["companies"] = employed[row.id]
         if development and accepted[row.id]:
             entry["terms"] = [
                 {"kind": documents[one.document_id].kind, "version": documents[one.document_id].version}
@@ -90,10 +95,12 @@ def _people(db: Db, names: References, *, development: bool) -> list[dict[str, A
     return found
 
 
-def _affiliation(row: Affiliation, names: References) -> dict[str, Any]:
+def _affiliation(db: Db, row: Affiliation, names: References) -> dict[str, Any]:
     told: dict[str, Any] = {"provider": names.name("providers", row.provider_id), "capacity": row.capacity}
     if row.partner_id:
         told["partner"] = names.name("partners", row.partner_id)
+    if row.locations is not None:
+        told["locations"] = places.names_of(db, row.provider_id, row.locations)
     if row.approved_by not in ("", "operator"):
         told["approved_by"] = row.approved_by
     return told | dates(row) | _why(row)

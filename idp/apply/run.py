@@ -14,6 +14,7 @@ from idp.apply.hashing import hash_ahead
 from idp.apply.schema.document import Document, parse
 from idp.apply.sections import (
     clients,
+    communities,
     grants,
     partners,
     people,
@@ -97,6 +98,7 @@ def _sections(work: Work, document: Document) -> None:
     clients.apply(work, document.clients)
     clients.apply_servers(work, document.resource_servers)
     upstreams.apply(work, document.upstreams)
+    communities.apply(work, document.communities)
     providers.apply(work, document.providers)
     provider_places.apply(work, document.providers)
     grants.apply_delegations(work, document.providers)

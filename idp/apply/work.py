@@ -123,6 +123,15 @@ class Work:
         except ValueError as problem:
             raise self.wrong(place, str(problem)) from None
 
+    def document(self, written: str, place: Place) -> str:
+        """Return a document of the file, or of the file it names (`file:NAME`)."""
+        if not written.startswith("file:"):
+            return written
+        try:
+            return (self.source.folder / written.removeprefix("file:")).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as problem:
+            raise self.wrong(place, f"the file cannot be read: {type(problem).__name__}") from None
+
     def unborn(self, ended: datetime | None) -> bool:
         """Say whether an entry that has ended is not to be made at all: outside development history is the log's."""
         return ended is not None and not self.development

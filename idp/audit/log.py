@@ -55,6 +55,8 @@ class StoredKey:
     """A person's key as its row has it; None inside once it was destroyed."""
 
     sealed: bytes | None = field(repr=False)
+    clear: list[bytes] = field(default_factory=list, repr=False, compare=False)
+    """The key once it was opened: a request that leaves several records opens it once."""
 
 
 def person_record(database: Database, event: Event, at: datetime, stored: StoredKey | None) -> Callable[[], Work]:
@@ -68,7 +70,10 @@ def person_record(database: Database, event: Event, at: datetime, stored: Stored
     if owner is None or _owner(event, where) != owner:
         raise ValueError(f"{event.name}: not an event of an account")
     if stored is not None:
-        row = leaf.row(event, where, at, database.ring, _subject(database, owner, stored.sealed))
+        if stored.sealed is not None and not stored.clear:
+            stored.clear.append(_opened(database, owner, stored.sealed))
+        subject = leaf.Subject(owner, stored.clear[0] if stored.clear else None)
+        row = leaf.row(event, where, at, database.ring, subject)
         return partial(_appended, row)
     return partial(_with_new_key, database, event, at, where, owner)
 
@@ -85,7 +90,11 @@ def _appended(row: tuple[object, ...]) -> Work:
 
 
 def _subject(database: Database, owner: str, sealed: bytes | None) -> leaf.Subject:
-    return leaf.Subject(owner, None if sealed is None else database.ring.open("subjects", _place(owner), bytes(sealed)))
+    return leaf.Subject(owner, None if sealed is None else _opened(database, owner, sealed))
+
+
+def _opened(database: Database, owner: str, sealed: bytes) -> bytes:
+    return database.ring.open("subjects", _place(owner), bytes(sealed))
 
 
 def _place(owner: str) -> str:

@@ -26,7 +26,13 @@ AT_ONCE = 200
 
 def decide(  # noqa: PLR0917 - the options of a command
     file: Annotated[
-        Path | None, typer.Argument(help="Questions, one JSON object a line, as for the API (- reads standard input)")
+        Path | None,
+        typer.Argument(
+            help="Questions, one JSON object a line, as for the API (- reads standard input)",
+            exists=True,
+            dir_okay=False,
+            allow_dash=True,
+        ),
     ] = None,
     account: Annotated[str | None, typer.Option(help="acc_...")] = None,
     function: Annotated[str | None, typer.Option(help="Key, such as claim.status.view")] = None,
@@ -155,6 +161,9 @@ def who(
     from datetime import UTC, datetime, time, timedelta
 
     from idp.cli.opened import changing
+    from idp.entitlements.tables import Entitlement
+    from idp.errors import NotFound
+    from idp.providers import organisations
     from idp.web.desk import who_table
 
     try:
@@ -162,6 +171,9 @@ def who(
     except ValueError:
         raise typer.BadParameter("Give a day such as 2026-01-31.", param_hint="DAY") from None
     with changing() as db:
+        if db.get(Entitlement, function) is None:
+            raise NotFound(f"There is no function {function}.")
+        organisations.find(db, provider)
         table = csv.writer(sys.stdout)
         table.writerows(
             who_table.rows(db, who_table.asked(function, provider, line), starts, starts + timedelta(days=1))

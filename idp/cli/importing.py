@@ -50,6 +50,30 @@ def nppes(
     typer.echo(summary(progress, out, teller.seconds()))
 
 
+@app.command()
+def facts(
+    file: Annotated[Path, typer.Argument(help="CSV: tin, kind, number, amount, date", exists=True, dir_okay=False)],
+) -> None:
+    """Take over claims and payments that prove who is of a practice (docs/operators.md). Kept as keyed hashes."""
+    from idp.audit import origin
+    from idp.cli.schema import refuse_unknown
+    from idp.database import Database, transaction
+    from idp.first_managers import facts as proving
+    from idp.settings import load
+
+    database = Database(load())
+    try:
+        refuse_unknown(database)
+        with origin.acting_as("operator"), transaction(database) as db:
+            loaded = proving.load(db, file.read_text("utf-8-sig").splitlines())
+    finally:
+        database.dispose()
+    typer.echo(f"{loaded.new} new, {loaded.known} known or too old, {len(loaded.wrong)} wrong.")
+    for number, problem in loaded.wrong:
+        typer.echo(f"  line {number}: {problem}", err=True)
+    raise typer.Exit(1 if loaded.wrong else 0)
+
+
 class _Teller:
     """Tells on the error output, every two seconds, how far the run is."""
 

@@ -8,11 +8,22 @@ from sqlmodel import Session
 from idp import clock, entropy
 from idp.audit import log
 from idp.audit.events import Event
+from idp.entitlements import chains
 from idp.entitlements.tables import Delegation, Entitlement
 from idp.errors import Invalid
 from idp.signals import epochs, revocations
 
-_FACTS = ("partner_id", "parent_id", "entitlements", "lines", "locations", "approved_by", "starts_at", "ends_at")
+_FACTS = (
+    "partner_id",
+    "parent_id",
+    "entitlements",
+    "lines",
+    "locations",
+    "redelegable",
+    "approved_by",
+    "starts_at",
+    "ends_at",
+)
 
 
 def record(
@@ -23,6 +34,7 @@ def record(
     entitlements: list[str],
     lines: list[str],
     locations: list[str] | None = None,
+    redelegable: bool = False,
     parent_id: str | None = None,
     approved_by: str,
     starts_at: datetime | None = None,
@@ -39,6 +51,7 @@ def record(
         entitlements=entitlements,
         lines=lines,
         locations=locations,
+        redelegable=redelegable,
         approved_by=approved_by,
         starts_at=starts_at or clock.now(),
         ends_at=ends_at,
@@ -77,12 +90,21 @@ def _check(db: Session, made: Delegation) -> None:
     parent = db.get(Delegation, made.parent_id) if made.parent_id else None
     if made.parent_id and (parent is None or parent.provider_id != made.provider_id):
         problems["parent"] = "The delegation above must be one of the same organization."
-    elif parent is not None and (
-        not set(made.entitlements) <= set(parent.entitlements) or not set(made.lines) <= set(parent.lines)
-    ):
+    elif parent is not None and _wider(made, parent):
         problems["parent"] = "A delegation can't allow more than the one above it."
+    elif parent is not None and made.id in {link.id for link in chains.of(db, parent)}:
+        problems["parent"] = "A delegation can't hang on itself."
     if problems:
         raise Invalid(fields=problems)
+
+
+def _wider(made: Delegation, parent: Delegation) -> bool:
+    """Say whether a delegation names a function, a line of business or a place that its parent does not."""
+    places = parent.locations is not None and (
+        made.locations is None or not set(made.locations) <= set(parent.locations)
+    )
+    more = not set(made.entitlements) <= set(parent.entitlements) or not set(made.lines) <= set(parent.lines)
+    return places or more
 
 
 def _changed(db: Session, row: Delegation, reason: str) -> None:

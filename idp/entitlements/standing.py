@@ -16,21 +16,21 @@ from idp.entitlements.world import World
 ORGANISATION = Sql(
     "SELECT 'provider' AS kind, id, name AS a, status AS b, provider.kind AS c, payment_arrangement AS d, "
     "channels AS e, CAST(NULL AS BIGINT) AS w, CAST(NULL AS BIGINT) AS x, "
-    "CAST(NULL AS BIGINT) AS y, CAST(NULL AS BIGINT) AS z FROM provider WHERE id = $1 "
-    "UNION ALL SELECT 'portal', id, NULL, NULL, NULL, NULL, NULL, starts_at, ends_at, ended_at, NULL "
+    "CAST(NULL AS BIGINT) AS y, CAST(NULL AS BIGINT) AS z, CAST(NULL AS TEXT) AS f FROM provider WHERE id = $1 "
+    "UNION ALL SELECT 'portal', id, NULL, NULL, NULL, NULL, NULL, starts_at, ends_at, ended_at, NULL, NULL "
     "FROM portal_access WHERE provider_id = $1 AND line = $2 "
-    "UNION ALL SELECT 'agreement', id, NULL, NULL, NULL, NULL, NULL, starts_at, ends_at, NULL, NULL "
+    "UNION ALL SELECT 'agreement', id, NULL, NULL, NULL, NULL, NULL, starts_at, ends_at, NULL, NULL, NULL "
     "FROM agreement WHERE provider_id = $1 AND line = $2 "
-    "UNION ALL SELECT 'participation', id, NULL, NULL, NULL, NULL, NULL, starts_at, ends_at, NULL, NULL "
+    "UNION ALL SELECT 'participation', id, NULL, NULL, NULL, NULL, NULL, starts_at, ends_at, NULL, NULL, NULL "
     "FROM participation WHERE provider_id = $1 AND line = $2 "
-    "UNION ALL SELECT 'withheld', id, entitlement, NULL, NULL, NULL, NULL, starts_at, ended_at, NULL, NULL "
+    "UNION ALL SELECT 'withheld', id, entitlement, NULL, NULL, NULL, NULL, starts_at, ended_at, NULL, NULL, NULL "
     "FROM withheld_function WHERE provider_id = $1 AND line = $2 "
     "UNION ALL SELECT 'delegation', id, partner_id, parent_id, entitlements, lines, status, starts_at, ends_at, "
-    "ended_at, NULL FROM delegation WHERE provider_id = $1 "
+    "ended_at, NULL, locations FROM delegation WHERE provider_id = $1 "
     "UNION ALL SELECT 'credential', c.id, c.kind, c.services, p.npi, NULL, NULL, c.starts_at, c.ends_at, "
     # Nothing of a practitioner counts once the registry took the NPI out of use (providers.practitioners.deactivate).
     "m.starts_at, CASE WHEN p.deactivated_at IS NOT NULL AND (m.ends_at IS NULL OR p.deactivated_at < m.ends_at) "
-    "THEN p.deactivated_at ELSE m.ends_at END FROM practitioner_membership m "
+    "THEN p.deactivated_at ELSE m.ends_at END, NULL FROM practitioner_membership m "
     "JOIN practitioner p ON p.id = m.practitioner_id "
     "JOIN credential c ON c.practitioner_id = m.practitioner_id "
     "WHERE m.provider_id = $1 AND c.kind IN ('licence', 'credentialing')"
@@ -42,7 +42,7 @@ PERSON = Sql(
     "FROM terms_acceptance WHERE account_id = $1 "
     "UNION ALL SELECT 'attestation', id, NULL, NULL, NULL, attested_at, expires_at, NULL "
     "FROM attestation WHERE account_id = $1 "
-    "UNION ALL SELECT 'affiliation', id, partner_id, NULL, NULL, starts_at, ends_at, ended_at "
+    "UNION ALL SELECT 'affiliation', id, partner_id, locations, NULL, starts_at, ends_at, ended_at "
     "FROM affiliation WHERE provider_id = $2 AND account_id = $1 "
     "UNION ALL SELECT 'appointment', id, NULL, NULL, NULL, starts_at, ends_at, ended_at "
     "FROM appointment WHERE provider_id = $2 AND line = $3 AND account_id = $1 "
@@ -68,6 +68,8 @@ class DelegationFacts:
     entitlements: frozenset[str]
     lines: frozenset[str]
     in_force: bool
+    places: frozenset[str] | None = None
+    """Places it is good for; None means all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,8 @@ class Person:
     appointments: tuple[AppointmentRow, ...]
     since: int
     until: int
+    places: frozenset[str] | None = None
+    """Places a third party's person works for, by the affiliation in force; None means all."""
     given: dict[str, object] = field(default_factory=dict)
     """What Casbin said of each function asked about; lives and dies with this object."""
 
@@ -156,7 +160,7 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
     delegations: dict[str, DelegationFacts] = {}
     channels: frozenset[str] | None = None
     withheld: set[str] = set()
-    for what, row_id, a, b, c, d, e, w, x, y, z in rows:
+    for what, row_id, a, b, c, d, e, w, x, y, z, f in rows:
         if what == "provider":
             name, exists, kind = a, True, c
             active = then(row_id, "status", b) == "active"
@@ -183,6 +187,7 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
                 frozenset(orjson.loads(c)),
                 frozenset(orjson.loads(d)),
                 dates.holds(w, x, y) and usable,
+                _places(f),
             )
         else:
             in_date = dates.holds(w, x)
@@ -218,7 +223,7 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
     status, ial, ceased_at, exists = "", 0, None, False
     accepted: dict[str, int] = {}
     attested = affiliated_once = affiliated = False
-    partner_id = affiliation = None
+    partner_id = affiliation = places = None
     grants: list[GrantRow] = []
     appointments: list[AppointmentRow] = []
     for what, row_id, a, b, c, x, y, z in rows:
@@ -231,7 +236,7 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
         elif what == "affiliation":
             affiliated_once = dates.begun(x) or affiliated_once
             if dates.holds(x, y, z):
-                affiliated, affiliation, partner_id = True, row_id, a
+                affiliated, affiliation, partner_id, places = True, row_id, a, _places(b)
         elif what == "appointment":
             dates.turns(x)
             dates.turns(y)
@@ -261,7 +266,13 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
         appointments=tuple(sorted(appointments, key=lambda a: (a.starts_at, a.appointment_id))),
         since=dates.at,
         until=dates.until,
+        places=places,
     )
+
+
+def _places(stored: str | None) -> frozenset[str] | None:
+    named = None if stored is None else orjson.loads(stored)
+    return None if named is None else frozenset(map(str, named))
 
 
 Then = Callable[[str, str, str], str]

@@ -122,6 +122,12 @@ class Grant(Row, table=True):
         ),
         Index("ix_grant_by_person", "account_id", "provider_id", "line_of_business", "entitlement"),
         Index("ix_grant_by_function", "provider_id", "line_of_business", "entitlement", "account_id"),
+        Index(
+            "ix_grant_by_delegation",
+            "delegation_id",
+            sqlite_where=text("delegation_id IS NOT NULL"),
+            postgresql_where=text("delegation_id IS NOT NULL"),
+        ),
         Index("ix_grant_expiry", "expires_at", sqlite_where=LIVE, postgresql_where=LIVE),
     )
     __tablename__ = "grant"
@@ -153,11 +159,16 @@ class Delegation(Row, table=True):
     entitlements: list[Any] = json_column()
     lines: list[Any] = json_column()
     locations: list[Any] | None = json_column(nullable=True, default=None)
+    """Ids of the places it is good for; None means all."""
+    redelegable: bool = False
+    """Whether the third party may pass it on to another one."""
     approved_by: str = ""
     starts_at: datetime = moment()
     ends_at: datetime | None = moment(nullable=True)
     status: str = "active"
     ended_at: datetime | None = moment(nullable=True)
+    ended_by: str | None = None
+    end_reason: str | None = None
 
 
 keep_statuses(Delegation)

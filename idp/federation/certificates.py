@@ -24,8 +24,8 @@ class Untrusted(Exception):
         self.reason = reason
 
 
-def trusted_leaf(chain: object, anchors: str, now: datetime) -> x509.Certificate:
-    """Return the leaf of an `x5c` chain (RFC 7515 4.1.6) that ends in one of the anchors; raise Untrusted."""
+def trusted_chain(chain: object, anchors: str, now: datetime) -> list[x509.Certificate]:
+    """Return the proved path of an `x5c` chain (RFC 7515 4.1.6), leaf to anchor; raise Untrusted."""
     certificates = _read(chain)
     leaf = certificates[0]
     verifier = (
@@ -42,11 +42,11 @@ def trusted_leaf(chain: object, anchors: str, now: datetime) -> x509.Certificate
         .build_client_verifier()
     )
     try:
-        verifier.verify(leaf, certificates[1:])
+        proved = verifier.verify(leaf, certificates[1:])
     except verification.VerificationError as problem:
         raise Untrusted("chain") from problem
     _refuse_wrong_use(leaf)
-    return leaf
+    return list(proved.chain)
 
 
 def names_of(leaf: x509.Certificate) -> list[str]:

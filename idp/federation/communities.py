@@ -27,6 +27,7 @@ from idp.errors import Invalid, Refused
 from idp.federation import client_keys, upstreams
 from idp.federation.certificates import Untrusted, names_of
 from idp.federation.flow import Federation, callback_of
+from idp.federation.revoked import Lists
 from idp.federation.tables import TrustCommunity, Upstream
 from idp.federation.udap import ALGORITHMS, Community, Found, discover, enlist
 from idp.outbound import OutboundFailed
@@ -74,7 +75,7 @@ def register(
         acr_map=dict(acr_map or {}),
     )
     _check(made, private_key)
-    made.private_key = of(db).ring.seal("upstreams", client_keys.place_of(made), private_key.encode())
+    made.private_key = of(db).ring.seal("upstreams", client_keys.place_of(made), private_key.strip().encode())
     db.add(made)
     db.flush()
     log.record(db, Event("federation.community.registered", details={"community": made.id, "partner": partner_id}))
@@ -85,7 +86,8 @@ def register(
 def change(db: Db, community: TrustCommunity, *, private_key: str | None = None, **values: Any) -> bool:
     """Change a community; return whether anything differed. Disabling it closes every upstream found in it."""
     changed = [name for name, value in values.items() if getattr(community, name) != value]
-    stored = of(db).ring.open("upstreams", client_keys.place_of(community), community.private_key).decode()
+    private_key = private_key.strip() if private_key is not None else None
+    stored = of(db).ring.open("upstreams", client_keys.place_of(community), community.private_key).decode().strip()
     if not changed and private_key in (None, stored):
         return False
     for name in changed:
@@ -150,9 +152,10 @@ def recorded(db: Db, named: str) -> Upstream | None:
 
 
 class Search:
-    """What one worker remembers of addresses that led nowhere; bounded."""
+    """What one worker remembers of addresses that led nowhere, and of revocation lists; bounded."""
 
     def __init__(self) -> None:
+        self.lists = Lists()
         self._nowhere: OrderedDict[str, float] = OrderedDict()
         self._lock = threading.Lock()
         self._out = 0
@@ -197,7 +200,9 @@ def provider_for(federation: Federation, search: Search, issuer: str) -> str:
     with search.one(issuer):
         for community in communities:
             try:
-                found = discover(federation.outbound, issuer, community, now, settings.clocks.leeway)
+                found = discover(
+                    federation.outbound, issuer, community, search.lists, now=now, leeway=settings.clocks.leeway
+                )
                 leaf = x509.load_pem_x509_certificates(community.certificates.encode())[0]
                 client_id = enlist(
                     federation.outbound,

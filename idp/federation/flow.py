@@ -19,7 +19,7 @@ from idp.audit.events import Event
 from idp.database import Database, of, transaction
 from idp.database.lane import drive
 from idp.errors import NotFound, Refused, UpstreamRefused
-from idp.federation import pending, upstreams
+from idp.federation import connectors, pending, upstreams
 from idp.federation.breaker import Breaker
 from idp.federation.contract import AnswerRefused, Connector, SendBrowser, Told, TrustedUpstream, Try
 from idp.federation.pending import Pending, ReturnRefused
@@ -46,7 +46,7 @@ class Federation:
     def connector(self, kind: str) -> Connector:
         """Return the connector of a protocol; the module `connectors.<kind>` holds the class `<Kind>`."""
         if kind not in self._connectors:
-            if kind not in upstreams.kinds():
+            if kind not in connectors.kinds():
                 raise NotFound
             module = importlib.import_module(f"idp.federation.connectors.{kind}")
             self._connectors[kind] = getattr(module, kind.capitalize())(self.outbound)

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from cryptography.x509 import Certificate
+
 from idp import clock, entropy, signatures
-from idp.federation.certificates import Untrusted, encoded, names_of, public_pem, trusted_leaf
+from idp.federation.certificates import Untrusted, encoded, names_of, public_pem, trusted_chain
+from idp.federation.revoked import Lists
 from idp.outbound import Outbound
 from idp.signatures import BadToken, Key, Keys
 
@@ -43,7 +46,9 @@ class Found:
     registration_endpoint: str
 
 
-def discover(outbound: Outbound, issuer: str, community: Community, now: datetime, leeway: timedelta) -> Found:
+def discover(
+    outbound: Outbound, issuer: str, community: Community, lists: Lists, *, now: datetime, leeway: timedelta
+) -> Found:
     """Read `/.well-known/udap` and believe what is signed in it.
 
     Raises Untrusted, OutboundFailed (HL7 UDAP Security, server metadata and its signed form).
@@ -52,7 +57,8 @@ def discover(outbound: Outbound, issuer: str, community: Community, now: datetim
     token = answer.body.get("signed_metadata")
     if answer.status != 200 or not isinstance(token, str):
         raise Untrusted("metadata")
-    said = _believed(token, issuer, community, now, leeway)
+    chain, said = _believed(token, issuer, community, now, leeway)
+    lists.refuse_revoked(outbound, chain, now)
     for name in _SIGNED:
         if not outbound.allowed(said.get(name)):
             raise Untrusted("endpoint")
@@ -67,10 +73,13 @@ def discover(outbound: Outbound, issuer: str, community: Community, now: datetim
     return Found(issuer, str(name)[:100], *(str(said[one]) for one in _SIGNED))
 
 
-def _believed(token: str, issuer: str, community: Community, now: datetime, leeway: timedelta) -> Mapping[str, Any]:
+def _believed(
+    token: str, issuer: str, community: Community, now: datetime, leeway: timedelta
+) -> tuple[list[Certificate], Mapping[str, Any]]:
     try:
         header = signatures.unverified_header(token, limit=signatures.CERTIFIED_LIMIT)
-        leaf = trusted_leaf(header.get("x5c"), community.anchors, now)
+        chain = trusted_chain(header.get("x5c"), community.anchors, now)
+        leaf = chain[0]
         if issuer not in names_of(leaf):
             raise Untrusted("certificate_name")
         claims = signatures.verify(
@@ -90,7 +99,7 @@ def _believed(token: str, issuer: str, community: Community, now: datetime, leew
         raise Untrusted("metadata_subject")
     if clock.from_micros(int(claims["exp"] * 1_000_000)) - now > _YEAR:
         raise Untrusted("metadata_lifetime")
-    return claims
+    return chain, claims
 
 
 def enlist(

@@ -1,7 +1,6 @@
 """The identity providers we trust: recorded, changed, and asked about at every use."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,27 +9,22 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
-from idp.accounts import devices, sessions
-from idp.accounts.assurance import ORDER
+from idp.accounts import sessions
 from idp.accounts.tables import Login, Session
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
-from idp.database.lane import Sql, Work, drive
 from idp.envelope import KeyRing
 from idp.errors import Conflict, Invalid, NotFound, Refused
 from idp.federation import certificates, client_keys, saml_trust
+from idp.federation.checked import check
 from idp.federation.contract import TrustedUpstream
 from idp.federation.tables import TrustCommunity, Upstream
-from idp.outbound import Outbound
 from idp.partners import standing
 from idp.partners.tables import Partner
 from idp.provisioning import people as provisioned
 from idp.signals import epochs
 from idp.signatures import Key
-
-ALGORITHMS = ("ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "Ed25519")
-AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
 
 
 class LoginPaused(Refused):
@@ -154,57 +148,9 @@ def _end_sessions(db: Db, upstream_id: str) -> None:
 def _put(db: Db, upstream: Upstream, values: dict[str, Any], secret: str | None) -> None:
     for name, value in values.items():
         setattr(upstream, name, value)
-    _check(db, upstream, has_secret=secret is not None or upstream.client_secret is not None)
+    check(db, upstream, has_secret=secret is not None or upstream.client_secret is not None)
     if secret is not None:
         upstream.client_secret = of(db).ring.seal("upstreams", _place(upstream.id), secret.encode())
-
-
-def _check(db: Db, upstream: Upstream, *, has_secret: bool) -> None:
-    settings = of(db).settings
-    fields = {}
-    oidc = upstream.kind != "saml"
-    if not oidc:
-        if not _is_entity(upstream.issuer):
-            fields["issuer"] = "The issuer is the entity id of the partner's metadata, letter by letter."
-    elif not Outbound(development=settings.development).allowed(upstream.issuer) or "?" in upstream.issuer:
-        fields["issuer"] = "The issuer must be an https address (in development also http on this machine)."
-    if upstream.issuer == settings.issuer:
-        fields["issuer"] = "This service can't be its own upstream."
-    if not upstream.display_name.strip():
-        fields["display_name"] = "Name the organization as people know it."
-    if not upstream.client_id.strip():
-        fields["client_id"] = "Give the client id the upstream knows us by."
-    if not upstream.algorithms or set(upstream.algorithms) - set(ALGORITHMS):
-        fields["algorithms"] = f"Choose from {', '.join(ALGORITHMS)}."
-    if set(upstream.acr_map.values()) - set(ORDER):
-        fields["acr_map"] = f"Map the upstream's values to {', '.join(ORDER)}."
-    if upstream.auth_method not in AUTH_METHODS:
-        fields["auth_method"] = f"Choose from {', '.join(AUTH_METHODS)}."
-    elif oidc and upstream.auth_method.startswith("client_secret") and not has_secret:
-        fields["client_secret"] = "Give the secret the upstream gave us."
-    if oidc and "openid" not in upstream.scopes:
-        fields["scopes"] = "The scopes must hold openid."
-    if upstream.kind not in kinds():
-        fields["kind"] = f"Choose from {', '.join(kinds())}."
-    if upstream.status not in ("active", "disabled"):
-        fields["status"] = "Choose active or disabled."
-    if fields:
-        raise Invalid(fields=fields)
-
-
-def _is_entity(name: str) -> bool:
-    """Say whether a name may be a SAML entity: an absolute URI of at most 1024 characters (Core 8.3.6)."""
-    scheme, colon, rest = name.partition(":")
-    return bool(colon and scheme.isalnum() and rest) and len(name) <= 1024 and name.isascii() and " " not in name
-
-
-def kinds() -> list[str]:
-    """Return the protocols we speak: the modules of `connectors`."""
-    from pkgutil import iter_modules
-
-    from idp.federation import connectors
-
-    return sorted(module.name for module in iter_modules(connectors.__path__))
 
 
 def find(db: Db, upstream_id: str) -> Upstream:
@@ -308,60 +254,6 @@ def _key(db: Db, upstream: Upstream, community: TrustCommunity | None) -> Key | 
     if upstream.auth_method != "private_key_jwt":
         return None
     return client_keys.of_community(db, community) if community else client_keys.signing(db, upstream)
-
-
-def offered(db: Db, words: str = "") -> list[Upstream]:
-    """Return the organizations people may choose from, by name; paused ones too, so nobody learns more."""
-    listed = select(Upstream).where(col(Upstream.status) == "active", col(Upstream.community_id).is_(None))
-    found = db.exec(listed).all()
-    wanted = words.casefold().split()
-    fitting = [u for u in found if all(word in u.display_name.casefold() for word in wanted)]
-    return sorted(fitting, key=lambda u: u.display_name.casefold())
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """An organization as the sign-in pages name it."""
-
-    id: str
-    display_name: str
-
-
-_OFFERS = Sql("SELECT id, display_name, domains FROM upstream WHERE status = 'active'")
-
-
-def of_domain(db: Db, typed: str) -> Offer | None:
-    """Return the upstream of an e-mail's domain, if a partner registered it.
-
-    Asks nothing about people: whether anybody has an account with that address changes nothing (security.md 9).
-    """
-    found: Offer | None = drive(db, at_domain(typed))
-    return found
-
-
-def at_domain(typed: str) -> Work:
-    """Find the upstream of an e-mail's domain, in either lane; reads nothing for a word that can be none."""
-    _, at, domain = typed.strip().rpartition("@")
-    if not domain or not (at or "." in domain):
-        return None
-    rows = yield _OFFERS, ()
-    fitting = [Offer(row[0], row[1]) for row in rows if domain.casefold() in orjson.loads(row[2])]
-    return min(fitting, key=lambda offer: offer.display_name.casefold(), default=None)
-
-
-_LAST_USED = Sql(
-    "SELECT u.id, u.display_name FROM session s JOIN login l ON l.id = s.login_id AND l.ended_at IS NULL "
-    "LEFT JOIN upstream u ON u.id = l.upstream_id "
-    "WHERE s.device_id = (SELECT id FROM device WHERE token_hash = $1) ORDER BY s.auth_time DESC LIMIT 1"
-)
-
-
-def last_used_on(device_secret: str | None) -> Work:
-    """Find the organization whose login was last used on a device, if its last one was an organization's."""
-    if not device_secret:
-        return None
-    rows = yield _LAST_USED, (devices.hash_of(device_secret),)
-    return Offer(*rows[0]) if rows and rows[0][0] is not None else None
 
 
 def names(db: Db) -> dict[str, str]:

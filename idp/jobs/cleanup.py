@@ -32,6 +32,8 @@ SERVED = (
     ("spent_challenge", OVER),
     ("recovery", OVER),
     ("address_proof", OVER),
+    ("practice_fact", OVER),
+    ("proof_key", OVER),
     ("api_answer", OVER),
     # Names nobody has: there is no account to protect, and they would fill the table.
     ("throttle", "key LIKE '%/name:%' AND last_at < :day AND (not_before IS NULL OR not_before < :day)"),

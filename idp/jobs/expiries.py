@@ -10,7 +10,7 @@ from idp.accounts.tables import Session
 from idp.database import Database, transaction
 from idp.entitlements import grants
 from idp.entitlements.tables import Grant
-from idp.leaving import credentials, people
+from idp.leaving import credentials, delegations, people
 from idp.registration import reminders, waiting
 from idp.wam import request_calendar
 
@@ -31,10 +31,12 @@ def run(database: Database) -> bool:
     with transaction(database) as db:
         waited = max(waited, request_calendar.tend(db))
     with transaction(database) as db:
+        run_out = delegations.run_out(db, BATCH)
+    with transaction(database) as db:
         lapsed = credentials.lapse(db, BATCH)
     with transaction(database) as db:
         warned = credentials.warn_due(db, BATCH)
-    return BATCH in (ended, closed, left, lapsed, warned) or waited >= waiting.BATCH
+    return BATCH in (ended, closed, left, run_out, lapsed, warned) or waited >= waiting.BATCH
 
 
 def end_grants(db: Db) -> int:

@@ -3,15 +3,14 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 import structlog
 
 from idp import entropy, metrics
-from idp.accounts import recovery_mail
 from idp.audit import checkpoint, origin
 from idp.audit.seal import LogDamaged, Sealer
 from idp.database import Database
-from idp.jobs import catalogue, cleanup, expiries, mail, reviews, upkeep
 from idp.jobs.lease import Lease
 from idp.jobs.signals import Signals
 from idp.settings import Settings
@@ -29,6 +28,30 @@ class Job:
     every: float
     """Seconds between two runs."""
     work: Callable[[Database], bool]
+
+
+JOBS: tuple[tuple[str, float, str], ...] = (
+    ("expiries", 5.0, "idp.jobs.expiries.run"),
+    ("keys", 60.0, "idp.jobs.upkeep.tend_keys"),
+    ("mail", 2.0, "idp.jobs.mail.run"),
+    ("recovery", 2.0, "idp.accounts.recovery_mail.send"),
+    ("reviews", 60.0, "idp.jobs.reviews.run"),
+    ("catalogue", 60.0, "idp.jobs.catalogue.run"),
+    ("cleanup", 60.0, "idp.jobs.cleanup.run"),
+    ("cleanup-old", 3600.0, "idp.jobs.cleanup.run_old"),
+)
+"""Name, seconds between two runs, and the function that does the work; its module is imported by the first run."""
+
+
+def named(work: str) -> Callable[[Database], bool]:
+    """Return the work of a name; importing its module here would lengthen every start (docs/performance.md)."""
+    module, _, function = work.rpartition(".")
+
+    def run(database: Database) -> bool:
+        found: Callable[[Database], bool] = getattr(import_module(module), function)
+        return found(database)
+
+    return run
 
 
 class Running:
@@ -99,15 +122,8 @@ def start(database: Database) -> Running:
         database,
         (
             Job("seal", 0.25, seal),
-            Job("expiries", 5.0, expiries.run),
-            Job("keys", 60.0, upkeep.tend_keys),
             Job("signals", 0.25, signals.run),
-            Job("mail", 2.0, mail.run),
-            Job("recovery", 2.0, recovery_mail.send),
-            Job("reviews", 60.0, reviews.run),
-            Job("catalogue", 60.0, catalogue.run),
-            Job("cleanup", 60.0, cleanup.run),
-            Job("cleanup-old", 3600.0, cleanup.run_old),
+            *(Job(name, every, named(work)) for name, every, work in JOBS),
         ),
         closing=(signals.stop,),
     )

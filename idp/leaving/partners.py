@@ -12,6 +12,7 @@ from idp import clock
 from idp.accounts import sessions
 from idp.accounts.tables import Session as BrowserSession
 from idp.accounts.tables import TokenFamily
+from idp.leaving import delegations
 from idp.partners import register
 from idp.partners.standing import is_good
 from idp.signals import epochs, revocations
@@ -48,6 +49,7 @@ def suspend(db: Session, partner_id: str, *, because: str, status: str = "suspen
     assert isinstance(db.execute(ending), CursorResult)
     for account_id in sorted({account_id for _, account_id in born}):
         epochs.changed_account(db, account_id, takes_away=True)
+    delegations.sign_off(db, partner_id)
     revocations.announce(db, "partner_suspended", reason=because)
     for client_id in db.execute(_CLIENTS, {"p": partner_id}).scalars():
         revocations.announce(db, "client_suspended", reason="partner_suspended", client_id=client_id)

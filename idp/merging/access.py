@@ -75,6 +75,7 @@ def _affiliate(db: Db, row: Affiliation, target: str) -> str | None:
         capacity=row.capacity,
         by=row.approved_by,
         partner_id=row.partner_id,
+        locations=row.locations,
         starts_at=max(row.starts_at, clock.now()),
         ends_at=row.ends_at,
     )

@@ -183,6 +183,45 @@ TEMPLATES: dict[str, Template] = {
         "{name} is no longer an access manager of {provider} ({line}). What they gave to others stays; "
         "look through it within 30 days: {reviews}\n\nAccess managers left: {left}.",
     ),
+    "first_manager_confirmed": Template(
+        "You can become an access manager",
+        "{insurer} confirmed that you may manage the access of the practice with the TIN ending {tin}. Read what that "
+        "means and take it on here: {page}\n\nIf you did not ask for this, call {phone}.",
+    ),
+    "first_manager_refused": Template(
+        "You don't become an access manager",
+        "{insurer} did not confirm that you may manage the access of the practice with the TIN ending {tin}.\n\n"
+        "The reason: {reason}\n\nIf that is wrong, call {phone}.",
+    ),
+    "first_manager_call": Template(
+        "A practice asks to be called back: first access manager",
+        "Somebody of the practice with the TIN ending {tin} asks to be called back at the number on file: {page}",
+    ),
+    "delegation_made": Template(
+        "{company} may work for {provider}",
+        "{by} lets {company} work for {provider}, until {until}: {functions} ({lines}). Its administrators choose who "
+        "does, within that.\n\nFor access managers: {practice_page}\nFor administrators: {company_page}\n\n"
+        "If you did not expect this, end it there and call {phone}.",
+    ),
+    "delegation_ended": Template(
+        "{company} no longer works for {provider}",
+        "{company}'s permission to work for {provider} ended at once. The reason: {why}.\n\n"
+        "People who lost access by it: {people}. There is nothing you have to do.",
+    ),
+    "delegated_access_given": Template(
+        "You can work for {provider}",
+        "{by} of {company} lets you work for {provider} until {until}: {functions}. It works from your next click.",
+    ),
+    "delegated_access_ended": Template(
+        "Your access to {provider} ended",
+        "Your company's permission to work for {provider} ended or was taken from you: {what} ended at once.\n\n"
+        "If that is wrong, ask your company's administrator.",
+    ),
+    "company_member": Template(
+        "{name} works for {company} here",
+        "{by} recorded that {name} works for {company}{role}. If you did not expect this, look at {page} and call "
+        "{phone}.",
+    ),
     "change_held": Template(
         "{by} wants to let {name} change where payments go",
         "{by} wants to give {name} the function {function} at {provider}. A second access manager has to confirm it; "

@@ -24,7 +24,7 @@ _NOTHING = b""
 """Hash of no cookie: no row has it."""
 _SESSION = (
     "s.id, s.account_id, s.acr, s.amr, s.auth_time, s.factor_time, s.device_id, s.channel, s.last_seen_at, "
-    "s.expires_at, s.ended_at, s.partner_id, p.status"
+    "s.expires_at, s.ended_at, s.partner_id, p.status, l.ended_at, u.status"
 )
 _FLOW = ", ".join(f"f.{name}" for name in flows.COLUMNS)
 _STATEMENT = Sql(
@@ -38,6 +38,7 @@ _STATEMENT = Sql(
     "FROM policy_epoch e "
     "LEFT JOIN session s ON s.token_hash = $1 "
     "LEFT JOIN partner p ON p.id = s.partner_id "
+    "LEFT JOIN login l ON l.id = s.login_id LEFT JOIN upstream u ON u.id = l.upstream_id "
     "LEFT JOIN flow f ON f.id = $2 "
     "LEFT JOIN account a ON a.id = s.account_id "
     "LEFT JOIN subject_key k ON k.account_id = a.id "
@@ -48,7 +49,7 @@ _STATEMENT = Sql(
     "LEFT JOIN provider pr ON pr.id = af.provider_id "
     "LEFT JOIN partner ap ON ap.id = af.partner_id WHERE e.id = 1"
 )
-_WIDTH_OF_SESSION = 13
+_WIDTH_OF_SESSION = 15
 _WIDTH_OF_FLOW = len(flows.COLUMNS)
 
 
@@ -138,10 +139,10 @@ def _arrival(rows: Sequence[Any], picture: Picture, now: datetime) -> Arrival:
 
 
 def _session(stored: Sequence[Any], picture: Picture, now: datetime) -> SessionSeen | None:
-    """Return the session if it is in force: not ended, idle or over-age, and born from a partner in good standing."""
+    """Return the session if it is in force: not ended, idle or over-age, its way in still open."""
     (
         session_id, account_id, acr, amr, auth_time, factor_time, device_id, channel, seen, expires, ended,
-        partner_id, partner_status,
+        partner_id, partner_status, login_ended, upstream_status,
     ) = stored  # fmt: skip
     if session_id is None:
         return None
@@ -162,6 +163,8 @@ def _session(stored: Sequence[Any], picture: Picture, now: datetime) -> SessionS
         return None
     if partner_id is not None and not standing.is_good(partner_status):
         return None  # asked at every use, whether or not somebody also ended the session (security.md 35)
+    if not sessions.way_in_stands(login_ended, upstream_status):
+        return None
     return session
 
 

@@ -4,6 +4,7 @@ RFC 6749 4.1.1, OpenID Connect Core 3.1.2, RFC 8707, RFC 9700; security.md 40 to
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -108,13 +109,13 @@ def understand(
         wanted = mode if mode in RESPONSE_MODES else "query"
         raise OAuthRefused(error, detail, redirect_uri=redirect_uri, state=state, response_mode=wanted)
 
-    if len({name for name, _ in pairs}) != len(pairs):
-        twice_state = sum(name == "state" for name, _ in pairs) > 1
+    twice = {name for name, times in Counter(name for name, _ in pairs).items() if times > 1}
+    if twice:
         raise OAuthRefused(
-            "invalid_request",
+            "invalid_target" if twice == {"resource"} else "invalid_request",  # RFC 8707 2
             "A parameter was sent more than once.",
             redirect_uri=redirect_uri,
-            state=None if twice_state else state,
+            state=None if "state" in twice else state,
         )
     if client.channel not in picture.configuration.channels:
         refuse("unauthorized_client", "channel_not_enabled")
@@ -259,12 +260,19 @@ def _requested(claims: dict[str, Any] | None, name: str) -> dict[str, Any]:
 
 
 def _strength(values: dict[str, str], claims: dict[str, Any] | None) -> str | None:
-    """Return the least known strength asked for; unknown values are ignored (decisions.md 6)."""
-    asked = values.get("acr_values", "").split()
+    """Return the least known strength that meets what was asked for; unknown values are ignored (decisions.md 6).
+
+    Within `acr_values`, as within the claim's list, any one will do; where both are sent, both must be met: what an
+    app calls essential is not undone by a weaker wish beside it (Core 5.5.1.1).
+    """
     acr = _requested(claims, "acr")
     listed = acr.get("values") or ([acr["value"]] if "value" in acr else [])
-    known = [value for value in (*asked, *(listed if isinstance(listed, list) else [])) if value in ORDER]
-    return min(known, key=rank) if known else None
+    least = [
+        min(known, key=rank)
+        for stated in (values.get("acr_values", "").split(), listed if isinstance(listed, list) else [])
+        if (known := [value for value in stated if value in ORDER])
+    ]
+    return max(least, key=rank) if least else None
 
 
 def _subject(

@@ -41,6 +41,8 @@ class Ground:
     redirect_uri: str | None = None
     code_challenge: str | None = None
     code_challenge_method: str = "S256"
+    via: tuple[str, ...] = ()
+    """Delegations through which a third party's person acts, the practice's own first."""
 
     @property
     def account_id(self) -> str:
@@ -83,6 +85,8 @@ def access_token(desk: Desk, client: ClientFacts, ground: Ground, scope: str) ->
     }
     if found.provider_id is not None:
         more["provider"] = found.provider_id
+    if ground.via:
+        more["via"] = list(ground.via)
     token, lifetime = mint(
         desk.picture,
         desk.issuer,

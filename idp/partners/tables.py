@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
 from idp.database.history import keep_statuses
 from idp.database.types import Row, id_column, moment
+
+LIVE = text("ended_at IS NULL")
 
 
 class Partner(Row, table=True):
@@ -29,6 +31,33 @@ class Partner(Row, table=True):
 
 
 keep_statuses(Partner)
+
+
+class PartnerMember(Row, table=True):
+    """A person who works for an outside organisation; its administrators say what its people do (W-6)."""
+
+    __tablename__ = "partner_member"
+    __table_args__ = (
+        Index(
+            "uq_partner_member_live",
+            "partner_id",
+            "account_id",
+            unique=True,
+            sqlite_where=LIVE,
+            postgresql_where=LIVE,
+        ),
+        Index("ix_partner_member_account", "account_id"),
+    )
+    id: str = id_column("mem")
+    partner_id: str = Field(foreign_key="partner.id")
+    account_id: str
+    administrator: bool = False
+    named_by: str
+    starts_at: datetime = moment()
+    ends_at: datetime | None = moment(nullable=True)
+    ended_at: datetime | None = moment(nullable=True)
+    ended_by: str | None = None
+    end_reason: str | None = None
 
 
 class SharedAccount(Row, table=True):

@@ -25,6 +25,7 @@ def approve(
     capacity: str = "employee",
     by: str,
     partner_id: str | None = None,
+    locations: list[str] | None = None,
     starts_at: datetime | None = None,
     ends_at: datetime | None = None,
     affiliation_id: str | None = None,
@@ -44,6 +45,7 @@ def approve(
         provider_id=provider_id,
         capacity=capacity,
         partner_id=partner_id,
+        locations=locations,
         approved_by=by,
         starts_at=starts_at,
         ends_at=ends_at,
@@ -133,6 +135,29 @@ def set_end(db: Session, affiliation: Affiliation, ends_at: datetime | None, *, 
             provider=affiliation.provider_id,
             reason="end_date_moved",
             details={"affiliation": affiliation.id, "to": clock.iso(ends_at) if ends_at else None, "by": by},
+        ),
+    )
+    return True
+
+
+def set_places(db: Session, affiliation: Affiliation, locations: list[str] | None, *, by: str) -> bool:
+    """Say for which places a third party's person works; return whether it differed. Fewer take access away."""
+    before = affiliation.locations
+    if before == locations:
+        return False
+    affiliation.locations = locations
+    db.add(affiliation)
+    db.flush()
+    less = locations is not None and (before is None or not set(before) <= set(locations))
+    epochs.changed_account(db, affiliation.account_id, takes_away=less)
+    log.record(
+        db,
+        Event(
+            "providers.affiliation.approved",
+            account=affiliation.account_id,
+            provider=affiliation.provider_id,
+            reason="places_changed",
+            details={"affiliation": affiliation.id, "places": locations, "by": by},
         ),
     )
     return True

@@ -1,5 +1,6 @@
 """The NPIs of an organisation (type 2) and the places where it works."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, exists, or_
@@ -110,6 +111,28 @@ def change_location(db: Session, row: ProviderLocation, *, ends_at: datetime | N
         db.add(row)
         _changed(db, row.provider_id, {"location": row.id, "changed": sorted(changed)})
     return bool(changed)
+
+
+def named(db: Session, provider_id: str, names: list[str] | None) -> list[str] | None:
+    """Return the ids of an organisation's places by their names (or ids); raise Invalid for one it has not."""
+    if names is None:
+        return None
+    rows = db.exec(select(ProviderLocation).where(col(ProviderLocation.provider_id) == provider_id)).all()
+    known = {row.name: row.id for row in rows} | {row.id: row.id for row in rows}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise Invalid(fields={"locations": f"This organization has no place called {unknown[0]}."})
+    return sorted({known[name] for name in names})
+
+
+def names_of(db: Session, provider_id: str, ids: Sequence[str]) -> list[str]:
+    """Return the names of an organisation's places; of one whose name another has too, the id."""
+    rows = db.exec(select(ProviderLocation).where(col(ProviderLocation.provider_id) == provider_id)).all()
+    count: dict[str, int] = {}
+    for row in rows:
+        count[row.name] = count.get(row.name, 0) + 1
+    names = {row.id: row.name for row in rows if count[row.name] == 1}
+    return sorted(names.get(one, one) for one in ids)
 
 
 def _check(words: dict[str, str]) -> None:

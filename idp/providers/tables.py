@@ -154,6 +154,8 @@ class Affiliation(Row, table=True):
     provider_id: str = Field(foreign_key="provider.id")
     capacity: str = "employee"
     partner_id: str | None = Field(default=None, index=True)
+    locations: list[Any] | None = json_column(nullable=True, default=None)
+    """Ids of the places a third party's person works for; None means all that the delegation names."""
     approved_by: str = ""
     starts_at: datetime = moment()
     ends_at: datetime | None = moment(nullable=True)

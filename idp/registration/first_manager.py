@@ -135,6 +135,17 @@ def locked(db: Db, account_id: str, tin_hash: bytes) -> bool:
 
 
 def _manager_of(db: Db, application: Application) -> bool:
+    """Say whether somebody manages the organisation, or was confirmed and may take on the duties any day."""
+    since = clock.now() - configuration.current(db).clocks.first_manager_key
+    about_to = select(FirstManagerClaim.id).where(
+        col(FirstManagerClaim.tin_hash) == application.tin_hash,
+        col(FirstManagerClaim.line) == application.line,
+        col(FirstManagerClaim.status) == "confirmed",
+        col(FirstManagerClaim.accepted_at).is_(None),
+        col(FirstManagerClaim.decided_at) > since,
+    )
+    if db.exec(about_to).first() is not None:
+        return True
     provider = practices.provider_of(db, application.tin_hash)
     return provider is not None and bool(managers.in_force(db, provider.id, application.line))
 

@@ -7,7 +7,7 @@ account where there is none, and approves the person for the organisation that i
 from dataclasses import dataclass
 from hashlib import sha256
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import ColumnElement, CursorResult, update
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
@@ -20,6 +20,8 @@ from idp.database import of
 from idp.entitlements import appointed, bundles
 from idp.errors import Conflict, NotFound, Refused
 from idp.notices import outbox
+from idp.partners import members
+from idp.partners.tables import Partner
 from idp.providers import affiliations
 from idp.providers.tables import Provider
 from idp.registration.tables import Invitation
@@ -40,6 +42,8 @@ class Offer:
     invitation: Invitation
     provider: Provider | None
     inviter: str
+    company: Partner | None = None
+    """The outside company that invites, instead of a practice."""
 
 
 def invite(
@@ -53,6 +57,8 @@ def invite(
     line: str = "medical",
     capacity: str = "employee",
     bundle: str | None = None,
+    partner_id: str | None = None,
+    administrator: bool = False,
 ) -> tuple[Invitation, str]:
     """Make an invitation; return it and the secret of its link, which is nowhere else.
 
@@ -73,6 +79,8 @@ def invite(
         email=address,
         display_name=" ".join(display_name.split()),
         bundle=bundle,
+        partner_id=partner_id,
+        administrator=administrator,
         invited_by=invited_by,
         expires_at=now + configuration.current(db).clocks.invitation,
     )
@@ -96,12 +104,18 @@ def invite(
 def _tell(db: Db, invitation: Invitation, secret: str) -> None:
     offer = _offer(db, invitation)
     facts = {
-        "provider": offer.provider.name if offer.provider else configuration.current(db).insurer.name,
+        "provider": _host(db, offer),
         "inviter": offer.inviter,
         "hours": int(configuration.current(db).clocks.invitation.total_seconds() // 3600),
         "url": f"{of(db).settings.issuer}/invitations/{secret}",
     }
     outbox.send(db, invitation.account_id, "invitation", facts, to=(invitation.email,))
+
+
+def _host(db: Db, offer: Offer) -> str:
+    if offer.provider is not None:
+        return offer.provider.name
+    return offer.company.name if offer.company is not None else configuration.current(db).insurer.name
 
 
 def _hash(secret: str) -> bytes:
@@ -112,7 +126,8 @@ def _offer(db: Db, invitation: Invitation) -> Offer:
     provider = db.get(Provider, invitation.provider_id) if invitation.provider_id else None
     inviter = db.get(Account, invitation.invited_by)
     name = inviter.display_name if inviter else configuration.current(db).insurer.name
-    return Offer(invitation, provider, name)
+    company = db.get(Partner, invitation.partner_id) if invitation.partner_id else None
+    return Offer(invitation, provider, name, company)
 
 
 def look_up(db: Db, secret: str) -> Offer:
@@ -205,11 +220,15 @@ def withdraw(db: Db, invitation_id: str, *, by: str) -> None:
 
 def open_at(db: Db, provider_id: str) -> list[Invitation]:
     """Return an organisation's invitations that wait for their person."""
+    return _open(db, col(Invitation.provider_id) == provider_id)
+
+
+def _open(db: Db, whose: ColumnElement[bool]) -> list[Invitation]:
     return list(
         db.exec(
             select(Invitation)
             .where(
-                col(Invitation.provider_id) == provider_id,
+                whose,
                 col(Invitation.spent_at).is_(None),
                 col(Invitation.ended_at).is_(None),
                 col(Invitation.expires_at) > clock.now(),
@@ -221,6 +240,8 @@ def open_at(db: Db, provider_id: str) -> list[Invitation]:
 
 def _admit(db: Db, invitation: Invitation, account: Account) -> None:
     """Approve the person for the organisation and give the bundle, if the inviter may still do so (invariant 6)."""
+    if invitation.partner_id is not None:
+        _employ(db, invitation, account)
     if invitation.provider_id is None:
         return
     if not _may_still_invite(db, invitation):
@@ -246,6 +267,23 @@ def _admit(db: Db, invitation: Invitation, account: Account) -> None:
             by=invitation.invited_by,
             reason="invited",
         )
+
+
+def _employ(db: Db, invitation: Invitation, account: Account) -> None:
+    """Record the person as one of the company's, if the inviter still administers it (W-6)."""
+    by, partner_id = invitation.invited_by, str(invitation.partner_id)
+    if by.startswith("acc_") and not members.administers(db, by, partner_id):
+        raise InvitationLost("Who invited you no longer administers this company. Ask another administrator.")
+    present = members.of_person(db, account.id, partner_id)
+    if present is None:
+        members.record(db, partner_id=partner_id, account_id=account.id, administrator=invitation.administrator, by=by)
+    elif invitation.administrator:
+        members.set_administrator(db, present, administrator=True, by=by)
+
+
+def open_of_company(db: Db, partner_id: str) -> list[Invitation]:
+    """Return a company's invitations that wait for their person."""
+    return _open(db, col(Invitation.partner_id) == partner_id)
 
 
 def _may_still_invite(db: Db, invitation: Invitation) -> bool:

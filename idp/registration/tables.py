@@ -24,6 +24,9 @@ class Invitation(Row, table=True):
     email: str = ""
     display_name: str = ""
     bundle: str | None = None
+    partner_id: str | None = Field(default=None, index=True)
+    """The outside organisation that invites, instead of a practice."""
+    administrator: bool = False
     invited_by: str
     expires_at: datetime = moment()
     spent_at: datetime | None = moment(nullable=True)
@@ -148,3 +151,41 @@ class FirstManagerClaim(Row, table=True):
     proof: str | None = None
     proven_at: datetime | None = moment(nullable=True)
     locked_at: datetime | None = moment(nullable=True)
+    decided_by: str | None = None
+    """Who of the insurer confirmed or refused it."""
+    decided_at: datetime | None = moment(nullable=True)
+    accepted_at: datetime | None = moment(nullable=True)
+    """When the person took on the duties; then they are appointed."""
+    reason: str = ""
+
+
+class ProofKey(Row, table=True):
+    """A key that proves a claim: mailed on paper to the address on file, or read out when we call back (W-1).
+
+    A row is made also where there is nothing to mail, so that asking teaches nobody what we know.
+    """
+
+    __tablename__ = "proof_key"
+    __table_args__ = (CheckConstraint("kind IN ('mailed_key','call_back')", name="kind"),)
+    id: str = id_column("pky")
+    claim_id: str = Field(foreign_key="first_manager_claim.id", index=True)
+    kind: str
+    key_hash: bytes = secret_column()
+    letter: bytes | None = secret_column(nullable=True, default=None)
+    """What the letter says, sealed until it is printed; then forgotten."""
+    handled_by: str | None = None
+    """Who of the insurer printed the letter, or called."""
+    handled_at: datetime | None = moment(nullable=True)
+    spent_at: datetime | None = moment(nullable=True)
+    ended_at: datetime | None = moment(nullable=True)
+    expires_at: datetime = moment(index=True)
+
+
+class PracticeFact(Row, table=True):
+    """A claim or payment of a practice that only the practice can know, as a keyed hash; good for one proof (W-1)."""
+
+    __tablename__ = "practice_fact"
+    fact_hash: bytes = secret_column(primary_key=True)
+    spent_at: datetime | None = moment(nullable=True)
+    spent_by: str | None = None
+    expires_at: datetime = moment(index=True)

@@ -13,7 +13,7 @@ class Receipt(Row, table=True):
     """What one sent form did, written with it: the proof page, and the reason a double click does nothing."""
 
     __table_args__ = (
-        CheckConstraint("kind IN ('change','removal','invitation')", name="kind"),
+        CheckConstraint("kind IN ('change','removal','invitation','delegation')", name="kind"),
         Index("uq_receipt_form", "made_by", "form_id", unique=True),
     )
     id: str = id_column("rct")

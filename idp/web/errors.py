@@ -36,7 +36,7 @@ def _comes_back(request: Request) -> bool:
     Those are sent to the address they were shown at, so the person lands on them again with the choices
     kept, and sends them again themselves (ui.md 4.10).
     """
-    return request.method in ("GET", "HEAD") or request.url.path.startswith("/p/")
+    return request.method in ("GET", "HEAD") or request.url.path.startswith(("/p/", "/company/"))
 
 
 def present(request: Request, refusal: Refused) -> Response:

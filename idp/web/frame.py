@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from idp import clock
 from idp.entitlements import appointed
 from idp.entitlements.tables import Appointment, Grant
+from idp.partners import members
 from idp.providers.tables import Provider
 
 _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
@@ -21,12 +22,13 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     "practice": (
         ("Inbox", "/p/{p}/inbox"),
         ("People", "/p/{p}/people"),
-        ("Add a person", "/p/{p}/people/new"),
         ("Reviews", "/p/{p}/reviews"),
+        ("Delegations", "/p/{p}/delegations"),
         ("Reports", "/p/{p}/reports"),
         ("Access managers", "/p/{p}/managers"),
         ("Practice profile", "/p/{p}/profile"),
     ),
+    "company": (("Practices", "/company/{p}"), ("People", "/company/{p}/people")),
     "security": (
         ("Search", "/security/search"),
         ("Who could", "/security/who"),
@@ -42,6 +44,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Duties", "/insurer/duties"),
     ),
     "support": (("Look up a person", "/support"),),
+    "verify": (("First managers", "/insurer/first-managers"),),
 }
 """Entries by area, in the order every page shows them; `{p}` is the practice."""
 
@@ -65,7 +68,7 @@ def navigation(area: str, provider_id: str | None) -> list[tuple[str, str]]:
 
 
 def areas(db: Session, account_id: str) -> list[Area]:
-    """Return where this person works: their own account, each practice they manage, the security desk.
+    """Return where this person works: their own account, each practice they manage, each company, the security desk.
 
     Only signs: each page asks for its own decision.
     """
@@ -83,6 +86,7 @@ def areas(db: Session, account_id: str) -> list[Area]:
     ).all()
     found = [Area("account", "My account", "/account")]
     found += [Area("practice", f"Manage {provider.name}", f"/p/{provider.id}/people") for provider in managed]
+    found += [Area("company", one.name, f"/company/{one.id}") for one in members.administered(db, account_id)[:5]]
     held = _at_the_insurer(db, account_id, now)
     return found + [Area(key, label, href) for needs, key, label, href in _STAFF if needs & held]
 
@@ -91,6 +95,7 @@ _STAFF = (
     (frozenset({"audit.search"}), "security", "Security", "/security/search"),
     (frozenset({"catalogue.manage"}), "catalogue", "Catalog", "/insurer/catalogue"),
     (frozenset({"support.view"}), "support", "Support", "/support"),
+    (frozenset({"wam.verify"}), "verify", "First managers", "/insurer/first-managers"),
 )
 """Areas of the insurer's staff, by the functions that open them."""
 

@@ -12,19 +12,8 @@ from idp.accounts.tables import Flow
 from idp.database import transaction
 from idp.database.lane import drive
 from idp.errors import Invalid, TooMany
-from idp.federation import communities, upstreams
-from idp.web import (
-    cookies,
-    invited,
-    linked,
-    outside,
-    outside_saml,
-    pages,
-    recover,
-    second_step,
-    tiered,
-    upstream_logout,
-)
+from idp.federation import communities, offers
+from idp.web import cookies, pages, upstream_logout
 from idp.web.boundary import TheService, Transaction, service_of
 from idp.web.forms import TheForm
 from idp.web.guards import MaybeVisitor, Visitor, open_to_anyone
@@ -96,10 +85,10 @@ def sign_in_facts(request: Request, db: Db, here: Flow | Kept, found: dict[str, 
     return {"hint": hint, "passkey": sign_in_form(request, db, here), **found}
 
 
-def _remembered(request: Request, db: Transaction) -> upstreams.Offer | None:
+def _remembered(request: Request, db: Transaction) -> offers.Offer | None:
     """Return the organization whose login was last used on this device; shown first, named to nobody else."""
     secret = cookies.read(request, service_of(request).settings, cookies.DEVICE)
-    found: upstreams.Offer | None = drive(db, upstreams.last_used_on(secret))
+    found: offers.Offer | None = drive(db, offers.last_used_on(secret))
     return found
 
 
@@ -127,7 +116,7 @@ def say_who(request: Request, db: Transaction, form: TheForm) -> Response:
 def organizations(request: Request, db: Transaction, flow: str = "", q: str = "") -> Response:
     """List the organizations whose logins are accepted; a search page, not a combo box."""
     here = journey(request, db, flow) if flow else journey_to(request, db, "/account")
-    found = upstreams.offered(db, q[:100])
+    found = offers.offered(db, q[:100])
     return pages.page(
         request, "login/organizations.html", found=found[:50], more=len(found) > 50, q=q[:100], **shown(db, here)
     )
@@ -145,7 +134,7 @@ def password(request: Request, db: Transaction, flow: str = "") -> Response:
 
 def _password_page(db: Transaction, here: Flow) -> dict[str, Any]:
     typed = here.facts["identifier"]
-    return {"identifier": typed, "organization": upstreams.of_domain(db, typed), **shown(db, here)}
+    return {"identifier": typed, "organization": offers.of_domain(db, typed), **shown(db, here)}
 
 
 @router.post("/sign-in/password")
@@ -205,13 +194,3 @@ def signed_out(
     back = "/sign-in?" + urlencode({"next": where}) if flows.is_own_path(where) else "/sign-in"
     there = upstream_logout.there(request, service, flow)
     return pages.page(request, "login/signed_out.html", why=why, back=back, there=there)
-
-
-router.include_router(second_step.router)
-router.include_router(recover.router)
-router.include_router(tiered.router)
-router.include_router(outside.router)
-router.include_router(outside_saml.router)
-router.include_router(upstream_logout.router)
-router.include_router(linked.router)
-router.include_router(invited.router)

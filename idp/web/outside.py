@@ -14,7 +14,7 @@ from idp.database import transaction
 from idp.database.lane import Work, drive
 from idp.errors import Refused, UpstreamRefused
 from idp.federation import flow as federation_flow
-from idp.federation import upstreams
+from idp.federation import offers, upstreams
 from idp.federation.contract import SendBrowser
 from idp.federation.pending import ReturnRefused
 from idp.web import cookies, pages
@@ -66,7 +66,7 @@ def hint_for(here: Flow | Kept, upstream_id: str) -> Work:
     typed = str(here.facts.get("identifier", ""))
     if "@" not in typed:
         return None
-    found: upstreams.Offer | None = yield from upstreams.at_domain(typed)
+    found: offers.Offer | None = yield from offers.at_domain(typed)
     return typed if found is not None and found.id == upstream_id else None
 
 

@@ -22,11 +22,12 @@ from idp.accounts.flows import Kept
 from idp.accounts.login import Tried
 from idp.accounts.opening import SignedIn
 from idp.accounts.plain_login import Met
+from idp.audit import log
 from idp.configuration import Configuration
 from idp.database import reading, transaction, unconnected
 from idp.database.lane import Work
 from idp.errors import TooMany
-from idp.federation import upstreams
+from idp.federation import offers
 from idp.oauth.memory import Picture, read
 from idp.web import cookies, pages
 from idp.web.bearer import memory_of
@@ -62,7 +63,7 @@ async def sign_in(request: Request) -> Response:
     service = service_of(request)
     if asked(here, "idp"):
         raise ForPages
-    last = await read(service.lane, upstreams.last_used_on(cookies.read(request, service.settings, cookies.DEVICE)))
+    last = await read(service.lane, offers.last_used_on(cookies.read(request, service.settings, cookies.DEVICE)))
     db = unconnected(service.database)
     configuration.put(db, picture.configuration)
     facts = sign_in_facts(request, db, here, {"remembered": last, **_app(picture, here)})
@@ -118,7 +119,8 @@ async def _check(request: Request) -> Response:
     try:
         return await _entered(request, picture, met, here, form.get("password", "")[:LONGEST_PASSWORD])
     except (login.WrongPassword, TooMany) as refusal:
-        refusal.page, refusal.context = "login/password.html", await _shown(service, picture, here)
+        refusal.page = "login/password.html"
+        refusal.context = {"settings": picture.configuration, **await _shown(service, picture, here)}
         raise
 
 
@@ -128,6 +130,8 @@ async def _entered(request: Request, picture: Picture, met: Met, here: Kept, typ
     trial = plain_login.tried(database, met, here.facts["identifier"])
     await _count(service, trial, settings.passwords)
     good, better = await run_in_threadpool(passwords.verify, database, typed, trial.stored, settings.passwords)
+    if not good:
+        raise await _wrong(service, met, trial)
     browser = browser_facts(request)
     finish = partial(login.after_password, database, trial, good=good, better=better, browser=browser)
     if good and better is None and met.plain:
@@ -140,6 +144,17 @@ async def _entered(request: Request, picture: Picture, met: Met, here: Kept, typ
         if await opened(service, opening):
             return entered(request, made, met.whose, here, settings)
     return await run_in_threadpool(_otherwise, request, here.id, finish)
+
+
+async def _wrong(service: Service, met: Met, trial: Tried) -> login.WrongPassword:
+    """Record that a password was not right; return the refusal."""
+    refusal, now = login.wrong(trial), clock.now()
+    if met.whose is None:  # nobody's: there is no person to keep anything for
+        await service.lane.write(rows=[log.machine_row(service.database, refusal.event, now)])
+    else:
+        await service.lane.write(log.person_record(service.database, refusal.event, now, met.whose.subject_key))
+    refusal.then = ()
+    return refusal
 
 
 async def opened(service: Service, opening: Callable[[], Work]) -> bool:
@@ -223,7 +238,7 @@ def _plain_journey(request: Request, met: Met, now: datetime) -> Kept:
 
 async def _shown(service: Service, picture: Picture, here: Kept) -> dict[str, Any]:
     typed = here.facts["identifier"]
-    organization = await read(service.lane, upstreams.at_domain(typed))
+    organization = await read(service.lane, offers.at_domain(typed))
     return {"identifier": typed, "organization": organization, **_app(picture, here)}
 
 

@@ -3,6 +3,9 @@
 A token of the client credentials grant with the scope `scim`; the client's partner is the whole world it sees.
 """
 
+import json
+from typing import Any
+
 import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -64,11 +67,13 @@ def _answer(service: Service, asked: object, partner_id: str | None) -> Response
     from idp.provisioning.storage import PartnerPeople
 
     assert isinstance(asked, ScimRequest)
+    assert asked.body is None or isinstance(asked.body, bytes)
     scim = service.parts.get("scim")
     if scim is None:
         scim = service.parts["scim"] = ScimService(provider())
     assert isinstance(scim, ScimService)
     try:
+        _once(asked.body or b"")
         with transaction(service.database) as db:
             made = ScimHandler(scim, PartnerPeople(db, partner_id or "")).handle(asked)
     except SCIMException as refusal:
@@ -76,3 +81,19 @@ def _answer(service: Service, asked: object, partner_id: str | None) -> Response
     body = b"" if made.body is None else orjson.dumps(made.body)
     made.headers["Cache-Control"] = "no-store"
     return Response(body, int(made.status), made.headers)
+
+
+def _once(body: bytes) -> None:
+    """Refuse a body that says a thing twice; attribute names do not depend on case (RFC 7643 2.1, security.md 83)."""
+    from scim2_models import InvalidSyntaxException
+
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        if len({name.casefold() for name, _ in pairs}) != len(pairs):
+            raise InvalidSyntaxException(detail="A member is there twice.")
+
+    try:
+        json.loads(body or b"{}", object_pairs_hook=once)
+    except RecursionError:
+        raise InvalidSyntaxException(detail="The body is nested too deeply.") from None
+    except ValueError:
+        pass  # not JSON: the library says so in the protocol's words

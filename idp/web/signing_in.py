@@ -1,5 +1,6 @@
 """What the sign-in pages share: the journey, the browser, the cookies of an answer, and where to go next."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -93,7 +94,13 @@ def shown_for(flow: Flow | Kept, app_name: str | None) -> dict[str, Any]:
 
 def asked(flow: Flow | Kept, name: str) -> str | None:
     """Return a parameter of the authorize request a journey came from."""
-    return parse_qs(urlsplit(flow.target).query).get(name, [None])[0]
+    return _request_of(flow.target).get(name)
+
+
+@lru_cache(maxsize=512)
+def _request_of(target: str) -> dict[str, str]:
+    """Return the parameters of a target; one journey is asked for them at each of its pages."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
 
 
 def _app_origin(flow: Flow | Kept) -> str | None:

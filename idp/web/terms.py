@@ -10,13 +10,11 @@ from idp.errors import Invalid
 from idp.notices import outbox
 from idp.web import pages
 from idp.web.boundary import Transaction
-from idp.web.desk import publishing
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn, Visitor
 from idp.web.signing_in import address, journey, journey_to, onward, shown
 
 router = APIRouter()
-router.include_router(publishing.router)
 
 
 @router.get("/terms")

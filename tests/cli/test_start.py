@@ -1,5 +1,6 @@
 """What a worker imports before its first answer: every package here lengthens every start."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from idp.database.types import Row
 from tests.engines import MASTER_KEYS, SqliteEngine
 
 LOADED = {
@@ -22,6 +24,41 @@ LOADED = {
     *("asyncpg", "psycopg", "psycopg_binary", "websockets", "watchfiles", "yaml", "dns"),
 }
 """The packages a worker may have loaded by its first answer."""
+LATER = tuple(
+    f"idp.{name}."
+    for name in (
+        *(
+            "apply",
+            "cli.app",
+            "demo",
+            "merging",
+            "sharing",
+            "resource_server",
+            "federation.connectors",
+            "outbound.exchange",
+        ),
+        *(
+            "web.manager",
+            "web.desk",
+            "web.me",
+            "web.registration",
+            "web.recover",
+            "web.outside_saml",
+            "web.invited",
+            "web.linked",
+        ),
+        *(
+            "providers.nppes",
+            "providers.registry_tables",
+            "audit.search",
+            "audit.verify",
+            "wam",
+            "registration",
+            "leaving",
+        ),
+    )
+)
+"""Areas and parts of ours whose first use is later: pages (idp/web/areas.py), jobs, tools."""
 PROGRAM = """
 import sys
 ENVIRONMENT = set(sys.modules)  # what the environment itself loads, such as setuptools' hook
@@ -37,6 +74,7 @@ async def first_answer():
     async with app.router.lifespan_context(app):
         await app(scope, receive, send)
         assert said[0]["status"] == 200, said
+        print(*sorted(name for name in sys.modules if name.startswith("idp.")))
         print(*sorted({name.split(".")[0] for name, module in sys.modules.items()
                        if name not in ENVIRONMENT and "site-packages" in (getattr(module, "__file__", None) or "")}))
 asyncio.run(first_answer())
@@ -59,9 +97,26 @@ def test_performance_a_worker_answers_first_and_imports_what_is_rare_later(
         }
         done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert {"fastapi", "uvicorn"} <= set(done.stdout.split())
-    surplus = set(done.stdout.split()) - LOADED
+    ours, packages = (set(line.split()) for line in done.stdout.splitlines())
+    assert {"fastapi", "uvicorn"} <= packages
+    surplus = packages - LOADED
     assert not surplus, (
         f"imported before the first answer: {sorted(surplus)}. Import what is rare inside the function that needs it, "
         "in the one module that owns the package (docs/performance.md, cold start)."
     )
+    early = sorted(name for name in ours if f"{name}.".startswith(LATER))
+    assert not early, f"loaded before the first answer, but of use only later: {early}"
+    _every_key_is_known(ours)
+
+
+def _every_key_is_known(loaded: set[str]) -> None:
+    """A table may refer to its own module's tables and to those loaded at the start: SQLAlchemy asks for them."""
+    for found in Path("idp").rglob("*tables.py"):
+        importlib.import_module(".".join(found.with_suffix("").parts))
+    home = {mapper.local_table.name: mapper.class_.__module__ for mapper in Row._sa_registry.mappers}
+    needed = {
+        (mapper.class_.__module__, home[key.target_fullname.split(".")[0]])
+        for mapper in Row._sa_registry.mappers
+        for key in mapper.local_table.foreign_keys
+    }
+    assert {(at, to) for at, to in needed if at != to and to not in loaded} == set()

@@ -14,7 +14,7 @@ from freezegun import freeze_time
 
 from idp import clock
 from idp.database import transaction
-from idp.federation import upstreams
+from idp.federation import connectors, upstreams
 from idp.federation.breaker import AT_ONCE, Breaker
 from idp.settings import Settings
 from idp.web.signing_in import federation_of
@@ -68,7 +68,7 @@ def well_again(world: World) -> None:
 
 
 def test_security_33_an_honest_answer_signs_in_and_every_try_has_words_of_its_own(world: World, way: Way) -> None:
-    assert set(PROTOCOLS) == set(upstreams.kinds())  # every protocol we speak is asked here
+    assert set(PROTOCOLS) == set(connectors.kinds())  # every protocol we speak is asked here
     words: list[str] = []
     for _ in range(2):
         signed_in(world, way)

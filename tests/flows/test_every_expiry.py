@@ -315,6 +315,9 @@ ELSEWHERE = {
     "session_idle_aal1 session_absolute_aal1 session_idle_phr session_absolute_phr": (
         "accounts/test_session_limits.py::test_security_19_each_strength_has_its_idle_and_its_overall_limit"
     ),
+    "first_manager_key first_manager_fact first_manager_call": (
+        "first_managers/test_w1_first_manager.py::test_w1_by_a_letter_whose_key_is_on_paper_alone_and_good_for_60_days"
+    ),
     "payment_hold": (
         "flows/test_w4_two_managers.py::test_w4_nothing_is_given_before_the_second_word_and_nothing_holds_before_a_day"
     ),

@@ -12,15 +12,16 @@ from bench import many
 from idp import clock
 from idp.accounts import attempts, devices, flows, plain_login, sessions
 from idp.database.lane import Sql
-from idp.federation import upstreams
+from idp.federation import pending, plain, upstreams
 from idp.oauth import arrival, codes
+from idp.provisioning import people as provisioned
 from tests.flows.test_ru3_sign_in_through_an_affiliate import through_evergreen
 from tests.sign_in_world import World, link_ana, sign_in
 
 PEOPLE = 300
 SMALL = {"policy_epoch", "upstream", "partner", "terms_document", "setting", "e", "u", "d"}
 """What may be read whole: tables that do not grow with people."""
-LANE = (attempts, devices, flows, plain_login, sessions, upstreams, arrival, codes)
+LANE = (attempts, devices, flows, plain_login, sessions, upstreams, pending, plain, provisioned, arrival, codes)
 
 
 def statements() -> Iterator[tuple[str, Sql]]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from starlette.testclient import TestClient
 
 from idp.accounts import login, people
@@ -22,7 +22,7 @@ from tests.fakes.upstreams.oidc import Wire
 from tests.flows import test_plain_sign_in
 from tests.flows.test_plain_sign_in import RECORD, rows
 from tests.flows.test_ru3_sign_in_through_an_affiliate import through_evergreen
-from tests.sign_in_world import World, link_ana, sign_in
+from tests.sign_in_world import PASSWORD, World, link_ana, sign_in
 
 SESSION = test_plain_sign_in.SESSION.replace("factor_time,", "factor_time = auth_time, factor_time IS NULL,")
 LOGIN = "SELECT facts, facts_at IS NULL, last_used_at IS NULL FROM login WHERE upstream_id IS NOT NULL"
@@ -239,3 +239,56 @@ def test_security_31_a_callback_replayed_at_once_on_two_workers_opens_one_sessio
     assert lanes["back"] == 1
     assert set(world.reasons("accounts.login.refused")) == {"state_replayed"}
     assert world.events("accounts.login.refused") == 11
+
+
+def test_figure_a_known_login_costs_a_read_and_a_commit_at_each_request_and_nothing_of_the_pages(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers that no busy machine changes; docs/performance.md says what they come to."""
+    link_ana(world)
+    through_evergreen(world.browser())
+    asked: dict[str, list[str]] = {}
+    lane, here = world.app.state.service.lane, [""]
+    fetch, write = lane.fetch, lane.write
+
+    async def fetched(*given: Any) -> Any:
+        asked.setdefault(here[0], []).append("read")
+        return await fetch(*given)
+
+    async def written(*given: Any, **more: Any) -> Any:
+        asked.setdefault(here[0], []).append("commit")
+        return await write(*given, **more)
+
+    def heard(*_given: Any) -> None:
+        asked.setdefault(here[0], []).append("pages")
+
+    monkeypatch.setattr(lane, "fetch", fetched)
+    monkeypatch.setattr(lane, "write", written)
+    event.listen(world.database.engine, "before_cursor_execute", heard)
+    browser = world.browser()
+    browser.stop_at = world.evergreen.issuer
+    browser.get("/sign-in?next=/account")
+    flow = browser.url.rpartition("flow=")[2]
+    here[0] = "leave"
+    browser.get(f"/login/ups_evergreen?flow={flow}")
+    here[0] = ""
+    assert browser.left is not None
+    back = world.evergreen.client.get(browser.left, follow_redirects=False).headers["location"]
+    browser.stop_at = browser.home
+    headers = {"Cookie": "; ".join(f"{k}={v}" for kept in browser.cookies.values() for k, v in kept.items())}
+    here[0] = "back"
+    answer = world.sites[browser.home].get(back, headers=headers, follow_redirects=False)
+    here[0] = ""
+    local = world.browser().get("/sign-in?next=/account").submit("Continue", username="ana.ruiz")
+    form = {"form_key": local.form_key(), "flow": local.url.rpartition("flow=")[2], "user_name": "ana.ruiz"}
+    headers = {"Cookie": "; ".join(f"{k}={v}" for kept in local.cookies.values() for k, v in kept.items())}
+    here[0] = "password"
+    entered = world.sites[browser.home].post(
+        "/sign-in/password", data={**form, "password": PASSWORD}, headers=headers, follow_redirects=False
+    )
+    here[0] = ""
+    event.remove(world.database.engine, "before_cursor_execute", heard)
+    assert (answer.status_code, entered.status_code) == (303, 303)
+    assert asked["leave"] == ["read", "commit"]
+    assert asked["back"] == ["read", "commit", "read", "commit"], "the try is used up before the organization is asked"
+    assert asked["password"] == ["read", "commit", "commit"], "the try is counted before the password is looked at"

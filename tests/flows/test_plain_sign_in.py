@@ -80,9 +80,25 @@ def test_what_is_not_plain_is_left_to_the_pages(world: World, lanes: dict[str, i
     assert wrong.status == 401
     nobody = sign_in(world.browser(), "nobody", "wrong")
     assert (nobody.status, nobody.path) == (401, wrong.path)
-    assert lanes == {"lane": 1, "pages": 4}
+    assert lanes == {"lane": 1, "pages": 2}, "what is only wrong is refused in the lane"
     assert world.reasons("accounts.login.refused")[-3:] == ["account_inactive", "wrong_password", "wrong_password"]
     assert world.count("throttle") == 2
+
+
+@pytest.mark.parametrize("name", ["ana.ruiz", "nobody"])
+def test_security_7_both_lanes_refuse_a_wrong_password_alike(world: World, name: str) -> None:
+    seen = []
+    for by_lane in (True, False):
+        [(start,)] = rows(world, "SELECT max(seq) FROM audit_record")
+        if by_lane:
+            browser = sign_in(world.browser(), name, "wrong")
+            assert browser.status == 401
+            assert "don't match" in browser.text
+        else:
+            with pytest.raises(login.WrongPassword):
+                login.by_password(world.database, user_name=name, password="wrong", browser=Browser())
+        seen.append((rows(world, RECORD.format(start)), world.count("throttle"), world.count("session")))
+    assert seen[0] == seen[1]
 
 
 def test_security_9_the_form_cannot_name_another_person_than_the_journey(world: World, lanes: dict[str, int]) -> None:

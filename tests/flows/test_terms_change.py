@@ -61,7 +61,7 @@ def test_t01_staff_publish_a_version_with_a_preview_and_a_date(world: World) -> 
         changes="Care is now very.",
         effective=f"{day:%m/%d/%Y}",
     )
-    assert "1 paragraphs new, 1 gone, against version 2.0" in wes.text
+    assert "1 paragraph new, 1 gone, against version 2.0" in wes.text
     assert "2 active people accept it" in wes.text
     assert "<b>very</b>" not in wes.response.text, "a text is shown, never run"
     assert world.count("terms_document") == 2, "looking publishes nothing"

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from idp import clock, jobs
 from idp.accounts import people, sessions
 from idp.accounts.tables import Login
-from idp.audit import checkpoint, log
+from idp.audit import checkpoint, log, origin
 from idp.audit.events import Event
 from idp.audit.seal import Sealer
 from idp.audit.verify import verify
@@ -23,6 +23,7 @@ from idp.database import Database, reading, transaction
 from idp.entitlements import catalog, grants
 from idp.jobs import cleanup, expiries, mail
 from idp.jobs.lease import Lease
+from idp.jobs.runner import JOBS, named
 from idp.notices import outbox
 from idp.providers import organisations
 from idp.settings import Settings
@@ -250,3 +251,10 @@ def _until(database: Database, holds: str) -> None:
 def test_without_a_relay_mail_stays_for_the_mailbox_page(database: Database) -> None:
     assert settings_for("sqlite://", database.settings.audit_key_file.parent).smtp_url is None
     assert mail.run(database) is False
+
+
+def test_every_job_is_found_by_its_name_and_has_nothing_to_do_in_an_empty_service(database: Database) -> None:
+    checkpoint.make_key(database.settings.audit_key_file)
+    assert len(JOBS) == len({name for name, _, _ in JOBS})
+    with origin.acting_as("system"):
+        assert {name: named(work)(database) for name, _, work in JOBS} == {name: False for name, _, _ in JOBS}

@@ -11,7 +11,7 @@ from idp import clock
 from idp.database import transaction
 from idp.errors import Invalid
 from idp.federation import communities
-from idp.federation.certificates import Untrusted, trusted_leaf
+from idp.federation.certificates import Untrusted, trusted_chain
 from idp.leaving import partners
 from idp.oauth import clients
 from idp.outbound import Outbound
@@ -162,7 +162,7 @@ def test_an_organization_no_community_vouches_for_is_refused_to_the_app(communit
 @pytest.mark.parametrize("chain", [None, "MII", [], [7], ["A" * 10], ["%%%"], ["AAAA"] * 9, {"0": "AAAA"}])
 def test_a_chain_that_is_none_is_refused(chain: object) -> None:
     with pytest.raises(Untrusted):
-        trusted_leaf(chain, Authority().pem, clock.now())
+        trusted_chain(chain, Authority().pem, clock.now())
 
 
 def test_an_address_that_led_nowhere_is_left_alone_for_a_minute(community: Community) -> None:

@@ -1,6 +1,8 @@
 """The authorize endpoint: the right error in the right place, and the steps in their order."""
 
+import json
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from freezegun import freeze_time
@@ -10,6 +12,7 @@ from idp.accounts import attestations, terms
 from idp.accounts.assurance import AAL1, AAL2, PHR
 from idp.accounts.tables import Account
 from idp.database import transaction
+from idp.federation.tables import Upstream
 from idp.providers import affiliations
 from tests.oauth.world import CALLBACK, World, answer_of, claims_of
 
@@ -90,7 +93,7 @@ def test_security_50_duplicates_are_refused_and_only_a_proven_address_hears_of_i
     from urllib.parse import urlencode
 
     query = urlencode(world.ask())
-    for extra in ("state=again", "scope=openid", "resource=a&resource=b", "unknown=a&unknown=b", "nonce=x"):
+    for extra in ("state=again", "scope=openid", "unknown=a&unknown=b", "nonce=x"):
         answer = answer_of(world.http.get(f"/oauth/authorize?{query}&{extra}", headers=HTML))
         assert answer["error"] == "invalid_request", extra
     for extra in ("client_id=claims", f"redirect_uri={CALLBACK}"):
@@ -294,3 +297,52 @@ def test_a_client_with_a_page_between_gets_a_link_only_after_pages(world: World)
     assert page.status_code == 200
     assert f'href="{CALLBACK}?code=' in page.text
     assert "code" in answer_of(world.authorize(client_id="paged"))
+
+
+def test_decisions_6_what_is_essential_is_not_undone_by_a_weaker_wish_beside_it(world: World) -> None:
+    """`acr_values` says what would do; an essential claim what must be: both are met or neither is (Core 5.5.1.1)."""
+    world.sign_in(acr=AAL1, factor=False)
+    strong = json.dumps({"id_token": {"acr": {"essential": True, "values": [AAL2, PHR]}}})
+    for weaker in (AAL1, f"{AAL1} {AAL2}", "urn:something:else"):
+        where = world.authorize(acr_values=weaker, claims=strong).headers["location"]
+        assert where.startswith("/sign-in/confirm?flow="), weaker
+    weak = json.dumps({"id_token": {"acr": {"essential": True, "value": AAL1}}})
+    assert world.authorize(acr_values=AAL2, claims=weak).headers["location"].startswith("/sign-in/confirm?flow=")
+    world.sign_in(acr=AAL2)
+    assert "code" in answer_of(world.authorize(acr_values=AAL1, claims=strong))
+
+
+OPEN_WAY = "UPDATE login SET upstream_id = 'ups_x'"
+CLOSED: dict[str, str] = {
+    "the organization's login is turned off": "UPDATE upstream SET status = 'disabled'",
+    "the login has ended": "UPDATE login SET ended_at = 1",
+}
+
+
+@pytest.mark.parametrize("how", CLOSED)
+def test_security_35_a_session_opens_nothing_more_once_its_way_in_is_closed(world: World, how: str) -> None:
+    """Whether or not somebody ended the session too: no code, and no page of the person's own."""
+    world.run(
+        "INSERT INTO partner (id, name, kind, status, contact_name, contact_phone, contact_url, created_at) "
+        "VALUES ('ptr_x', 'X', 'affiliate', 'active', '', '', '', 0)"
+    )
+    with transaction(world.database) as db:
+        where = {"display_name": "X", "issuer": "https://x.example", "client_id": "us"}
+        db.add(Upstream(id="ups_x", partner_id="ptr_x", scopes=[], algorithms=[], acr_map={}, domains=[], **where))
+    world.run(OPEN_WAY)
+    world.sign_in()
+    assert "code" in answer_of(world.authorize())
+    assert world.http.get("/account", headers=HTML).status_code == 200
+    world.run(CLOSED[how])
+    assert world.authorize().headers["location"].startswith("/sign-in?flow=")
+    assert answer_of(world.authorize(prompt="none"))["error"] == "login_required"
+    assert world.http.get("/account", headers=HTML).headers["location"].startswith("/sign-in")
+
+
+def test_rfc_8707_two_resources_in_one_request_are_told_apart_from_other_doubles(world: World) -> None:
+    world.sign_in()
+    query = urlencode(world.ask()) + "&resource=https%3A%2F%2Fone.example&resource=https%3A%2F%2Ftwo.example"
+    twice = answer_of(world.http.get(f"/oauth/authorize?{query}", headers=HTML))
+    assert twice["error"] == "invalid_target"
+    assert twice["state"] == "st-1"
+    assert answer_of(world.http.get(f"/oauth/authorize?{query}&nonce=n-2", headers=HTML))["error"] == "invalid_request"

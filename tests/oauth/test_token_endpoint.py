@@ -1,6 +1,7 @@
 """The token endpoint refuses: every wrong request gets its RFC error and nothing else."""
 
 import time
+from urllib.parse import quote
 
 import pytest
 
@@ -10,6 +11,8 @@ from idp.oauth import clients
 from idp.signatures import generate, sign
 from tests.engines import ISSUER
 from tests.oauth.world import CALLBACK, SECRET, VERIFIER, World, claims_of
+
+FORM = "application/x-www-form-urlencoded"
 
 
 def refused(response: object, error: str, status: int = 400) -> str:
@@ -46,7 +49,17 @@ def test_security_83_malformed_requests_get_a_clear_4xx(world: World) -> None:
     refused(post("/oauth/token", data={"grant_type": "implicit"}), "unsupported_grant_type")
 
 
-@pytest.mark.parametrize("name", ["grant_type", "code", "client_id", "resource", "scope"])
+@pytest.mark.parametrize("first", ["grant_type=client_credentials&", ""])
+def test_rfc_8707_a_token_is_for_one_resource(world: World, first: str) -> None:
+    """Each of the two would do; together they are refused by the error that says what is wrong."""
+    last = "" if first else "&grant_type=client_credentials"
+    for one, other in ((ISSUER, ISSUER), (ISSUER, "https://two.example/api")):
+        body = f"{first}resource={quote(one, safe='')}&resource={quote(other, safe='')}{last}"
+        told = world.http.post("/oauth/token", content=body, headers={"content-type": FORM}, auth=("service", SECRET))
+        refused(told, "invalid_target")
+
+
+@pytest.mark.parametrize("name", ["grant_type", "code", "client_id", "scope"])
 def test_security_50_a_parameter_sent_twice_is_refused(world: World, name: str) -> None:
     body = f"grant_type=client_credentials&{name}=a&{name}=b" if name != "grant_type" else "grant_type=a&grant_type=a"
     response = world.http.post(

@@ -5,11 +5,10 @@ from typing import Any
 
 from sqlalchemy import text
 
-from idp.app import create_app
 from idp.database import transaction
 from idp.wam.tables import Receipt
 from tests.web.conftest import Site
-from tests.web.test_routes import pages_of
+from tests.web.test_routes import pages_of, whole
 
 CHECK = "?f=remit.view&end=none"
 """What the page that checks a change is asked about."""
@@ -84,7 +83,7 @@ def test_security_62_another_practices_manager_sees_404_for_everything_exactly_l
     key = page.locator("input[name=form_key]").first.get_attribute("value")
     headers = {"Accept": "text/html", "Origin": site.address}
     real = {"p": site.world.lakeside, "a": site.world.ana, "r": receipt.id}
-    served = [route for route in pages_of(create_app(site.settings)) if route.path.startswith("/p/{p}")]
+    served = [route for route in pages_of(whole(site.settings)) if route.path.startswith("/p/{p}")]
     assert len(served) > 10
     for route in served:
         names = re.findall(r"{(\w+)}", route.path)

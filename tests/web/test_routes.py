@@ -3,6 +3,8 @@
 import inspect
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import Any, get_args
 
 import pytest
@@ -13,9 +15,10 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
 
-from idp.app import create_app
+from idp.app import App, create_app
 from idp.settings import Settings
 from idp.web import forms, guards
+from idp.web.areas import AREAS
 
 
 def flat(routes: list[BaseRoute]) -> Iterator[BaseRoute]:
@@ -38,11 +41,18 @@ def dependencies(call: Any, seen: set[Any]) -> Iterator[Any]:
                 yield from dependencies(mark.dependency, seen)
 
 
+def whole(settings: Settings) -> App:
+    """The application with every area of its pages open."""
+    made = create_app(settings)
+    made.areas.open_all()
+    return made
+
+
 @pytest.fixture
 def app(settings: Settings) -> Iterator[FastAPI]:
     """The application, whose default log would draw every traceback for minutes."""
     structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
-    yield create_app(settings)
+    yield whole(settings)
     structlog.reset_defaults()
 
 
@@ -71,6 +81,29 @@ def test_security_61_every_route_has_a_guard_or_says_why_anyone_may_come(app: Fa
         if not guarded:
             unguarded.append(f"{sorted(route.methods or ())} {route.path}")
     assert unguarded == []
+
+
+def test_performance_every_page_lies_where_its_area_is_opened(app: FastAPI) -> None:
+    """An area opens at its addresses: a page elsewhere would be a 404 until something else had opened it."""
+    for area in AREAS:
+        found = [route.path for route in flat(import_module(f"idp.web.{area.module}").router.routes)]  # type: ignore[attr-defined]
+        assert [path for path in found if path not in area] == [], area.module
+        needless = {at for at in area.addresses if not any(f"{path}/".startswith(f"{at}/") for path in found)}
+        assert not needless, area.module
+
+
+def test_performance_an_area_opens_with_its_first_visitor_and_no_other_does(settings: Settings) -> None:
+    app = create_app(settings)
+    with TestClient(app, base_url=settings.issuer, follow_redirects=False) as http:
+        before = len(app.router.routes)
+        assert http.get("/nowhere", headers={"accept": "text/html"}).status_code == 404
+        assert http.get("/healthz").status_code == 200
+        assert len(app.router.routes) == before + 1  # the area of /healthz alone
+        with ThreadPoolExecutor(4) as many:  # first visitors at once: each is answered, the pages are there once
+            answers = list(many.map(lambda _: http.get("/security/search"), range(4)))
+        assert {answer.status_code for answer in answers} == {401}
+        desk = [route.path for route in pages_of(app) if route.path.startswith("/security/") and "GET" in route.methods]
+        assert len(desk) == len(set(desk)) > 5
 
 
 def test_security_26_every_form_of_ours_proves_where_it_came_from(app: FastAPI) -> None:

@@ -8,6 +8,7 @@ from idp.apply.schema.apps import Client, ResourceServer
 from idp.apply.schema.common import DevelopmentOnly, Entry
 from idp.apply.schema.organisations import Partner, Provider, Upstream
 from idp.apply.schema.people import Appointment, Grant, Person, Session, Terms
+from idp.apply.schema.trust import Community
 from idp.apply.source import FileWrong, Place, Source
 from idp.configuration import Configuration
 
@@ -21,6 +22,7 @@ class Document(Entry):
     clients: list[Client] = []
     resource_servers: list[ResourceServer] = []
     upstreams: list[Upstream] = []
+    communities: list[Community] = []
     providers: list[Provider] = []
     people: list[Person] = []
     appointments: list[Appointment] = []

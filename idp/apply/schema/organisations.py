@@ -165,6 +165,8 @@ class Delegation(Dated):
     entitlements: Annotated[list[str], Field(min_length=1)]
     lines: Annotated[list[Line], Field(min_length=1)] = ["medical"]
     locations: list[str] | None = None
+    """Names of the organisation's locations; without it, all of them."""
+    redelegable: bool = False
     approved_by: str = ""
     status: DelegationStatus = "active"
     history: Annotated[list[DelegationWas], DevelopmentOnly] = Field(default=[])

@@ -34,7 +34,18 @@ class Affiliation(Dated):
     provider: Ref
     capacity: Literal["employee", "representative", "agent"] = "employee"
     partner: Ref | None = None
+    locations: list[str] | None = None
+    """Of a third party's person: the places they work for, by name."""
     approved_by: str = ""
+    ended: Moment | None = None
+    end_reason: str = "applied"
+
+
+class Company(Dated):
+    """The person works for an outside organisation; its administrators say what its people do."""
+
+    partner: Ref
+    administrator: bool = False
     ended: Moment | None = None
     end_reason: str = "applied"
 
@@ -85,6 +96,7 @@ class Person(Entry):
     status: AccountStatus = "active"
     history: Annotated[list[PersonWas], DevelopmentOnly] = Field(default=[])
     affiliations: list[Affiliation] = []
+    companies: list[Company] = []
     terms: Annotated[Literal["accepted"] | list[Acceptance] | None, DevelopmentOnly] = None
     attested: Annotated[Literal[True] | Attested | list[Attested] | None, DevelopmentOnly] = None
 

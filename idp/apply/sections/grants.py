@@ -15,6 +15,8 @@ from idp.apply.source import Place
 from idp.apply.work import Work, rows
 from idp.entitlements import bundles, delegations, grants
 from idp.entitlements.tables import Appointment, Assignment, Delegation, Grant
+from idp.errors import Invalid
+from idp.providers import places
 from idp.wam import appointments
 
 
@@ -229,6 +231,14 @@ def apply_delegations(work: Work, entries: list[WantedProvider]) -> None:
                 _delegation(work, provider.ref, entry, place)
 
 
+def _places(work: Work, provider: str, names: list[str] | None, place: Place) -> list[str] | None:
+    provider_id = work.id_of("providers", provider, place)
+    try:
+        return places.named(work.db, provider_id, names)
+    except Invalid as problem:
+        raise work.wrong((*place, "locations"), problem.detail) from None
+
+
 def _delegation(work: Work, provider: str, entry: WantedDelegation, place: Place) -> None:
     known = work.references.find("delegations", entry.ref, Delegation)
     row = work.db.get(Delegation, known) if known else None
@@ -237,7 +247,8 @@ def _delegation(work: Work, provider: str, entry: WantedDelegation, place: Place
         "parent_id": work.maybe_id("delegations", entry.parent, (*place, "parent")),
         "entitlements": sorted(entry.entitlements),
         "lines": sorted(entry.lines),
-        "locations": entry.locations,
+        "locations": _places(work, provider, entry.locations, place),
+        "redelegable": entry.redelegable,
         "approved_by": entry.approved_by or "operator",
         "starts_at": entry.starts or (row.starts_at if row else work.at),
         "ends_at": entry.until,

@@ -6,6 +6,7 @@ from idp.apply import past
 from idp.apply.difference import differing
 from idp.apply.schema.people import Affiliation as WantedAffiliation
 from idp.apply.schema.people import Attested, Person
+from idp.apply.sections import companies
 from idp.apply.sections.terms import find as find_terms
 from idp.apply.source import Place
 from idp.apply.work import Work, rows
@@ -14,7 +15,7 @@ from idp.database import of
 from idp.errors import Conflict
 from idp.federation.tables import Upstream
 from idp.leaving import people as leaving
-from idp.providers import affiliations
+from idp.providers import affiliations, places
 from idp.providers.tables import Affiliation
 
 FACTS = {"name": "display_name", "given_name": "given_name", "family_name": "family_name", "locale": "locale"}
@@ -33,6 +34,8 @@ def apply(work: Work, entries: list[Person]) -> None:
             _ways_in(work, entry, account_id, place, new=new)
             for number, affiliation in _in_time(entry.affiliations, work):
                 _affiliation(work, entry.ref, account_id, affiliation, (*place, "affiliations", number), new=new)
+            for number, company in enumerate(entry.companies):
+                companies.apply(work, entry.ref, account_id, company, (*place, "companies", number))
             _terms(work, entry, account_id, place, new=new)
             _attested(work, entry, account_id, new=new)
 
@@ -176,6 +179,7 @@ def _affiliation(work: Work, ref: str, account_id: str, entry: WantedAffiliation
             capacity=entry.capacity,
             by=entry.approved_by or "operator",
             partner_id=work.maybe_id("partners", entry.partner, (*place, "partner")),
+            locations=places.named(db, provider_id, entry.locations),
             starts_at=entry.starts or work.at,
             ends_at=entry.until,
         )
@@ -185,10 +189,14 @@ def _affiliation(work: Work, ref: str, account_id: str, entry: WantedAffiliation
         if not entry.ended:
             work.difference.add("kept", "people", key, because=f"ended by {row.ended_by}; it is not given again")
         return
-    elif row.ends_at != entry.until:
-        before = row.ends_at
-        affiliations.set_end(db, row, entry.until, by="operator")
-        work.difference.change("people", key, {"until": (before, entry.until)})
+    else:
+        if row.ends_at != entry.until:
+            before = row.ends_at
+            affiliations.set_end(db, row, entry.until, by="operator")
+            work.difference.change("people", key, {"until": (before, entry.until)})
+        wanted = places.named(db, provider_id, entry.locations)
+        if affiliations.set_places(db, row, wanted, by="operator"):
+            work.difference.change("people", key, {"locations": ("others", entry.locations)})
     if known is None:
         work.references.put("affiliations", reference, row.id)
     if entry.ended:

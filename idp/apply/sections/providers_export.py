@@ -89,7 +89,9 @@ def _delegations(db: Db, provider_id: str, names: References) -> list[dict[str, 
             entry["parent"] = refs.get(row.parent_id, row.parent_id)
         entry |= {"entitlements": row.entitlements, "lines": row.lines, "approved_by": row.approved_by}
         if row.locations is not None:
-            entry["locations"] = row.locations
+            entry["locations"] = places.names_of(db, provider_id, row.locations)
+        if row.redelegable:
+            entry["redelegable"] = True
         told = dates(row)
         told.pop("ended", None)
         found.append({**entry, "status": row.status, **told})

@@ -1,5 +1,6 @@
 """The identity providers we trust."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlmodel import Session as Db
@@ -33,7 +34,7 @@ def _one(work: Work, entry: Wanted, place: Place) -> None:
     row = db.get(Upstream, known) if known else None
     wanted = {name: getattr(entry, name) for name in FIELDS if row is None or name in entry.model_fields_set}
     if "acr_map" in wanted:
-        wanted["acr_map"] = {theirs: _ACR[ours] for theirs, ours in entry.acr_map.items()}
+        wanted["acr_map"] = levels(entry.acr_map)
     partner_id = work.id_of("partners", entry.partner, (*place, "partner"))
     secret = _secret(work, entry, row, place)
     saml = _saml(work, entry, row, place) if entry.kind == "saml" else None
@@ -78,31 +79,33 @@ def _saml(work: Work, entry: Wanted, row: Upstream | None, place: Place) -> dict
     """Return what the file says of a SAML upstream's metadata; what it does not say stays."""
     wanted = {name: getattr(entry, name) for name in saml_trust.FIELDS if row is None or name in entry.model_fields_set}
     if entry.metadata is not None:
-        wanted["metadata"], wanted["metadata_url"] = _document(work, entry.metadata, place), None
+        wanted["metadata"], wanted["metadata_url"] = work.document(entry.metadata, (*place, "metadata")), None
     else:
         wanted["metadata"], wanted["metadata_url"] = None, entry.metadata_url
     return wanted
 
 
-def _document(work: Work, written: str, place: Place) -> str:
-    if not written.startswith("file:"):
-        return written
-    try:
-        return (work.source.folder / written.removeprefix("file:")).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as problem:
-        raise work.wrong((*place, "metadata"), f"the file cannot be read: {type(problem).__name__}") from None
+def levels(written: Mapping[str, str]) -> dict[str, str]:
+    """Return a map of strengths as it is stored: their value -> ours."""
+    return {theirs: _ACR[ours] for theirs, ours in written.items()}
+
+
+def levels_in_short(stored: Mapping[str, str]) -> dict[str, str]:
+    """Return a map of strengths as the file writes it."""
+    return {theirs: _SHORT[ours] for theirs, ours in stored.items()}
 
 
 def export(db: Db, refs: dict[str, str], partners: dict[str, str]) -> list[dict[str, Any]]:
-    """Return every upstream as the file writes it."""
+    """Return every recorded upstream as the file writes it; one of a trust community is found there again."""
     found = []
-    for row in db.exec(select(Upstream).order_by(col(Upstream.created_at), col(Upstream.id))):
+    recorded = select(Upstream).where(col(Upstream.community_id).is_(None))
+    for row in db.exec(recorded.order_by(col(Upstream.created_at), col(Upstream.id))):
         ref = refs.get(row.id, row.id)
         entry: dict[str, Any] = {"ref": ref, "partner": partners.get(row.partner_id, row.partner_id), "kind": row.kind}
         for name in FIELDS:
             value = getattr(row, name)
             if name == "acr_map":
-                value = {theirs: _SHORT[ours] for theirs, ours in row.acr_map.items()}
+                value = levels_in_short(row.acr_map)
             default = Wanted.model_fields[name].default
             if value != default:
                 entry[name] = value

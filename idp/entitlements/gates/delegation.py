@@ -14,6 +14,8 @@ def delegation(facts: Facts) -> Verdict:
     named, partner_id = given(facts).named, facts.person.partner_id
     if named is None and partner_id is None:
         return PASS
+    if not _there(facts, facts.person.places):
+        return Stop("delegation_missing")
     covering = [
         chain
         for candidate in facts.organisation.delegations.values()
@@ -38,6 +40,7 @@ def _chain(facts: Facts, candidate: DelegationFacts) -> list[DelegationFacts]:
             not link.in_force
             or facts.question.entitlement not in link.entitlements
             or facts.question.asked_line not in link.lines
+            or not _there(facts, link.places)
         ):
             return []
         chain.append(link)
@@ -45,6 +48,17 @@ def _chain(facts: Facts, candidate: DelegationFacts) -> list[DelegationFacts]:
             return chain
         link = facts.organisation.delegations.get(link.parent_id)
     return []
+
+
+def _there(facts: Facts, places: frozenset[str] | None) -> bool:
+    """Say whether the question is about one of the places; who may act at some places says at which one.
+
+    An answer nobody may act on (a search) leaves open what only a record can tell.
+    """
+    if places is None:
+        return True
+    named = facts.question.record.get("location")
+    return named in places if named is not None else facts.question.simulated
 
 
 def _good(facts: Facts, partner_id: str) -> bool:

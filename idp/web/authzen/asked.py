@@ -165,7 +165,7 @@ def _record(context: Mapping[str, Any]) -> Mapping[str, Any]:
         return {}
     if not isinstance(record, dict):
         raise Malformed("context.record must be an object.")
-    for name in ("state", "billing_provider", "rendering_provider", "shared_account", "service"):
+    for name in ("state", "billing_provider", "rendering_provider", "shared_account", "service", "location"):
         maybe_text(record, name, "context.record")
     if not isinstance(record.get("member_active", False), bool | None):
         raise Malformed("context.record.member_active must be true or false.")

@@ -29,6 +29,9 @@ def fields_of(body: bytes) -> dict[str, str]:
     fields: dict[str, str] = {}
     for name, value in pairs:
         if name in fields:
+            if name == "resource":
+                # RFC 8707 2 lets a client name several resources, and an issuer refuse what it won't serve so.
+                raise OAuthRefused("invalid_target", "A token is for one resource. Ask for each with its own request.")
             raise OAuthRefused("invalid_request", "A parameter was sent more than once.")
         if "\x00" in value or "\x00" in name:
             raise OAuthRefused("invalid_request", "The body holds a character that cannot be used.")

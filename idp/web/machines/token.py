@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from idp.errors import OAuthRefused
-from idp.oauth import liveness
+from idp.oauth import liveness, via
 from idp.oauth.desk import Desk
 from idp.oauth.grants import authorization_code, refresh_token
 from idp.oauth.server import token_response
@@ -46,5 +46,8 @@ async def endpoint(request: Request) -> Response:
 async def _load(service: Service, desk: Desk, how: Any, value: str) -> int:
     hashed = how.hash_of(value)
     [row] = await service.lane.fetch(how.LOAD, *liveness.moments(desk.picture, desk.now), hashed)
-    desk.loaded = how.ground_of(row, hashed)
+    ground = desk.loaded = how.ground_of(row, hashed)
+    if ground is not None and ground.standing.affiliation_partner is not None:
+        links = await service.lane.fetch(via.LINKS, ground.standing.provider_id)
+        ground.via = via.through(links, ground.standing.affiliation_partner, desk.micros)
     return int(row[0])

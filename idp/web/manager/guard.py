@@ -23,5 +23,7 @@ def _in_a_line(permission: str) -> Callable[..., Acting]:
 
 Sees = Annotated[Acting, Depends(_in_a_line("access.view"))]
 """May look at the people of the practice in the path."""
+Approves = Annotated[Acting, Depends(_in_a_line("delegation.approve"))]
+"""May let outside companies work for the practice; needs a fresh second factor."""
 Manages = Annotated[Acting, Depends(_in_a_line("access.manage"))]
 """May change them; needs a fresh second factor."""

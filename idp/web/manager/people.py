@@ -23,6 +23,7 @@ from idp.web.forms import TheForm
 from idp.web.guards import Acting
 from idp.web.manager import (
     changing,
+    delegating,
     evidence,
     importing,
     inbox,
@@ -179,6 +180,7 @@ router.include_router(inbox.router)
 router.include_router(changing.router)
 router.include_router(vouching.router)
 router.include_router(managers.router)
+router.include_router(delegating.router)
 router.include_router(reviews.router)
 router.include_router(evidence.router)
 router.include_router(jobs.router)

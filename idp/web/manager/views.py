@@ -14,14 +14,9 @@ from idp.wam.difference import Line, Wish
 from idp.wam.granting import Preview, needs_two
 from idp.wam.roster import Held
 from idp.wam.tables import Receipt
-from idp.web import dates
+from idp.web import dates, scopes
 
-LINE_NAMES = {
-    "medical": "Medical",
-    "behavioural": "Behavioral health",
-    "dental": "Dental",
-    "medicare_advantage": "Medicare Advantage",
-}
+LINE_NAMES = scopes.LINE_NAMES
 CAPACITIES = {"employee": "Employee", "representative": "Representative", "agent": "Agent"}
 
 

@@ -9,7 +9,7 @@ from idp.accounts import linking, local_logins, login, moved, password_rules, pa
 from idp.accounts.tables import Login
 from idp.database import transaction
 from idp.errors import Conflict, Invalid, NotFound, TooMany
-from idp.federation import upstreams
+from idp.federation import offers, upstreams
 from idp.web import cookies, pages
 from idp.web.boundary import TheService, Transaction, service_of
 from idp.web.forms import TheForm
@@ -31,7 +31,7 @@ def logins(request: Request, db: Transaction, by: SignedIn) -> Response:
         "account/logins.html",
         logins=[(one, _name(names, one), _facts(one), one.id in works) for one in found],
         mine=by.session.login_id,
-        addable=upstreams.offered(db),
+        addable=offers.offered(db),
         have={one.upstream_id for one in found},
         has_password=local_logins.of_account(db, by.account.id) is not None,
     )

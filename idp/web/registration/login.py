@@ -10,7 +10,7 @@ from idp.accounts import flows, linking, local_logins, login, opening, password_
 from idp.accounts.tables import Flow
 from idp.database import transaction
 from idp.errors import Conflict, Invalid
-from idp.federation import upstreams
+from idp.federation import offers, upstreams
 from idp.registration import joining, journey, routes
 from idp.registration.tables import Registration
 from idp.web import pages
@@ -48,7 +48,7 @@ def _outside(request: Request, db: Db, here: Registration, q: str) -> dict[str, 
     flow = flow_of(request, db, here)
     offered = [
         one
-        for one in upstreams.offered(db, q)
+        for one in offers.offered(db, q)
         if routes.of_partner(db, one.partner_id) == here.route
         and here.route in routes.open_for(db, here.client_id, one.id, one.partner_id)
     ]

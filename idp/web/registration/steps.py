@@ -23,7 +23,7 @@ from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import MaybeVisitor, Visitor, open_to_anyone
 from idp.web.linked import pending_of
-from idp.web.registration import confirming, login, sending
+from idp.web.registration import confirming, first_manager, login, sending
 from idp.web.registration.shared import address, at, shown
 
 router = APIRouter()
@@ -224,3 +224,4 @@ def _read(db: Db, form: Form, facts: dict[str, Any], *, named: bool) -> profile.
 router.include_router(confirming.router)
 router.include_router(login.router)
 router.include_router(sending.router)
+router.include_router(first_manager.router)

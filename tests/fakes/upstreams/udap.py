@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx2
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -61,6 +62,11 @@ class Authority:
         )
         if authority:
             builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        if "lists" in more:
+            points = [
+                x509.DistributionPoint([x509.UniformResourceIdentifier(one)], None, None, None) for one in more["lists"]
+            ]
+            builder = builder.add_extension(x509.CRLDistributionPoints(points), critical=False)
         if uri is not None:
             names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)])
             builder = builder.add_extension(names, critical=False)
@@ -74,6 +80,45 @@ class Authority:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         return made.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
+
+
+class RevocationLists:
+    """Where an authority publishes what it has taken back."""
+
+    issuer = "http://lists.exchange.example"
+    address = f"{issuer}/root.crl"
+
+    def __init__(self, root: Authority) -> None:
+        self.root = root
+        self.signer = root
+        self.revoked: list[str] = []
+        """Certificates in PEM."""
+        self.begins, self.ends = timedelta(hours=-1), timedelta(days=1)
+        self.extensions: list[tuple[Any, bool]] = []
+        self.status, self.content = 200, b""
+        self.calls = 0
+
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
+        """Answer a fetch."""
+        self.calls += 1
+        headers = {"content-type": "application/pkix-crl"}
+        return httpx2.Response(self.status, headers=headers, content=self.content or self._made())
+
+    def _made(self) -> bytes:
+        now = datetime.now(UTC)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.root.certificate.subject)
+            .last_update(now + self.begins)
+            .next_update(now + self.ends)
+        )
+        for pem in self.revoked:
+            serial = x509.load_pem_x509_certificate(pem.encode()).serial_number
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
+            builder = builder.add_revoked_certificate(entry)
+        for extension, critical in self.extensions:
+            builder = builder.add_extension(extension, critical=critical)
+        return builder.sign(self.signer.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
 def x5c(pem: str) -> list[str]:

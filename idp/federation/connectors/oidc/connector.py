@@ -1,20 +1,18 @@
 """OpenID Connect upstreams: code flow with PKCE, state, nonce and an ID token verified against pinned values."""
 
 import base64
-import hmac
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from idp import signatures
 from idp.accounts.assertion import Assertion
-from idp.accounts.assurance import AAL1
-from idp.federation import facts
+from idp.federation.connectors.oidc import tokens
 from idp.federation.contract import AnswerRefused, BrowserAnswer, Leaving, SendBrowser, SignedOut, Told, Try
 from idp.federation.proof import proof_of_us
 from idp.outbound import Outbound
@@ -22,25 +20,7 @@ from idp.signatures import BadToken, Keys, SignedClaims
 
 _REFETCH = timedelta(minutes=1)
 _MOST = 256
-_METHODS = frozenset(
-    {"face", "fpt", "geo", "hwk", "iris", "kba", "mca", "mfa", "otp", "pin", "pop", "pwd", "rba", "retina", "sc"}
-    | {"sms", "swk", "tel", "user", "vbm", "wia"}
-)
-"""Authentication methods of RFC 8176; anything else an upstream sends is left out."""
-_PERSONAL = frozenset(
-    {"address", "birthdate", "family_name", "gender", "given_name", "groups", "locale", "middle_name", "nickname"}
-    | {"npi", "phone_number", "phone_number_verified", "picture", "preferred_username", "profile", "roles"}
-    | {"updated_at", "website", "zoneinfo"}
-)
-"""Claims about the person that are not kept; that they came is told, by name alone (T-28)."""
-_LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
-_LOGOUT_TYP = "logout+jwt"
-_LOGOUT_AGE = timedelta(minutes=10)
-"""How old a logout token may be; one from before the person signed in again would end the wrong session."""
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-
-
-Check = Callable[[Try | Told, Keys, str], SignedClaims]
 
 
 @dataclass(slots=True)
@@ -111,30 +91,13 @@ class Oidc:
         if known.metadata.get("authorization_response_iss_parameter_supported") is True and answer.get("iss") is None:
             raise AnswerRefused("iss_missing")  # RFC 9207 2.4: one that says it sends it must send it
         token = self._exchange(attempt, known.metadata["token_endpoint"], code)
-        claims = self._verified(attempt, known, token, _id_token)
-        return self._assertion(attempt, claims)
+        claims = self._verified(attempt, known, token, tokens.id_token)
+        return tokens.assertion(attempt, claims)
 
     def signed_out(self, told: Told, token: str) -> SignedOut:
         """Verify a logout token (Back-Channel Logout 1.0, 2.6): never an ID token, whatever else it looks like."""
-        claims = self._verified(told, self._of(told), token, _logout_token)
-        if claims["aud"] not in (told.upstream.client_id, [told.upstream.client_id]):
-            raise AnswerRefused("logout_audience")
-        events = claims.get("events")
-        if not isinstance(events, dict) or not isinstance(events.get(_LOGOUT), dict):
-            raise AnswerRefused("logout_events")
-        if "nonce" in claims:
-            raise AnswerRefused("logout_nonce")
-        jti, subject, sid = claims["jti"], claims.get("sub"), claims.get("sid")
-        if not isinstance(jti, str) or len(jti) > 255 or not jti.isprintable():
-            raise AnswerRefused("logout_jti")
-        for value in (subject, sid):
-            if value is not None and (not isinstance(value, str) or _session_id(value) is None):
-                raise AnswerRefused("logout_subject")
-        if subject is None and sid is None:
-            raise AnswerRefused("logout_subject")
-        if _moment(claims["iat"]) < told.now - _LOGOUT_AGE - told.leeway:
-            raise AnswerRefused("logout_iat")
-        return SignedOut(jti, subject, sid, _moment(claims["exp"]))
+        claims = self._verified(told, self._of(told), token, tokens.logout_token)
+        return tokens.signed_out(told, claims)
 
     def answer_sign_out(self, told: Told, token: str, relay_state: str | None) -> None:
         """Return nothing: a logout token comes from server to server, and the status is the answer."""
@@ -218,7 +181,7 @@ class Oidc:
             raise AnswerRefused("no_id_token")
         return token
 
-    def _verified(self, attempt: Try | Told, known: _Known, token: str, check: Check) -> SignedClaims:
+    def _verified(self, attempt: Try | Told, known: _Known, token: str, check: tokens.Check) -> SignedClaims:
         keys, fresh = self._keys(attempt, known, again=False)
         try:
             return check(attempt, keys, token)
@@ -257,91 +220,3 @@ class Oidc:
         with self._lock:
             known.keys, known.keys_at = keys, attempt.now
         return keys, True
-
-    @staticmethod
-    def _assertion(attempt: Try, claims: SignedClaims) -> Assertion:
-        """Check what the signature cannot: for us alone, for this try, lately (Core 3.1.3.7, 2 to 13)."""
-        upstream, now, leeway = attempt.upstream, attempt.now, attempt.leeway
-        audience = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
-        if audience != [upstream.client_id]:
-            raise AnswerRefused("id_token_audience")
-        if claims.get("azp", upstream.client_id) != upstream.client_id:
-            raise AnswerRefused("id_token_azp")
-        nonce = claims.get("nonce")
-        if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), attempt.nonce.encode()):
-            raise AnswerRefused("id_token_nonce")
-        subject = claims["sub"]
-        if not isinstance(subject, str) or not 1 <= len(subject) <= 255 or not subject.isprintable():
-            raise AnswerRefused("id_token_subject")
-        if _moment(claims["iat"]) < attempt.started_at - leeway:
-            raise AnswerRefused("id_token_iat")  # made before this try began
-        auth_time = _auth_time(claims.get("auth_time"), now, leeway, attempt.max_age)
-        acr = claims.get("acr")
-        amr = claims.get("amr")
-        return Assertion(
-            upstream_id=upstream.id,
-            issuer=upstream.issuer,
-            subject=subject,
-            auth_time=auth_time,
-            acr=upstream.acr_map.get(acr, AAL1) if isinstance(acr, str) else AAL1,
-            amr=tuple(m for m in amr if isinstance(m, str) and m in _METHODS) if isinstance(amr, list) else (),
-            facts=facts.plain(claims),
-            left_out=tuple(sorted(_PERSONAL & claims.keys())),
-            upstream_sid=_session_id(claims.get("sid")),
-            partner_id=upstream.partner_id,
-            organization=upstream.display_name,
-        )
-
-
-def _id_token(attempt: Try | Told, keys: Keys, token: str) -> SignedClaims:
-    return _check(attempt, keys, token, None, ("iss", "sub", "aud", "exp", "iat"))
-
-
-def _logout_token(attempt: Try | Told, keys: Keys, token: str) -> SignedClaims:
-    """Check signature, issuer and times; the type `logout+jwt` is what the standard recommends, plain JWT is taken."""
-    typ = str(signatures.unverified_header(token).get("typ", "jwt")).lower().removeprefix("application/")
-    return _check(
-        attempt, keys, token, _LOGOUT_TYP if typ == _LOGOUT_TYP else None, ("iss", "aud", "exp", "iat", "jti")
-    )
-
-
-def _check(attempt: Try | Told, keys: Keys, token: str, typ: str | None, required: tuple[str, ...]) -> SignedClaims:
-    return signatures.verify(
-        token,
-        keys,
-        algorithms=attempt.upstream.algorithms,
-        typ=typ,
-        issuer=attempt.upstream.issuer,
-        audience=attempt.upstream.client_id,
-        now=attempt.now,
-        leeway=attempt.leeway,
-        required=required,
-    )
-
-
-def _session_id(value: Any) -> str | None:
-    """Return the provider's name of its session, where it is one we can keep."""
-    return value if isinstance(value, str) and 1 <= len(value) <= 255 and value.isprintable() else None
-
-
-def _moment(seconds: Any) -> datetime:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError, TypeError):
-        raise AnswerRefused("id_token_time") from None
-
-
-def _auth_time(value: Any, now: datetime, leeway: timedelta, max_age: int | None) -> datetime:
-    """Return when the person signed in there; required and recent where an age was asked for."""
-    if value is None:
-        if max_age is not None:
-            raise AnswerRefused("id_token_auth_time")
-        return now
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise AnswerRefused("id_token_auth_time")
-    moment = _moment(value)
-    if moment > now + leeway:
-        raise AnswerRefused("id_token_auth_time")
-    if max_age is not None and now > moment + timedelta(seconds=max_age) + leeway:
-        raise AnswerRefused("id_token_auth_time")
-    return min(moment, now)

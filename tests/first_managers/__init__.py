@@ -1,0 +1,1 @@
+"""The first access manager of a practice."""

@@ -1,0 +1,105 @@
+"""W-6 in a real browser: an access manager delegates, the company's administrator assigns, the manager ends it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.wam.third_parties import Parties, extend
+from tests.web.conftest import Eyes, Site
+
+
+@pytest.fixture(scope="module")
+def parties(site: Site) -> Parties:
+    site.world = extend(site.world)
+    assert isinstance(site.world, Parties)
+    return site.world
+
+
+@pytest.fixture
+def open_as(chromium: Browser, site: Site, pictures: Path) -> Iterator[object]:
+    windows = []
+
+    def opened(name: str) -> tuple[Page, Eyes]:
+        context = chromium.new_context(base_url=site.address, viewport={"width": 1280, "height": 900})
+        context.set_default_timeout(10_000)
+        context.add_cookies([site.cookie(name)])  # type: ignore[list-item]
+        windows.append(context)
+        page = context.new_page()
+        return page, Eyes(page, pictures)
+
+    yield opened
+    for context in windows:
+        context.close()
+
+
+def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_again(
+    parties: Parties, open_as: object
+) -> None:
+    wes, eyes = open_as("wes")  # type: ignore[operator]
+    wes.goto(f"/p/{parties.lakeside}/people")
+    wes.get_by_role("navigation", name="Main").get_by_role("link", name="Delegations").click()
+    eyes.look("delegations-none")
+    wes.get_by_role("link", name="Delegate to a company").click()
+    eyes.look("delegation-new")
+    wes.get_by_role("button", name="Delegate").click()
+    assert "Choose" in wes.inner_text("#problem")
+    wes.get_by_label("Company", exact=True).select_option(label="Evergreen Billing")
+    for box in (
+        "f-claim.status.view",
+        "f-remit.view",
+        "line-medical",
+        "where-some",
+        f"place-{parties.north}",
+        "redelegable",
+    ):
+        wes.locator(f"label[for='{box}']").click()
+    wes.get_by_role("button", name="Delegate").click()
+    wes.wait_for_selector("text=Evergreen Billing works for Lakeside Clinic")
+    eyes.look("delegation-made")
+    delegation = wes.url
+
+    ada, hers = open_as("ada")  # type: ignore[operator]
+    ada.goto("/account")
+    ada.get_by_role("navigation", name="Your areas").get_by_role("link", name="Evergreen Billing").click()
+    hers.look("company")
+    ada.get_by_role("link", name="Lakeside Clinic").click()
+    hers.look("company-delegation")
+    ada.get_by_role("link", name="Let a person work for it").click()
+    hers.look("company-assign")
+    ada.get_by_label("Person", exact=True).select_option(label="Bo Lind")
+    ada.locator("label[for='f-remit.view']").click()  # checked before: not this one
+    ada.get_by_role("button", name="Let them work").click()
+    ada.wait_for_selector("text=Who works for it: 1")
+    hers.look("company-assigned")
+    ada.get_by_role("link", name="Pass it on to a company").click()
+    hers.look("company-pass-on")
+    ada.get_by_label("Company", exact=True).select_option(label="Pine Coding")
+    ada.get_by_role("button", name="Pass it on").click()
+    ada.wait_for_selector("text=Take it back")
+    ada.get_by_role("link", name="Take it back").click()
+    hers.look("company-end")
+    ada.get_by_role("navigation", name="Main").get_by_role("link", name="People").click()
+    hers.look("company-people")
+    ada.get_by_role("link", name="Change Bo Lind").click()
+    hers.look("company-person")
+
+    there = {"location": parties.north, "type": "claim", "state": "denied", "billing_provider": parties.lakeside}
+    asked = {"record": there, "purpose": "CLAIM_REDUCTION_REVIEW"}
+    assert parties.can("bo", "claim.status.view", **asked)
+    assert not parties.can("bo", "remit.view", **asked)
+    wes.goto(delegation)
+    wes.get_by_role("link", name="End it").click()
+    assert "Bo Lind" in wes.inner_text("main")
+    eyes.look("delegation-end")
+    wes.get_by_text("The contract ended", exact=True).click()
+    wes.get_by_role("button", name="End the delegation").click()
+    wes.wait_for_selector("text=Nobody works by it any more")
+    eyes.look("delegation-ended")
+    assert not parties.can("bo", "claim.status.view", **asked)
+    wes.get_by_role("link", name="All delegations").click()
+    eyes.look("delegations")
+    for page in (wes, ada):  # strangers' addresses are not there
+        assert page.goto(f"/company/{parties.helper}").status == 404
+    assert ada.goto(f"/p/{parties.lakeside}/delegations").status == 404
