@@ -1,4 +1,4 @@
-"""W-2 to W-9 and the insurer's side as a person walks them: real Chromium, one server, one browser, in order.
+"""W-3 to W-9 and the insurer's side as a person walks them: real Chromium, one server, one browser, in order.
 
 Each page is looked at on a phone and a desktop: accessible and fitting. IDP_PICTURES=folder keeps the
 pictures, of which docs/pictures holds one for each journey.
@@ -15,7 +15,7 @@ from idp.audit import checkpoint
 from idp.database import transaction
 from idp.entitlements import grants
 from idp.providers import organisations
-from idp.wam import requests, reviews
+from idp.wam import reviews
 from tests.wam.world import LINE, person
 from tests.web.conftest import Site, chromium, pictures, site, window
 
@@ -24,7 +24,7 @@ __all__ = ["chromium", "pictures", "site", "window"]
 
 @pytest.fixture(scope="module")
 def walked(site: Site) -> Site:
-    """Ana asks for a function, a review is open, and the insurer has staff."""
+    """A review is open, and the insurer has staff."""
     world = site.world
     checkpoint.make_key(site.settings.audit_key_file)
     with transaction(world.database) as db:
@@ -39,10 +39,6 @@ def walked(site: Site) -> Site:
                 grants.grant(
                     db, account_id=who, provider_id=insurer, line=LINE, entitlement=key, by="operator", reason="staff"
                 )
-        note = "I post the payments now"
-        requests.ask(
-            db, account_id=world.ana, provider_id=world.lakeside, line=LINE, entitlement="remit.view", note=note
-        )
         reviews.open_review(db, world.lakeside, LINE, [world.finn], due_at=clock.now() + timedelta(days=30))
     return site
 
@@ -53,16 +49,6 @@ def press(page: Any, name: str) -> None:
 
 def follow(page: Any, name: str) -> None:
     page.get_by_role("link", name=name).first.click()
-
-
-def test_w2_a_request_is_decided_in_the_inbox(window: Any, walked: Site) -> None:
-    eyes = window("wes")
-    page = eyes.page
-    page.goto(f"/p/{walked.world.lakeside}/inbox")
-    page.goto(page.get_by_role("link", name=re.compile("Ana Ruiz")).first.get_attribute("href"))
-    eyes.look("w2-decides")
-    press(page, "Approve")
-    assert "pproved" in page.inner_text("main")
 
 
 def test_w3_people_are_added_from_a_file_after_a_look_at_each_line(window: Any, walked: Site) -> None:
