@@ -1,70 +1,21 @@
 """RU-8, getting back in: two proofs, the same answers for everybody, nothing skipped, everybody told, stoppable."""
 
-import re
 import threading
 from datetime import timedelta
 
-import pytest
 from freezegun import freeze_time
 from sqlalchemy import text
 
 from idp import clock
-from idp.accounts import people, recovery, recovery_mail, second_factor
+from idp.accounts import people, second_factor
 from idp.accounts.tables import Account
 from idp.database import transaction
-from idp.providers import organisations
 from tests.accounts.test_passkeys import enroll, form_of
-from tests.browser import Browser
 from tests.fakes.authenticator import Authenticator
-from tests.sign_in_world import PASSWORD, TOTP, World, code_now, link_ana, sign_in
+from tests.flows.recovering import NEW, mailed, saved, started, stop_link, with_mail
+from tests.sign_in_world import PASSWORD, World, code_now, link_ana, sign_in
 
-NEW = "nine loud kettles on a hill"
-
-
-@pytest.fixture
-def saved(world: World) -> list[str]:
-    """Ana has confirmed addresses, an authenticator app and recovery codes; these are returned."""
-    with transaction(world.database) as db:
-        account = world.ids()["ana"]
-        for one in people.contacts(db, account):
-            people.add_contact(db, account, one.email, verified=True)
-        second_factor.install(db, account, TOTP)
-        organisations.open_portal(db, "prv_lakeside", "medical", by="operator")
-        organisations.agree(db, "prv_lakeside", "medical")
-        organisations.participate(db, "prv_lakeside", "medical")
-        return second_factor.make_recovery_codes(db, account)
-
-
-def started(world: World, name: str = "ana.ruiz") -> Browser:
-    browser = world.browser()
-    browser.get("/recover")
-    return browser.submit("Continue", username=name)
-
-
-def mailed(world: World) -> str:
-    """Let the job write its mails; return the code of the newest."""
-    while recovery_mail.send(world.database):
-        pass
-    with transaction(world.database) as db:
-        sql = "SELECT facts FROM outbox WHERE template = 'recovery_code' ORDER BY id DESC"
-        found = db.execute(text(sql)).first()
-    return "".join(re.findall(r"\d", str(found[0]))) if found else ""
-
-
-def stop_link(world: World) -> str:
-    with transaction(world.database) as db:
-        sql = "SELECT facts FROM outbox WHERE template = 'recovery_begun' ORDER BY id DESC"
-        found = db.execute(text(sql)).first()
-    assert found
-    match = re.search(r"/recover/stop/[\w-]+", str(found[0]))
-    assert match
-    return match[0]
-
-
-def with_mail(world: World, name: str = "ana.ruiz") -> Browser:
-    """An attempt whose first proof was the mailed code."""
-    browser = started(world, name).submit("Mail me a code")
-    return browser.submit("Use this mailed code", mailed=mailed(world))
+__all__ = ["saved"]
 
 
 def test_ru8_a_saved_and_a_mailed_code_bring_a_person_back_and_the_lost_second_step_is_replaced(
@@ -101,52 +52,6 @@ def test_ru8_with_the_app_as_a_proof_it_stays_and_is_asked_for_again(world: Worl
         assert browser.path == "/sign-in/confirm", "recovery signed nobody in, and skipped nothing"
 
 
-def test_security_9_every_answer_is_the_same_for_a_name_nobody_has(world: World, saved: list[str]) -> None:
-    del saved
-
-    def told(name: str) -> list[tuple[int, str, list[str]]]:
-        browser = started(world, name)
-        seen = []
-
-        def keep() -> None:
-            names = sorted(browser.cookies[browser.home.partition("://")[2]])
-            seen.append((browser.status, re.sub(r"rec_\w+", "rec", browser.text), names))
-
-        keep()
-        browser.submit("Mail me a code")
-        keep()
-        browser.submit("Use this mailed code", mailed="12345678")
-        keep()
-        browser.submit("Use this recovery code", saved="abcdefghijklmnop")
-        keep()
-        return seen
-
-    known, unknown, address = told("ana.ruiz"), told("nobody.at.all"), told("nobody@nowhere.example")
-    assert known == unknown == address
-    mailed(world)
-    assert world.mails().count("recovery_code") == 2, "a job writes the mail, the answer waits for none"
-
-
-def test_security_9_asking_costs_the_same_statements_for_everybody(world: World, saved: list[str]) -> None:
-    del saved
-    from sqlalchemy import event
-
-    def statements(name: str) -> list[str]:
-        browser, seen = started(world, name), []
-
-        def heard(_c: object, _cur: object, sql: str, *_more: object) -> None:
-            if "session" not in sql.split("WHERE", maxsplit=1)[0]:
-                seen.append(sql)
-
-        event.listen(world.database.engine, "before_cursor_execute", heard)
-        browser.submit("Mail me a code")
-        browser.submit("Use this mailed code", mailed="12345678")
-        event.remove(world.database.engine, "before_cursor_execute", heard)
-        return [one for one in seen if "audit" not in one and "subject_key" not in one]
-
-    assert statements("ana.ruiz") == statements("nobody.at.all")
-
-
 def test_security_15_a_mailed_code_works_once_for_its_own_attempt_and_for_fifteen_minutes(
     world: World, saved: list[str]
 ) -> None:
@@ -161,27 +66,6 @@ def test_security_15_a_mailed_code_works_once_for_its_own_attempt_and_for_fiftee
     assert right.submit("Use this mailed code", mailed=code).status == 200
     with transaction(world.database) as db:
         assert db.execute(text("SELECT count(*) FROM recovery WHERE code_hash IS NOT NULL")).scalar_one() == 1
-
-
-def test_security_7_ten_tries_end_an_attempt_and_nobody_elses(world: World, saved: list[str]) -> None:
-    browser = started(world)
-    for _ in range(recovery.MOST_TRIES):
-        assert browser.submit("Use this recovery code", saved="wrong").status == 422
-    fields = dict(next(f.fields for f in browser.page.forms if f.action == "/recover/proof/saved"))
-    assert browser.post("/recover/proof/saved", {**fields, "saved": saved[0]}).status == 400
-    owner = started(world)
-    assert owner.submit("Use this recovery code", saved=saved[0]).status == 200, "a stranger locked nobody out"
-
-
-def test_security_7_a_stranger_never_reaches_the_app_codes_tries(world: World, saved: list[str]) -> None:
-    browser = started(world)
-    fields = dict(next(f.fields for f in browser.page.forms if f.action == "/recover/proof/saved"))
-    assert browser.post("/recover/proof/factor", {**fields, "factor": code_now()}).status == 400
-    assert world.count("throttle") == 0
-    browser.get(f"/recover/proof?attempt={fields['attempt']}")
-    browser.submit("Use this recovery code", saved=saved[0])
-    assert browser.submit("Use this app code", factor="000000").status == 422
-    assert world.count("throttle") == 1
 
 
 def test_security_10_one_proof_twice_is_one_proof_and_steps_cannot_be_skipped(world: World, saved: list[str]) -> None:
@@ -274,24 +158,6 @@ def test_ru8_nobody_vouches_unasked_for_themselves_or_at_another_practice(world:
         404,
     )
     assert world.count("vouching") == 0
-
-
-def test_security_8_an_hour_of_foreign_mails_never_keeps_the_owners_own_device_waiting(
-    world: World, saved: list[str]
-) -> None:
-    del saved
-    own = world.browser()
-    sign_in(own)
-    own.get("/sign-in/confirm?next=/account")
-    own.submit("Confirm", code=code_now())
-    for _ in range(recovery_mail.MOST_IN_AN_HOUR + 2):
-        started(world).submit("Mail me a code")
-    mailed(world)
-    sent = world.mails().count("recovery_code")
-    assert sent == 2 * recovery_mail.MOST_IN_AN_HOUR, "two addresses each; the rest is not sent"
-    own.get("/recover")
-    own.submit("Continue", username="ana.ruiz").submit("Mail me a code")
-    assert own.submit("Use this mailed code", mailed=mailed(world)).status == 200
 
 
 def test_security_30_an_account_never_confirmed_loses_what_was_added_before_its_owner_came(

@@ -56,8 +56,10 @@ people:
     id: acc_ben
     name: Ben Ortiz
     affiliations: [{provider: prv_harbor, capacity: representative, from: 2024-01-01}]
+grants:
+  - {person: acc_sam, provider: prv_meridian, line: medical, entitlement: terms.publish, reason: legal desk}
 """
-"""What the demo lacks: a login that is down, an app that asks for consent, a second practice for Ben."""
+"""What the demo lacks: a login that is down, an app that asks for consent, Ben at two practices, a legal desk."""
 PASSWORD = "seven quiet lamps in a row"
 
 

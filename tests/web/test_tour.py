@@ -7,12 +7,17 @@ What is wrong is collected, so one run names all of it; IDP_PICTURES=folder keep
 
 import re
 import time
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import pyotp
+from playwright.sync_api import Page
+from sqlalchemy import text
 
+from idp import clock
 from idp.audit.seal import Sealer
+from idp.database import transaction
 from idp.demo.people import ANA, BEN, SAM, WES
 from idp.demo.places import ROOT, Places
 from tests.web.guide import PASSWORD, Guide, guide
@@ -29,6 +34,7 @@ def test_every_page_fits_is_accessible_and_speaks_plainly(guide: Guide) -> None:
     invitation = _an_access_manager(guide)
     key = _a_new_person(guide, invitation)
     _through_an_affiliate(guide, key)
+    _two_accounts(guide, key)
     _activity_and_misuse(guide)
     _a_security_analyst(guide)
     _refusals(guide)
@@ -278,10 +284,59 @@ def _a_security_analyst(guide: Guide) -> None:
     look(page, "log-proof", "Log proof", says="The log is whole")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Logins of a person").click()
     look(page, "person-logins", "Logins of a person")
+    page.get_by_label("Account id").fill("acc_ben")
+    page.get_by_role("button", name="Show").click()
+    look(page, "person-logins-found", "Logins of a person", says="Ben Ortiz")
+    _publishing(guide, page)
+    page.goto("/security/links")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Misuse reports").click()
     look(page, "misuse-reports", "Misuse reports", says="MR-")
     page.locator("tbody th a").first.click()
     look(page, "misuse-report", "Misuse report", says="Somebody used my badge")
+
+
+def _publishing(guide: Guide, page: Page) -> None:
+    """Sam looks at the terms and prepares a version, as far as its check."""
+    look = guide.look
+    page.goto("/insurer/terms")
+    look(page, "terms-versions", "Terms", says="In force")
+    page.get_by_role("link", name="Publish a new version").click()
+    look(page, "terms-new", "New version of the terms")
+    page.get_by_role("button", name="Check the difference").click()
+    look(page, "terms-new-error", "Error: ")
+    page.locator("label[for=kind-site]").click()
+    page.get_by_label("Version").fill("9.1")
+    page.get_by_label("Title").fill("Site-specific terms")
+    page.get_by_label("Text").fill("One paragraph.")
+    page.get_by_label("In effect from").fill(f"{clock.now() + timedelta(days=40):%m/%d/%Y}")
+    page.get_by_role("button", name="Check the difference").click()
+    look(page, "terms-check", "Check the new version", says="1 paragraph new")
+
+
+def _two_accounts(guide: Guide, key: str) -> None:
+    """Ben says that Nina's account is his too, sees both side by side, and keeps them apart."""
+    page, look = guide.window(), guide.look
+    page.goto("/account/merge")
+    guide.sign_in(page, BEN, code=False)
+    _codes_work_again(guide)
+    page.get_by_role("button", name="Sign in to the other account").click()
+    guide.confirm(page, BEN.code(guide.places))
+    if page.get_by_role("button", name="Sign in to the other account").count():
+        page.get_by_role("button", name="Sign in to the other account").click()
+    page.get_by_label("E-mail or user name").fill("nina.frost")
+    page.get_by_role("button", name="Continue", exact=True).click()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    _codes_work_again(guide)
+    if page.get_by_label("Code").count():
+        guide.confirm(page, pyotp.TOTP(key).now())
+    look(page, "merge-confirm", "Are both accounts yours?", says="Nina Frost")
+
+
+def _codes_work_again(guide: Guide) -> None:
+    """Forget which time step's code was spent: a tour is faster than half a minute."""
+    with transaction(guide.database) as db:
+        db.execute(text("UPDATE factor SET last_step = 0"))
 
 
 def _refusals(guide: Guide) -> None:
