@@ -22,7 +22,7 @@ from idp.providers.tables import Provider
 from idp.wam import roster
 from idp.wam.tables import Review
 
-PURPOSE = b"idp evidence pack v1\n"
+PURPOSE = b"evidence pack v1\n"
 
 
 class BadEvidence(ValueError):
