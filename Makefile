@@ -25,7 +25,10 @@ test: $(READY) $(ASSETS) ## install what the tests need and run all of them, on 
 check: lint types imports migration-check lock-check deps test ## all that must be green before a merge
 
 bench: $(READY) $(ASSETS) ## print the figures: the engine, the service beside a peer, the sharing detector
-	@$(BIN)/python -m bench.engine
+	@$(BIN)/python -m bench.engine --sizes 1000,100000,1000000,10000000 --keep /var/tmp/idp-bench
+	@$(BIN)/python -m bench.scale --keep /var/tmp/idp-bench
+	@rm -rf /var/tmp/idp-bench
+	@$(BIN)/python -m bench.cedar
 	@$(BIN)/python -m bench.peers
 	@$(BIN)/python -m bench.nppes
 	@$(BIN)/python -m bench.sharing

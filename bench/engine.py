@@ -1,6 +1,6 @@
 """Measure one decision in process, all thirteen gates, as the number of grants grows.
 
-    python -m bench.engine [--sizes 1000,100000,1000000] [--json FILE]
+    python -m bench.engine [--sizes 1000,100000,1000000] [--keep FOLDER] [--json FILE]
 
 For each size an SQLite file is filled with people (ten grants each over three practices, 3 % pauses, 10 %
 run out), then decisions are timed one by one: remembered people, people asked about for the first time,
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,14 @@ from idp import clock
 from idp.audit import log
 from idp.database import Database
 from idp.database.lane import open_lane
+from idp.entitlements import candidates
 from idp.entitlements import memo as memory
 from idp.entitlements.asking import Decider
 from idp.entitlements.before import before
 from idp.entitlements.memo import Memo
 from idp.entitlements.question import AskingApp, Question
 from idp.settings import load
+from idp.web.authzen.search import about
 
 APP = AskingApp("bench")
 ROUNDS = 4000
@@ -86,11 +89,22 @@ async def _timed(
     return (statistics.quantiles(took, n=10)[0] if len(took) > 1 else took[0]) / 1000
 
 
+def filled(size: int, home: Path) -> tuple[Database, Crowd]:
+    """Return a database with a crowd of this size, and the crowd; one that a folder keeps is not filled again."""
+    moment = home / f"at-{size}"
+    known = moment.exists()
+    database = database_at(home / f"engine-{size}.db")
+    crowd = Crowd(size, clock.from_micros(int(moment.read_text())) if known else NOW)
+    if not known:
+        crowd.fill(database)
+        moment.write_text(str(crowd.at))
+    return database, crowd
+
+
 async def measure(size: int, home: Path, *, plain: bool = True, rounds: int = ROUNDS) -> dict[str, float]:
     """Fill a database of this size and return what each way to ask costs, in microseconds."""
-    database = database_at(home / f"engine-{size}.db")
-    crowd = Crowd(size)
-    crowd.fill(database)
+    database, crowd = filled(size, home)
+    clock.now = lambda: clock.from_micros(crowd.at)  # type: ignore[assignment]  # the crowd lives at one moment
     pick = random.Random(size)  # noqa: S311 - a repeatable choice of whom to ask about
     some = [(pick.randrange(crowd.people), pick.randrange(PLACES), pick.choice(KEYS)) for _ in range(rounds)]
     lane = await open_lane(database, log.append)
@@ -124,6 +138,7 @@ async def measure(size: int, home: Path, *, plain: bool = True, rounds: int = RO
         found["first time, new practice"] = await _timed(some, nothing_known, crowd.allows)
         await _timed(some[:200], lambda q: crowd.by_query(database, q), crowd.allows)
         found["one indexed query"] = await _timed(some, lambda q: crowd.by_query(database, q), crowd.allows)
+        found |= await _searches(Decider(database, lane, Memo()), crowd, pick)
         if plain and size <= PLAIN_LIMIT:
             stock = crowd.plain_casbin()
             few = some[: max(3, 200_000 // size // 10)]
@@ -136,6 +151,46 @@ async def measure(size: int, home: Path, *, plain: bool = True, rounds: int = RO
         await lane.close()
         database.dispose()
     return found
+
+
+SEARCHES = 200
+SOUGHT = ("subject", "resource", "action")
+
+
+async def _searches(decider: Decider, crowd: Crowd, pick: random.Random) -> dict[str, float]:
+    """Return the median of each complete search, and of one about people asked about for the first time; compared."""
+    found = {}
+    for sought in SOUGHT:
+        took, again = [], []
+        for _ in range(SEARCHES):
+            person, place, key = pick.randrange(crowd.people), pick.randrange(PLACES), pick.choice(KEYS)
+            decider.memo._people.clear()  # noqa: SLF001
+            began = time.thread_time_ns()
+            question = replace(ask(person, place, key), assume_authenticated=True)
+            allowed = set()
+            for name in await decider.read(candidates.of(question, sought, "", 200)):
+                one = about(question, sought, name)
+                if (await decider.decide(one)).allowed:
+                    allowed.add(name)
+            took.append((time.thread_time_ns() - began) / 1000)
+            began = time.thread_time_ns()
+            for name in await decider.read(candidates.of(question, sought, "", 200)):
+                await decider.decide(about(question, sought, name))
+            again.append((time.thread_time_ns() - began) / 1000)
+            if allowed != _right(crowd, sought, person, place, key):
+                sys.exit(f"wrong search: {sought} {person} {place} {key} {sorted(allowed)}")
+        found[f"search {sought}"] = statistics.median(again)
+        found[f"search {sought}, first time"] = statistics.median(took)
+    return found
+
+
+def _right(crowd: Crowd, sought: str, person: int, place: int, key: str) -> set[str]:
+    if sought == "subject":
+        there = range(person // 30 * 30, min(crowd.people, person // 30 * 30 + 30))
+        return {account(one) for one in there if crowd.allows((one, place, key))}
+    if sought == "resource":
+        return {provider(person, one) for one in range(PLACES) if crowd.allows((person, one, key))}
+    return {one for one in KEYS if crowd.allows((person, place, one))}
 
 
 def table(results: dict[int, dict[str, float]]) -> str:
@@ -169,12 +224,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="1000,100000,1000000")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--keep", type=Path, help="a folder whose databases are filled once and kept")
     given = parser.parse_args()
-    clock.now = lambda: NOW  # type: ignore[assignment]  # the crowd lives at one moment
     results: dict[int, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as home:
         for size in [int(size) for size in given.sizes.split(",")]:
-            results[size] = asyncio.run(measure(size, Path(home)))
+            results[size] = asyncio.run(measure(size, given.keep or Path(home)))
             sys.stderr.write(f"{size:,} grants done\n")
     sys.stdout.write(table(results) + f"\nentries kept per worker: {memory.LIMIT:,} of each kind\n")
     if given.json:

@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
-PORT = 9031
+PORT = int(os.environ.get("IDP_BENCH_PORT", "9031"))
 
 
 def base_of(port: int) -> str:

@@ -13,6 +13,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -137,6 +138,18 @@ def calm(process: int, checks: int) -> float:
     return (_loop(process) - before) / checks
 
 
+def _held(process: int, senders: list[Callable[[], tuple[int, float, bool]]], seconds: float) -> tuple[float, float]:
+    """Return sign-ins, and hashes alone, a second of a core: of people who all find a place or a seat.
+
+    Both are means of the same moments, two hashes at once: what else the machine does makes both dearer.
+    """
+    with ThreadPoolExecutor(2) as two:
+        before = list(two.map(sign_ins.hashes, (12, 12)))
+        found = storm(process, senders, seconds)
+        after = list(two.map(sign_ins.hashes, (12, 12)))
+    return 1000 * found.hashed / found.spent, 1000 / statistics.mean(one for each in before + after for one in each)
+
+
 def measure(process: int, *, people: int, seconds: float, rounds: int = 3) -> dict[str, float]:
     """Return the figures of a storm."""
     senders = [_ready() for _ in range(people)]
@@ -150,13 +163,14 @@ def measure(process: int, *, people: int, seconds: float, rounds: int = 3) -> di
         per_check.append(more / max(asked.checks, 1))
         seen += [quiet, asked]
     refused = sorted(took for one in seen for took in one.refused)
-    only = [one for one in seen if not one.checks]  # nothing but sign-ins, and the refusal of the excess
-    held = max(1000 * one.hashed / one.spent for one in only)
-    limit = 1000 / sign_ins.alone()
+    held, limit = max(
+        (_held(process, senders[:4], seconds) for _ in range(2 * rounds)), key=lambda both: both[0] / both[1]
+    )
     return {
         "hashes a second of a core, and nothing else": limit,
         "sign-ins a second of the worker's time": held,
         "share of the limit": held / limit,
+        "the same while the excess is refused": max(1000 * s.hashed / s.spent for s in seen if not s.checks),
         "sign-ins a second by the clock": sum(s.hashed for s in seen) / sum(s.seconds for s in seen),
         "refused": len(refused),
         "refused, half of them within ms": 1000 * statistics.median(refused) if refused else 0,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Limit
 from sqlmodel import Field, Session
 
+from idp.database.history import keep_rows
 from idp.database.types import Row
 
 
@@ -19,6 +20,11 @@ class ConfigurationRow(Row, table=True):
     __tablename__ = "configuration"
     id: int = Field(default=1, primary_key=True)
     body: str = "{}"
+
+
+SUBJECT = "settings"
+"""Whose history the settings' changes are."""
+keep_rows(ConfigurationRow, "settings", lambda _row: SUBJECT, ("body",))
 
 
 class _Section(BaseModel):
@@ -91,8 +97,32 @@ class Clocks(_Section):
     """After the due date: what was paused because nobody answered ends."""
     payment_hold: timedelta = timedelta(hours=24)
     """What moves money begins this long after it was asked for, so that every access manager has heard of it."""
+    emergency: timedelta = Limit(default=timedelta(hours=4), gt=timedelta(0), le=timedelta(hours=4))
+    """How long functions taken for an emergency hold."""
+    inactivity_warns: timedelta = Limit(default=timedelta(days=60), ge=timedelta(days=1))
+    """Not seen for so long, a person is told that their access will be paused (domain.md 7)."""
+    inactivity_suspends: timedelta = Limit(default=timedelta(days=90), ge=timedelta(days=2))
+    inactivity_ends: timedelta = Limit(default=timedelta(days=180), ge=timedelta(days=3))
     seal: timedelta = timedelta(milliseconds=250)
     checkpoint: timedelta = timedelta(seconds=60)
+
+
+class Emergency(_Section):
+    """What may be taken for an emergency, without anybody's leave (break glass)."""
+
+    functions: tuple[str, ...] = (
+        "eligibility.view",
+        "network.verify",
+        "idcard.view",
+        "precert.view",
+        "precert.submit",
+        "precert.clinical",
+        "referral.manage",
+        "epa.launch",
+        "clinical.record.view",
+        "message.send",
+    )
+    """Never what moves money or gives access, whatever stands here."""
 
 
 class Insurer(_Section):
@@ -143,6 +173,7 @@ class Configuration(_Section):
     channels: frozenset[str] = frozenset({"site", "mobile", "third_party_site"})
     second_factor_for_everyone: bool = False
     registration: Registration = Registration()
+    emergency: Emergency = Emergency()
 
 
 _IN_FORCE = "configuration"

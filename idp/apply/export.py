@@ -12,7 +12,7 @@ import yaml
 
 from idp import configuration
 from idp.apply import export_people
-from idp.apply.sections import clients, communities, partners, providers_export, terms, upstreams
+from idp.apply.sections import clients, communities, functions, partners, providers_export, terms, upstreams
 from idp.apply.work import References
 from idp.audit import log, origin
 from idp.audit.events import Event
@@ -51,6 +51,7 @@ def export(database: Database) -> str:
         names = References(db)
         document = {
             "settings": configuration.current(db).model_dump(mode="json", exclude_defaults=True),
+            "functions": functions.export(db),
             "terms": terms.export(db),
             "partners": partners.export(db, names.named("partners")),
             "clients": clients.export(db, names.named("partners")),

@@ -4,6 +4,7 @@ Development only (the schema and `Work.dated` see to it). The rows are the ones 
 transaction, so there are no sessions, tokens or apps yet that would have to hear of the end.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -17,7 +18,9 @@ from idp.accounts.tables import Account, Attestation, TermsAcceptance
 from idp.audit import log
 from idp.audit.events import Event
 from idp.configuration import current
-from idp.database.history import StatusChange
+from idp.database.history import StatusChange, text_of
+from idp.providers import practitioners
+from idp.providers.tables import Practitioner
 from idp.signals import epochs
 
 _EVENTS = {
@@ -58,17 +61,10 @@ def was(db: Db, row: Any, entry: _Says, *what: str, new: bool) -> bool:
     if not entry.history:
         return False
     db.flush()
-    stated = {(name, str(getattr(line, name)), line.starts) for name in what for line in _lines(entry, name)}
-    of_it = select(StatusChange).where(col(StatusChange.subject_id) == row.id)
+    stated = {(name, text_of(getattr(line, name)), line.starts) for name in what for line in _lines(entry, name)}
     if new:  # what inserting it noted, with the moment of applying
-        names = {name for name, _, _ in stated}
-        db.execute(
-            delete(StatusChange).where(col(StatusChange.subject_id) == row.id, col(StatusChange.what).in_(names))
-        )
-    known = {(change.what, change.status, change.at) for change in db.exec(of_it)}
-    fresh = sorted(stated - known, key=lambda change: change[2])
-    for name, value, at in fresh:
-        db.add(StatusChange(subject_id=row.id, what=name, status=value, at=at))
+        forget(db, row.id, *{name for name, _, _ in stated})
+    fresh = _state(db, row.id, stated)
     statuses = _lines(entry, "status") if isinstance(row, Account) else []
     if new and statuses and row.status == "ceased" and statuses[0].status != "ceased":
         row.ceased_at = next(line.starts for line in statuses if line.status == "ceased")
@@ -79,7 +75,67 @@ def was(db: Db, row: Any, entry: _Says, *what: str, new: bool) -> bool:
             epochs.changed_account(db, row.id, takes_away=True)
         else:
             epochs.changed_policy(db)
+    return fresh
+
+
+def forget(db: Db, subject: str, *what: str) -> None:
+    """Forget what a subject was: it was always what it is, or what is then stated."""
+    db.flush()
+    db.execute(delete(StatusChange).where(col(StatusChange.subject_id) == subject, col(StatusChange.what).in_(what)))
+
+
+def _state(db: Db, subject: str, stated: set[tuple[str, str, datetime]]) -> bool:
+    known = {
+        (change.what, change.status, change.at)
+        for change in db.exec(select(StatusChange).where(col(StatusChange.subject_id) == subject))
+    }
+    fresh = sorted(stated - known, key=lambda change: change[2])
+    for name, value, at in fresh:
+        db.add(StatusChange(subject_id=subject, what=name, status=value, at=at))
     return bool(fresh)
+
+
+def were(db: Db, subject: str, what: str, rows: Sequence[tuple[datetime, str]]) -> bool:
+    """State a whole row's history, and nothing besides; return whether that was new."""
+    db.flush()
+    stated = {(what, value, at) for at, value in rows}
+    of_it = (col(StatusChange.subject_id) == subject, col(StatusChange.what) == what)
+    others = [one for one in db.exec(select(StatusChange).where(*of_it)) if (what, one.status, one.at) not in stated]
+    for one in others:
+        db.delete(one)
+    fresh = _state(db, subject, stated)
+    if fresh or others:
+        db.flush()
+        epochs.changed_policy(db)
+    return fresh or bool(others)
+
+
+def out_of_use(db: Db, row: Practitioner, spans: Sequence[tuple[datetime, datetime | None]]) -> bool:
+    """State when an NPI was out of use; without an end: since then. Return whether anything was new."""
+    last = next((starts for starts, ends in spans if ends is None), None)
+    changed = practitioners.deactivate(db, row, last, by="operator")
+    stated = sorted((ends, starts) for starts, ends in spans if ends is not None)
+    of_it = (col(StatusChange.subject_id) == row.id, col(StatusChange.what) == "deactivated_at")
+    db.flush()
+    known = sorted((one.at, one.before) for one in db.exec(select(StatusChange).where(*of_it)))
+    if known == [(ends, text_of(starts)) for ends, starts in stated]:
+        return changed
+    forget(db, row.id, "deactivated_at")
+    for ends, starts in stated:
+        back = StatusChange(subject_id=row.id, what="deactivated_at", status="null", before=text_of(starts), at=ends)
+        db.add(back)
+    db.flush()
+    epochs.changed_policy(db)
+    return True
+
+
+def laid_over(base: dict[str, Any], lines: Sequence[tuple[datetime, dict[str, Any]]], at: datetime) -> dict[str, Any]:
+    """Return the fields of a row at a moment: each as its newest line by then says, before the first as the first."""
+    found = dict(base)
+    for name in {name for _, said in lines for name in said}:
+        of_it = [(starts, said[name]) for starts, said in sorted(lines, key=lambda line: line[0]) if name in said]
+        found[name] = ([value for starts, value in of_it if starts <= at] or [of_it[0][1]])[-1]
+    return found
 
 
 def ended(db: Db, row: Any, at: datetime, *, by: str, reason: str) -> None:

@@ -15,6 +15,7 @@ from idp.apply.schema.document import Document, parse
 from idp.apply.sections import (
     clients,
     communities,
+    functions,
     grants,
     partners,
     people,
@@ -93,6 +94,7 @@ TABLES = {
 def _sections(work: Work, document: Document) -> None:
     work.tables = dict(TABLES)
     settings.apply(work, document.settings)
+    functions.apply(work, document.functions)
     terms.apply(work, document.terms)
     partners.apply(work, document.partners)
     clients.apply(work, document.clients)

@@ -157,6 +157,8 @@ def event(question: Question, decision: Decision) -> Event:
     details: dict[str, Any] = {"line": question.asked_line, "freshness": decision.freshness}
     if decision.because:
         details["because"] = list(decision.because)
+        if any(one.startswith("emg_") for one in decision.because):
+            details["emergency"] = True
     if question.at is not None:
         details["at"] = clock.iso(question.at)
     if question.assume_authenticated:

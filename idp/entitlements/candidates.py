@@ -17,6 +17,11 @@ _RESOURCES = Sql(
     "GROUP BY provider_id ORDER BY provider_id LIMIT $3"
 )
 _ACTIONS = Sql("SELECT key FROM entitlement WHERE key > $1 ORDER BY key LIMIT $2")
+_GIVEN = Sql(
+    'SELECT entitlement FROM "grant" WHERE account_id = $1 AND provider_id = $2 AND line_of_business = $3 '
+    "AND entitlement > $4 GROUP BY entitlement ORDER BY entitlement LIMIT $5"
+)
+"""Functions a person was ever given there; with those of an appointment nothing else can be permitted."""
 
 
 def of(question: Question, sought: str, after: str, limit: int) -> Work:
@@ -32,6 +37,11 @@ def of(question: Question, sought: str, after: str, limit: int) -> Work:
         if question.resource_type != "provider":
             return []
         rows = yield _RESOURCES, (question.account_id, after, limit)
-    else:
+    elif question.supposes:
         rows = yield _ACTIONS, (after, limit)
+    else:
+        place = (question.account_id, question.provider_id or "", question.asked_line)
+        given = yield _GIVEN, (*place, after, limit)
+        names = {row[0] for row in given} | {key for key in FROM_APPOINTMENT if key > after}
+        rows = [(name,) for name in sorted(names)[:limit]]
     return [row[0] for row in rows]

@@ -92,6 +92,17 @@ def load_default(db: Session) -> bool:
     return True
 
 
+def change(db: Session, row: Entitlement, **facts: Any) -> None:
+    """Change what a function asks for; holds at the very next decision."""
+    for name, value in facts.items():
+        setattr(row, name, value)
+    db.add(row)
+    db.flush()
+    epochs.changed_policy(db)
+    details = {"entitlements": [row.key], "changed": sorted(facts)}
+    log.record(db, Event("entitlements.catalogue.changed", details=details))
+
+
 def _missing_pairs(db: Session) -> list[list[str]]:
     """Add the default conflicts that never stood here; one that staff ended stays ended."""
     known = set(db.exec(select(DutyConflict.first, DutyConflict.second)).all())

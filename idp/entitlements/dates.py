@@ -60,7 +60,10 @@ class Dates:
                 found = value
         if found is not None:
             return found
-        return (history[0][1] or history[0][0]) if history else now
+        if not history:
+            return now
+        value, before, _ = history[0]
+        return value if before is None else before
 
     def turns(self, edge: int | None) -> None:
         """Note a moment at which an answer changes."""

@@ -12,6 +12,7 @@ from idp.database.lane import Sql, Work
 from idp.entitlements import standing, world
 from idp.entitlements.before import Before, SessionFacts
 from idp.entitlements.dates import FOREVER, Dates
+from idp.entitlements.histories import Histories
 from idp.entitlements.memo import Memo
 from idp.entitlements.question import Question
 from idp.entitlements.standing import Organisation, Person
@@ -19,9 +20,13 @@ from idp.entitlements.world import Function, World
 
 SHARED = Sql(
     "SELECT s.partner_id, s.starts_at, s.ends_at, o.owner, o.partner_id, o.contact_name, o.contact_phone, "
-    "o.contact_url FROM shared_account AS s LEFT JOIN function_owner AS o "
+    "o.contact_url, s.id, o.id FROM shared_account AS s LEFT JOIN function_owner AS o "
     "ON o.shared_account_id = s.id AND o.entitlement = $2 WHERE s.account_number = $1"
 )
+OWNED = Sql(
+    "SELECT subject_id, what, status, before, at FROM status_change WHERE subject_id IN ($1, $2) ORDER BY at, id"
+)
+"""Who answered for a shared account and a function of it on other days: read for replays alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,9 @@ def gather(question: Question, known: Before, memo: Memo | None) -> Work:
     shared = None
     if number is not None:
         rows = yield SHARED, (number, question.entitlement)
+        if replay and rows:
+            history = yield OWNED, (rows[0][8], rows[0][9] or "")
+            rows = [_owned_then(rows[0], Histories(history, dates_of_all))]
         shared = _shared(rows)
     if replay:
         for edge in (organisation.until, person.until, *((shared.starts_at, shared.ends_at) if shared else ())):
@@ -122,10 +130,17 @@ def gather(question: Question, known: Before, memo: Memo | None) -> Work:
     )
 
 
+def _owned_then(row: Any, then: Histories) -> Any:
+    """Return the row of a shared account and a function's owner as it was at the moment."""
+    administrator = then.value(row[8], "partner_id", row[0])
+    owner = then.row(row[9], "owner") if row[9] is not None else None
+    return (administrator, *row[1:3], *(row[3:8] if owner is None else owner or (None,) * 5), *row[8:])
+
+
 def _shared(rows: list[Any]) -> SharedFacts:
     if not rows:
         return SharedFacts(known=False)
-    partner_id, starts_at, ends_at, owner, owner_partner_id, name, phone, url = rows[0]
+    partner_id, starts_at, ends_at, owner, owner_partner_id, name, phone, url = rows[0][:8]
     return SharedFacts(
         True, partner_id, starts_at, ends_at, owner, owner_partner_id, (name or "", phone or "", url or "")
     )

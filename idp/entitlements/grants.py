@@ -15,10 +15,13 @@ from idp.accounts import families
 from idp.audit import log
 from idp.audit.events import Event
 from idp.entitlements import rules
-from idp.entitlements.tables import Entitlement, Grant
+from idp.entitlements.tables import Absence, Entitlement, Grant
 from idp.errors import Conflict, Invalid
 from idp.providers.tables import LINES
 from idp.signals import epochs, revocations
+
+AWAY = "leave"
+"""Why a pause was made: the person is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ def grant(
     epochs.changed_account(db, account_id)
     more = {"confirmed_by": confirmed_by} if confirmed_by else {}
     _log(db, "entitlements.grant.added", made, by, reason, **more)
+    for away in absences(db, place):  # what is given to somebody who is away rests with the rest
+        suspend(db, place, [entitlement], by="system", reason=AWAY, starts_at=away.starts_at, until=away.ends_at)
     return made
 
 
@@ -148,10 +153,25 @@ def suspend(
     if not made:
         return made
     db.flush()
-    _taken_away(db, place, "grant_suspended", reason)
+    if starts_at is None or starts_at <= clock.now():
+        _taken_away(db, place, "grant_suspended", reason)
+    else:
+        epochs.changed_account(db, place.account_id)
     for row in made:
         _log(db, "entitlements.grant.suspended", row, by, reason)
     return made
+
+
+def absences(db: Session, place: Place) -> Sequence[Absence]:
+    """Return a person's absences from a line of a practice that are not over, earliest first."""
+    query = select(Absence).where(
+        col(Absence.account_id) == place.account_id,
+        col(Absence.provider_id) == place.provider_id,
+        col(Absence.line) == place.line,
+        col(Absence.ended_at).is_(None),
+        or_(col(Absence.ends_at).is_(None), col(Absence.ends_at) > clock.now()),
+    )
+    return db.exec(query.order_by(col(Absence.starts_at), col(Absence.id))).all()
 
 
 def end(db: Session, ended: Grant, *, by: str, reason: str) -> bool:

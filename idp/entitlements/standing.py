@@ -4,13 +4,13 @@ Two parts, remembered apart (memo.py): the organisation with its line of busines
 share and which only the policy epoch outdates; and the person there, outdated by their own version too.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import orjson
 
 from idp.database.lane import Sql, Work
 from idp.entitlements.dates import Dates
+from idp.entitlements.histories import Histories
 from idp.entitlements.world import World
 
 ORGANISATION = Sql(
@@ -27,7 +27,7 @@ ORGANISATION = Sql(
     "FROM withheld_function WHERE provider_id = $1 AND line = $2 "
     "UNION ALL SELECT 'delegation', id, partner_id, parent_id, entitlements, lines, status, starts_at, ends_at, "
     "ended_at, NULL, locations FROM delegation WHERE provider_id = $1 "
-    "UNION ALL SELECT 'credential', c.id, c.kind, c.services, p.npi, NULL, NULL, c.starts_at, c.ends_at, "
+    "UNION ALL SELECT 'credential', c.id, c.kind, c.services, p.npi, p.id, NULL, c.starts_at, c.ends_at, "
     # Nothing of a practitioner counts once the registry took the NPI out of use (providers.practitioners.deactivate).
     "m.starts_at, CASE WHEN p.deactivated_at IS NOT NULL AND (m.ends_at IS NULL OR p.deactivated_at < m.ends_at) "
     "THEN p.deactivated_at ELSE m.ends_at END, NULL FROM practitioner_membership m "
@@ -53,9 +53,11 @@ PERSON = Sql(
 
 STATUSES = Sql(
     "SELECT subject_id, what, status, before, at FROM status_change WHERE subject_id = $1 "
-    "OR subject_id IN (SELECT id FROM delegation WHERE provider_id = $1) ORDER BY at, id"
+    "OR subject_id IN (SELECT id FROM affiliation WHERE account_id = $1) "
+    "OR subject_id IN (SELECT id FROM delegation WHERE provider_id = $1) "
+    "OR subject_id IN (SELECT practitioner_id FROM practitioner_membership WHERE provider_id = $1) ORDER BY at, id"
 )
-"""What an account, or an organisation and its delegations, were on other days: read for replays alone."""
+"""What an account, or an organisation, its delegations and practitioners, were on other days: for replays alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,8 @@ class Person:
 def organisation(provider_id: str, line: str, dates: Dates) -> Work:
     """Read an organisation and one line of it; return it as of the dates' moment."""
     rows = yield ORGANISATION, (provider_id, line)
-    then = (yield from _history(provider_id, dates)) if dates.replay else _as_it_is
+    kept = Histories((yield STATUSES, (provider_id,)) if dates.replay else (), dates)
+    then = kept.value if dates.replay else _as_it_is
     name, exists, active, kind, arrangement = "", False, False, "", ""
     portal = agreement = None
     participates = credentialed = False
@@ -165,7 +168,8 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
             name, exists, kind = a, True, c
             active = then(row_id, "status", b) == "active"
             arrangement = then(row_id, "payment_arrangement", d)
-            channels = frozenset(orjson.loads(e)) if e is not None else None
+            opened = orjson.loads(then(row_id, "channels", "null" if e is None else e))
+            channels = None if opened is None else frozenset(opened)
         elif what == "portal":
             if dates.holds(w, x, y):
                 portal = row_id
@@ -180,18 +184,19 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
         elif what == "delegation":
             status = then(row_id, "status", e)
             usable = status == "active" or (status == "ended" and dates.replay and y is not None)
+            parent = then(row_id, "parent_id", b or "null")
             delegations[row_id] = DelegationFacts(
                 row_id,
-                a,
-                b,
-                frozenset(orjson.loads(c)),
-                frozenset(orjson.loads(d)),
+                then(row_id, "partner_id", a),
+                None if parent == "null" else parent,
+                frozenset(orjson.loads(then(row_id, "entitlements", c))),
+                frozenset(orjson.loads(then(row_id, "lines", d))),
                 dates.holds(w, x, y) and usable,
-                _places(f),
+                _places(then(row_id, "locations", f or "null")),
             )
         else:
             in_date = dates.holds(w, x)
-            joined = dates.holds(y, z)
+            joined = dates.holds(y, z) and not any(dates.holds(*gap) for gap in kept.gaps(d, "deactivated_at"))
             if in_date and joined and c:
                 if a == "credentialing":
                     credentialed = True
@@ -220,6 +225,7 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
 def person(account_id: str, provider_id: str, line: str, world: World, dates: Dates) -> Work:
     """Read a person and what they hold at an organisation; return it as of the dates' moment."""
     rows = yield PERSON, (account_id, provider_id, line)
+    kept = Histories((yield STATUSES, (account_id,)) if dates.replay else (), dates)
     status, ial, ceased_at, exists = "", 0, None, False
     accepted: dict[str, int] = {}
     attested = affiliated_once = affiliated = False
@@ -236,7 +242,12 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
         elif what == "affiliation":
             affiliated_once = dates.begun(x) or affiliated_once
             if dates.holds(x, y, z):
-                affiliated, affiliation, partner_id, places = True, row_id, a, _places(b)
+                affiliated, affiliation, partner_id, places = (
+                    True,
+                    row_id,
+                    a,
+                    _places(kept.value(row_id, "locations", b or "null")),
+                )
         elif what == "appointment":
             dates.turns(x)
             dates.turns(y)
@@ -246,10 +257,9 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
             dates.turns(y)
             grants.append(GrantRow(row_id, a, b, c, x, y, _revoked(dates, y, z)))
     if dates.replay and exists:
-        then = yield from _history(account_id, dates)
         dates.turns(ceased_at)
-        status = then(account_id, "status", status)
-        ial = int(then(account_id, "ial", str(ial)))
+        status = kept.value(account_id, "status", status)
+        ial = int(kept.value(account_id, "ial", str(ial)))
     ceased = status == "ceased" and (ceased_at is None or dates.begun(ceased_at))
     return Person(
         exists=exists,
@@ -270,30 +280,13 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
     )
 
 
-def _places(stored: str | None) -> frozenset[str] | None:
-    named = None if stored is None else orjson.loads(stored)
+def _places(stored: str) -> frozenset[str] | None:
+    named = orjson.loads(stored)
     return None if named is None else frozenset(map(str, named))
-
-
-Then = Callable[[str, str, str], str]
-"""Given a subject, a column and its value now: the value at the dates' moment."""
 
 
 def _as_it_is(subject_id: str, what: str, now: str) -> str:
     return now
-
-
-def _history(subject_id: str, dates: Dates) -> Work:
-    """Read what a subject was on other days; return a Then."""
-    rows = yield STATUSES, (subject_id,)
-    histories: dict[tuple[str, str], list[tuple[str, str | None, int]]] = {}
-    for subject, what, value, before, since in rows:
-        histories.setdefault((subject, what), []).append((value, before, since))
-
-    def then(subject: str, what: str, now: str) -> str:
-        return dates.then(histories.get((subject, what), ()), now)
-
-    return then
 
 
 def _revoked(dates: Dates, expires_at: int | None, ended_at: int | None) -> bool:

@@ -110,6 +110,7 @@ class _Overlay:
         self.at = at
         self.ended = {one.id for one in question.supposes if one.kind == "end"}
         self.told = {one.id: one.values for one in question.supposes if one.kind == "set"}
+        self.supposed_owners: set[str] = set()
         self.others = [one for one in question.supposes if one.kind not in ("end", "set")]
 
     def rows(self, sql: Sql, values: Sequence[Any], rows: list[Any]) -> Work:
@@ -129,10 +130,13 @@ class _Overlay:
                 for subject, told in self.told.items()
                 for what, value in told.items()
             ]
-        if sql is world.STATUSES:
-            return rows + [(who, told["status"], None, self.at) for who, told in self.told.items() if "status" in told]
+        if sql is world.HISTORY:
+            told = [(who, told["status"]) for who, told in self.told.items() if "status" in told]
+            return rows + [(who, "status", status, None, self.at) for who, status in told]
         if sql is facts.SHARED:
             return self._owned(rows)
+        if sql is facts.OWNED:  # whoever is supposed to answer does so at the moment asked about, whoever did then
+            return [row for row in rows if row[0] not in self.supposed_owners]
         return rows
 
     def _with_status(self, row: Any, id_at: int, status_at: int) -> Any:
@@ -188,7 +192,8 @@ class _Overlay:
             if one.kind != "owner" or one.values["function"] != self.question.entitlement:
                 continue
             if rows and one.values["shared_account"] == number:
-                rows = [(*row[:3], one.id, one.values.get("partner"), None, None, None) for row in rows]
+                self.supposed_owners |= {row[9] for row in rows if row[9] is not None}
+                rows = [(*row[:3], one.id, one.values.get("partner"), None, None, None, *row[8:]) for row in rows]
         return rows
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
-from idp.database.history import keep_statuses
+from idp.database.history import keep_rows, keep_statuses
 from idp.database.types import Row, id_column, json_column, moment
 
 LIVE = text("ended_at IS NULL")
@@ -30,6 +30,13 @@ class Entitlement(Row, table=True):
     needs: list[Any] = json_column()
     """Preconditions: `capitation`, `licence`, `credentialed`."""
     insurer_side: bool = False
+
+
+OF_A_FUNCTION = (
+    "key", "name", "sensitivity", "acr", "fresh", "ial", "non_participating", "shared", "purposes", "needs",
+)  # fmt: skip
+"""What a decision reads of a function, in the order a replay finds it in the history."""
+keep_rows(Entitlement, "function", lambda row: str(row.key), OF_A_FUNCTION)
 
 
 class Bundle(Row, table=True):
@@ -148,6 +155,27 @@ class Grant(Row, table=True):
     end_reason: str | None = None
 
 
+class Absence(Row, table=True):
+    """A person is away from a practice for a time: what they were given rests, and goes on afterwards (domain.md 7).
+
+    It rests by rows that deny; what is given meanwhile rests too, so the absence is kept beside them.
+    """
+
+    __table_args__ = (
+        Index("ix_absence_person", "account_id", "provider_id", "line", sqlite_where=LIVE, postgresql_where=LIVE),
+        Index("ix_absence_end", "ends_at", sqlite_where=LIVE, postgresql_where=LIVE),
+    )
+    id: str = id_column("abs")
+    account_id: str = Field(foreign_key="account.id")
+    provider_id: str = Field(foreign_key="provider.id")
+    line: str
+    starts_at: datetime = moment()
+    ends_at: datetime | None = moment(nullable=True)
+    set_by: str
+    ended_at: datetime | None = moment(nullable=True)
+    ended_by: str | None = None
+
+
 class Delegation(Row, table=True):
     """An organisation's permission for a third party to act, bounded in scope and time (W-6)."""
 
@@ -171,4 +199,4 @@ class Delegation(Row, table=True):
     end_reason: str | None = None
 
 
-keep_statuses(Delegation)
+keep_statuses(Delegation, "partner_id", "parent_id", "entitlements", "lines", "locations")

@@ -1,34 +1,30 @@
 """What every decision shares: catalogue, channels, clocks, terms, partners. Valid for one policy epoch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import orjson
 
 from idp import configuration
 from idp.accounts.assurance import ORDER, idle_limit
+from idp.configuration import Configuration
 from idp.database.lane import Sql, Work
 from idp.entitlements.dates import Dates
+from idp.entitlements.histories import Histories
 from idp.entitlements.verdict import Contact
 
-_CATALOGUE = Sql(
+CATALOGUE = Sql(
     "SELECT key, name, sensitivity, acr, fresh, ial, non_participating, shared, purposes, needs FROM entitlement"
 )
 _SETTINGS = Sql("SELECT body FROM configuration WHERE id = 1")
 _TERMS = Sql("SELECT kind, id, effective_at, version FROM terms_document")
 PARTNERS = Sql("SELECT id, status, name, contact_name, contact_phone, contact_url FROM partner")
-
-
-STATUSES = Sql(
-    "SELECT subject_id, status, before, at FROM status_change "
-    "WHERE what = 'status' AND subject_id IN (SELECT id FROM partner) ORDER BY at, id"
+HISTORY = Sql(
+    "SELECT subject_id, what, status, before, at FROM status_change WHERE subject_id = 'settings' "
+    "OR subject_id IN (SELECT id FROM partner) OR subject_id IN (SELECT key FROM entitlement) ORDER BY at, id"
 )
-
-
-_CHANGES = Sql(
-    "SELECT entitlement, before FROM catalogue_change WHERE applied_at IS NOT NULL AND applied_at > $1 "
-    "ORDER BY applied_at DESC, version DESC"
-)
-"""What functions were before each change after a moment, the latest change first."""
+"""What the settings, partners and functions were on other days: read for replays alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,15 @@ class PartnerFacts:
     """A partner's status and who to call."""
 
     status: str
-    contact: Contact
+    name: str
+    contact_name: str
+    contact_phone: str
+    contact_url: str
+
+    @property
+    def contact(self) -> Contact:
+        """Return whom to call: the named person or desk, else the partner itself."""
+        return Contact(self.contact_name or self.name, self.contact_phone, self.contact_url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,56 +88,61 @@ class World:
 
 def load(epoch: int) -> Work:
     """Read what every decision shares; return it as valid for this epoch."""
-    catalogue = yield _CATALOGUE, ()
+    catalogue = yield CATALOGUE, ()
     settings = yield _SETTINGS, ()
     terms = yield _TERMS, ()
     partners = yield PARTNERS, ()
     config = configuration.parse(settings[0][0] if settings else "{}")
-    insurer = config.insurer
     return World(
         epoch=epoch,
-        functions={
-            row[0]: Function(
-                key=row[0],
-                name=row[1],
-                sensitivity=row[2],
-                acr=row[3],
-                fresh=bool(row[4]),
-                ial=row[5],
-                non_participating=bool(row[6]),
-                shared=row[7],
-                purposes=tuple(orjson.loads(row[8])),
-                needs=tuple(orjson.loads(row[9])),
-            )
-            for row in catalogue
-        },
-        partners={row[0]: PartnerFacts(row[1], Contact(row[3] or row[2], row[4], row[5])) for row in partners},
+        functions={row[0]: _function([*row[:-2], *(orjson.loads(one) for one in row[-2:])]) for row in catalogue},
+        partners={row[0]: PartnerFacts(*row[1:]) for row in partners},
         terms=tuple(
             TermsVersion(kind, document_id, effective_at)
             for kind, document_id, effective_at, _ in sorted(terms, key=lambda t: (t[0], t[2], t[3]))
         ),
-        channels=config.channels,
-        idle=tuple(int(idle_limit(config.clocks, acr).total_seconds() * 1_000_000) for acr in ORDER),
-        fresh=int(config.clocks.factor_fresh.total_seconds()),
-        service_line=Contact(insurer.name, insurer.service_line),
-        affiliate=Contact(insurer.affiliate_name, insurer.affiliate_phone),
+        **_settings(config),
     )
 
 
+def _settings(config: Configuration) -> dict[str, Any]:
+    """Return the part of the world that the settings say."""
+    insurer = config.insurer
+    return {
+        "channels": config.channels,
+        "idle": tuple(int(idle_limit(config.clocks, acr).total_seconds() * 1_000_000) for acr in ORDER),
+        "fresh": int(config.clocks.factor_fresh.total_seconds()),
+        "service_line": Contact(insurer.name, insurer.service_line),
+        "affiliate": Contact(insurer.affiliate_name, insurer.affiliate_phone),
+    }
+
+
 def as_of(known: World, dates: Dates) -> Work:
-    """Return the world with each partner's status and each function's facts of that moment: for replays alone."""
-    rows = yield STATUSES, ()
-    changes = yield _CHANGES, (dates.at,)
-    histories: dict[str, list[tuple[str, str | None, int]]] = {}
-    for partner_id, status, before, since in rows:
-        histories.setdefault(partner_id, []).append((status, before, since))
-    then = {
-        partner_id: replace(partner, status=dates.then(histories.get(partner_id, ()), partner.status))
+    """Return the world with the partners, functions and settings of that moment: for replays alone."""
+    rows = yield HISTORY, ()
+    then = Histories(rows, dates)
+    functions = {key: _function_then(function, then) for key, function in known.functions.items()}
+    partners = {
+        partner_id: PartnerFacts(
+            then.value(partner_id, "status", partner.status),
+            *(then.value(partner_id, what, getattr(partner, what)) for what in _CALLED),
+        )
         for partner_id, partner in known.partners.items()
     }
-    functions = dict(known.functions)
-    for key, before in changes:
-        told = orjson.loads(before)
-        lists = {name: tuple(told[name]) for name in ("purposes", "needs") if name in told}
-        functions[key] = replace(functions[key], **(told | lists))
-    return replace(known, partners=then, functions=functions)
+    body = then.row(configuration.SUBJECT, "settings")
+    settings = {} if body is None else _settings(configuration.parse(body[0]))
+    return replace(known, functions=functions, partners=partners, **settings)
+
+
+_CALLED = ("name", "contact_name", "contact_phone", "contact_url")
+
+
+def _function_then(function: Function, then: Histories) -> Function:
+    row = then.row(function.key, "function")
+    return function if row is None else _function(row)
+
+
+def _function(row: Sequence[Any]) -> Function:
+    key, name, sensitivity, acr, fresh, ial, non_participating, shared, purposes, needs = row
+    shown = (key, name, sensitivity, acr, bool(fresh), ial, bool(non_participating), shared)
+    return Function(*shown, purposes=tuple(purposes), needs=tuple(needs))

@@ -12,7 +12,7 @@ from idp.entitlements import grants
 from idp.entitlements.tables import Grant
 from idp.leaving import credentials, delegations, people
 from idp.registration import reminders, waiting
-from idp.wam import request_calendar
+from idp.wam import emergency, leave, request_calendar
 
 BATCH = 200
 
@@ -32,6 +32,10 @@ def run(database: Database) -> bool:
         waited = max(waited, request_calendar.tend(db))
     with transaction(database) as db:
         run_out = delegations.run_out(db, BATCH)
+    with transaction(database) as db:
+        leave.close_run_out(db, BATCH)
+        emergency.close_run_out(db, BATCH)
+        emergency.remind(db)
     with transaction(database) as db:
         lapsed = credentials.lapse(db, BATCH)
     with transaction(database) as db:

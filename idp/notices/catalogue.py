@@ -183,6 +183,43 @@ TEMPLATES: dict[str, Template] = {
         "{name} is no longer an access manager of {provider} ({line}). What they gave to others stays; "
         "look through it within 30 days: {reviews}\n\nAccess managers left: {left}.",
     ),
+    "leave_set": Template(
+        "Your access to {provider} rests while you are away",
+        "{by} recorded that you are away from {provider} from {from} until {until}. What you were given rests, and "
+        "goes on afterwards.\n\nIf that is wrong, ask your access manager.",
+    ),
+    "leave_over": Template(
+        "Your access to {provider} goes on",
+        "{by} recorded that you are back at {provider}. What you were given works again from your next click.",
+    ),
+    "inactivity_warned": Template(
+        "Access to {provider} will be paused on {day}",
+        "{name} has not been seen here for {days} days. Without a sign-in, the access to {provider} is paused on "
+        "{day}. Sign in once, and nothing happens: {link}/account",
+    ),
+    "inactivity_paused": Template(
+        "Access to {provider} is paused",
+        "{name} has not been seen here for {days} days, so the access to {provider} is paused; on {day} it ends.\n\n"
+        "An access manager lifts the pause on the person's page: {people}",
+    ),
+    "inactivity_ended": Template(
+        "Access to {provider} ended",
+        "{name} has not been seen here for {days} days, so what was given at {provider} ended.\n\n"
+        "An access manager can give it again as new: {people}",
+    ),
+    "emergency_started": Template(
+        "{name} used emergency access at {provider}",
+        "{name} took {functions} at {provider} for an emergency, until {until}. The reason given: {reason}\n\n"
+        "It has to be looked at by {due}. End it or review it here: {page}\n\nIf something is wrong, call {phone} now.",
+    ),
+    "emergency_overdue": Template(
+        "Not reviewed: emergency access of {name} at {provider}",
+        "The emergency access of {name} at {provider} was to be looked at by {due}. Review it here: {page}",
+    ),
+    "emergency_reviewed": Template(
+        "Your emergency access at {provider} was reviewed",
+        "{by} looked at your emergency access at {provider} and found it {verdict}. {note}",
+    ),
     "first_manager_confirmed": Template(
         "You can become an access manager",
         "{insurer} confirmed that you may manage the access of the practice with the TIN ending {tin}. Read what that "

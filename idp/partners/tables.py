@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
-from idp.database.history import keep_statuses
+from idp.database.history import keep_changes, keep_rows, keep_statuses
 from idp.database.types import Row, id_column, moment
 
 LIVE = text("ended_at IS NULL")
@@ -30,7 +30,7 @@ class Partner(Row, table=True):
     contact_url: str = ""
 
 
-keep_statuses(Partner)
+keep_statuses(Partner, "name", "contact_name", "contact_phone", "contact_url")
 
 
 class PartnerMember(Row, table=True):
@@ -72,6 +72,9 @@ class SharedAccount(Row, table=True):
     ends_at: datetime | None = moment(nullable=True)
 
 
+keep_changes(SharedAccount, "partner_id")
+
+
 class FunctionOwner(Row, table=True):
     """Who answers for one function of one shared account, and how to reach them (S-04)."""
 
@@ -86,3 +89,8 @@ class FunctionOwner(Row, table=True):
     contact_name: str = ""
     contact_phone: str = ""
     contact_url: str = ""
+
+
+OF_AN_OWNER = ("owner", "partner_id", "contact_name", "contact_phone", "contact_url")
+"""What a decision reads of an owner, in the order a replay finds it in the history."""
+keep_rows(FunctionOwner, "owner", lambda row: str(row.id), OF_AN_OWNER, born=True)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
-from idp.database.history import keep_statuses
+from idp.database.history import keep_changes, keep_statuses
 from idp.database.types import Row, id_column, json_column, moment, secret_column
 
 LINES = ("medical", "behavioural", "dental", "medicare_advantage")
@@ -38,7 +38,7 @@ class Provider(Row, table=True):
     """Channels open to this organisation (T-29); None where all that are open at all."""
 
 
-keep_statuses(Provider, "payment_arrangement")
+keep_statuses(Provider, "payment_arrangement", "channels")
 
 
 class PortalAccess(Row, table=True):
@@ -99,6 +99,9 @@ class Practitioner(Row, table=True):
     deactivated_at: datetime | None = moment(nullable=True)
     """The registry took the NPI out of use on this day; then nothing the practitioner has counts."""
     lapse_handled_at: datetime | None = moment(nullable=True)
+
+
+keep_changes(Practitioner, "deactivated_at")
 
 
 class PractitionerMembership(Row, table=True):
@@ -162,3 +165,6 @@ class Affiliation(Row, table=True):
     ended_at: datetime | None = moment(nullable=True)
     ended_by: str | None = None
     end_reason: str | None = None
+
+
+keep_changes(Affiliation, "locations")

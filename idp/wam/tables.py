@@ -125,6 +125,59 @@ class AccessRequest(Row, table=True):
     expires_at: datetime = moment()
 
 
+class Inactivity(Row, table=True):
+    """How far a person's silence at a practice has gone: warned, then paused; gone when they were seen again."""
+
+    __table_args__ = (CheckConstraint("stage IN ('warned','paused')", name="stage"),)
+    account_id: str = Field(primary_key=True, foreign_key="account.id")
+    provider_id: str = Field(primary_key=True, foreign_key="provider.id")
+    stage: str
+    since: datetime = moment(index=True)
+
+
+class EmergencyUse(Row, table=True):
+    """Somebody took functions for an emergency: why, until when, and what the review said (break glass)."""
+
+    __tablename__ = "emergency_use"
+    __table_args__ = (
+        CheckConstraint("verdict IN ('justified','not_justified')", name="verdict"),
+        Index(
+            "uq_emergency_use_live",
+            "account_id",
+            "provider_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_emergency_use_provider", "provider_id", "starts_at"),
+        Index(
+            "ix_emergency_use_review",
+            "due_at",
+            sqlite_where=text("reviewed_at IS NULL"),
+            postgresql_where=text("reviewed_at IS NULL"),
+        ),
+    )
+    id: str = id_column("emu")
+    account_id: str = Field(foreign_key="account.id")
+    provider_id: str = Field(foreign_key="provider.id")
+    line: str
+    functions: list[Any] = json_column()
+    grants: list[Any] = json_column()
+    """Ids of the grants it made; they begin with `emg_`, so that every decision by them shows it."""
+    reason: str
+    starts_at: datetime = moment()
+    ends_at: datetime = moment()
+    ended_at: datetime | None = moment(nullable=True)
+    ended_by: str | None = None
+    due_at: datetime = moment()
+    """The end of the next business day: until then somebody has looked at it."""
+    reminded: bool = False
+    reviewed_by: str | None = None
+    reviewed_at: datetime | None = moment(nullable=True)
+    verdict: str | None = None
+    note: str = ""
+
+
 class HeldChange(Row, table=True):
     """What one access manager wants to give and a second one has to confirm (domain.md 6)."""
 

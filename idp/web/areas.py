@@ -46,6 +46,7 @@ AREAS: tuple[Area, ...] = (
     Area("manager.people", ("/p", "/evidence")),
     Area("desk.log", ("/security",)),
     Area("desk.who", ("/security",)),
+    Area("desk.why", ("/security/why", "/support/why")),
     Area("desk.links", ("/security",)),
     Area("desk.reports", ("/security",)),
     Area("desk.organizations", ("/insurer/organizations", "/p")),
@@ -58,6 +59,7 @@ AREAS: tuple[Area, ...] = (
     Area("console.described", ("/api/v1",)),
     Area("company.delegations", ("/company",)),
     Area("desk.first_managers", ("/insurer/first-managers",)),
+    Area("desk.emergency", ("/security/emergency",)),
 )
 
 

@@ -76,7 +76,7 @@ def page(
     status: int = 200,
     form_action: str | None = None,
     settings: configuration.Configuration | None = None,
-    own: Mapping[str, str] | None = None,
+    each_own: Mapping[str, str] | None = None,
     as_typed: Mapping[str, str] | None = None,
     **facts: Any,
 ) -> HTMLResponse:
@@ -86,8 +86,8 @@ def page(
     `fields` (field -> sentence, empty unless refused), `person` (the signed-in visitor or None),
     `areas` (where they work), `zone`, `development`, `ask_after` and `here` (before the automatic sign-out);
     and the functions `asset(name)` and `navigation(area, provider_id)`.
-    `settings`: those in force, from whoever has read them; then a page for nobody reads no database, and with `own`
-    (see moulds.py) it is rendered once for all who see it.
+    `settings`: those in force, from whoever has read them; then a page for nobody reads no database, and with
+    `each_own` (see moulds.py) it is rendered once for all who see it.
     """
     service = service_of(request)
     person = getattr(request.state, "person", None)
@@ -120,10 +120,12 @@ def page(
     def render(given: Mapping[str, Any]) -> str:
         return environment().get_template(template).render({**always, **given})
 
-    if own is None or settings is None or person is not None:
+    if each_own is None or settings is None or person is not None:
         body = render({**facts, **(as_typed or {})})
     else:
-        body = moulds.filled(render, template, settings, facts, own={**own, "form_key": form_key}, typed=as_typed or {})
+        body = moulds.filled(
+            render, template, settings, facts, own={**each_own, "form_key": form_key}, typed=as_typed or {}
+        )
     extra = f" {form_action}" if form_action else ""
     response = HTMLResponse(body, status_code=status, headers={"Content-Security-Policy": POLICY.format(extra=extra)})
     if fresh is not None:

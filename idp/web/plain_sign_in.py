@@ -68,7 +68,7 @@ async def sign_in(request: Request) -> Response:
     configuration.put(db, picture.configuration)
     facts = sign_in_facts(request, db, here, {"remembered": last, **_app(picture, here)})
     own = {"flow": here.id, "challenge": facts["passkey"]["challenge"]}
-    return pages.page(request, "login/sign_in.html", settings=picture.configuration, own=own, **facts)
+    return pages.page(request, "login/sign_in.html", settings=picture.configuration, each_own=own, **facts)
 
 
 async def _say_who(request: Request) -> Response:
@@ -97,7 +97,9 @@ async def password(request: Request) -> Response:
     shown = await _shown(service_of(request), picture, here)
     typed = {"identifier": shown.pop("identifier")}
     own = {"flow": here.id}
-    return pages.page(request, "login/password.html", settings=picture.configuration, own=own, as_typed=typed, **shown)
+    return pages.page(
+        request, "login/password.html", settings=picture.configuration, each_own=own, as_typed=typed, **shown
+    )
 
 
 def only_flow(request: Request) -> str:

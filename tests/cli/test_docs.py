@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from idp.apply.export import export
 from idp.apply.run import apply_file
-from idp.apply.schema import apps, organisations, people
+from idp.apply.schema import apps, organisations, people, policy
 from idp.configuration import Clocks, Insurer, Passwords, Registration
 from idp.database import Database
 from tests.cli.conftest import SECRETS
@@ -17,7 +17,7 @@ HOME = Path(__file__).parents[2]
 PAGES = [HOME / "README.md", HOME / "CHANGELOG.md", *sorted((HOME / "docs").rglob("*.md"))]
 MODELS = [
     model
-    for module in (apps, organisations, people)
+    for module in (apps, organisations, people, policy)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == module.__name__
 ] + [Clocks, Insurer, Passwords, Registration]

@@ -31,6 +31,25 @@ KEYS = (
 """What is granted and asked about: every combination of the catalogue's columns is among them."""
 
 
+SETTINGS: dict[str, list[Any]] = {
+    "channels": [["site"], ["mobile"], ["site", "mobile"]],
+    "clocks.session_idle": ["PT10M", "PT15M", "PT5M"],
+    "clocks.factor_fresh": ["PT10M", "PT15M"],
+    "insurer.affiliate_name": ["Care One", "Care Two"],
+    "insurer.name": ["Plan One", "Plan Two"],
+}
+FUNCTIONS: dict[str, dict[str, list[Any]]] = {
+    "message.send": {"fresh": [True, False], "shared": ["TPA", "permit", "insurer line"]},
+    "remit.view": {"ial": [2, 1], "non_participating": [False, True]},
+    "era.enroll": {"acr": ["phr", "aal2"], "needs": [[], ["credentialed", "licence"]]},
+    "claim.status.view": {"purposes": [["PROSPECTIVE_SERVICE"], [], ["CLAIM_REDUCTION_REVIEW"]]},
+    "estimate.view": {"needs": [["capitation"], ["credentialed"]], "shared": ["affiliate", "TPA"]},
+}
+OWNERS: list[Rows] = [{"owner": "insurer"}, {"owner": "affiliate"}, {"owner": "catalogue"}, {"owner": "partner"}]
+OWNERS += [{"owner": "partner", "partner": "firm"}, {"owner": "partner", "partner": "helper"}]
+"""What was otherwise on other days: settings, the catalogue, who answered for a function."""
+
+
 def text(at: datetime) -> str:
     """Write a moment as the file and the question do."""
     return at.isoformat()
@@ -82,7 +101,8 @@ class Maker:
     def world(self) -> Rows:
         """Return the file."""
         return {
-            "settings": {"channels": ["site"]},
+            "settings": {"channels": ["site"]} | self.turning(SETTINGS),
+            "functions": self.functions(),
             "terms": self.terms(),
             "partners": self.partners(),
             "clients": [
@@ -112,6 +132,28 @@ class Maker:
             "sessions": [self.session(ref) for ref in self.people],
         }
 
+    def turning(self, values: dict[str, list[Any]], often: float = 0.5) -> Rows:
+        """Return `history` of several fields, each turning on its own days, or nothing."""
+        lines: list[Rows] = []
+        for name, possible in values.items():
+            if self.rarely(often):
+                days = sorted(self.r.sample([OLD, *GRID], self.r.randint(1, 3)))
+                for n, day in enumerate(days):
+                    section, _, field = name.rpartition(".")
+                    said = {field: possible[n % len(possible)]}
+                    lines.append({"from": text(day), **({section: said} if section else said)})
+        self.r.shuffle(lines)
+        return {"history": lines} if lines else {}
+
+    def functions(self) -> list[Rows]:
+        """Return functions whose catalogue rows were, or will be, something else."""
+        made = []
+        for key, values in FUNCTIONS.items():
+            turns = self.turning(values, 0.4)
+            if turns:
+                made.append({"key": key, **turns})
+        return made
+
     def terms(self) -> list[Rows]:
         dates = {"site": [OLD, self.r.choice(GRID)], "general": [OLD]}
         return [
@@ -130,6 +172,9 @@ class Maker:
             if "history" in partner:
                 del partner["status"]  # what it is now follows from the history
         made[2]["contact"] = {"name": "Trust service", "phone": "1-800-555-0150"}
+        called = self.turning({"contact": [{"name": "Trust desk"}, {"name": "", "phone": "1"}, {"name": "Desk two"}]})
+        if called:
+            made[2]["history"] = [*made[2].get("history", []), *called["history"]]
         made[2]["shared_accounts"] = [
             {"number": "7001", "name": "Trust", **self.span(odd=0.7)},
             {
@@ -140,11 +185,19 @@ class Maker:
                     "message.send": {"owner": "partner", "contact": {"phone": "1-800-555-0151"}},
                     "claim.status.view": {"owner": "insurer"},
                     "referral.manage": {"owner": "affiliate"},
-                    "remit.view": {"owner": "partner", "partner": "firm"},
+                    "remit.view": {"owner": "partner", "partner": "firm"} | self.owners(),
+                    "eligibility.view": {"owner": "partner"} | self.owners(),
                 },
             },
         ]
         return made
+
+    def owners(self) -> Rows:
+        """Return who answered for a function on other days, or nothing."""
+        if self.rarely(0.3):
+            return {}
+        days = self.r.sample([OLD, *GRID], 3)
+        return {"history": [{"from": text(day), **self.r.choice(OWNERS)} for day in days]}
 
     def provider(self, ref: str, n: int) -> Rows:
         entry = {"ref": ref, "id": f"prv_{ref}", "name": ref, "kind": "insurer" if n == 0 else "practice"}
@@ -154,6 +207,9 @@ class Maker:
             entry |= self.history("payment_arrangement", "capitation", ["salary", "fee_for_service"])
         if not any("payment_arrangement" in line for line in entry.get("history", [])):
             entry["payment_arrangement"] = self.r.choice(["capitation", "fee_for_service"])
+        if self.rarely(0.3):
+            turns = self.turning({"channels": [["site"], ["mobile"], ["mobile", "site"]]}, 1.0)
+            entry["history"] = [*entry.get("history", []), *turns["history"]]
         lines = LINES if self.rarely(0.5) else ("medical",)
         for section in ("portals", "agreements", "participation"):
             entry[section] = [span for line in lines for span in self.spans(line=line)]
@@ -166,6 +222,11 @@ class Maker:
                 for c, kind in enumerate(("licence", "credentialing", "dea")[: self.r.randint(1, 2)])
             ]
             member = {"npi": npi, "name": f"Dr {npi}", "credentials": facts, **self.span()}
+            if self.rarely(0.3):
+                starts, until, again = sorted(self.r.sample(GRID, 3))
+                member["out_of_use"] = [{"from": text(starts), "until": text(until)}]
+                if self.rarely(0.3):
+                    member["out_of_use"].append({"from": text(again)})
             entry["practitioners"].append(member)
         first = {
             "ref": f"d-{ref}",
@@ -182,6 +243,7 @@ class Maker:
             "entitlements": first["entitlements"][:9],
             "lines": ["medical"],
             **self.span(),
+            **self.turning({"entitlements": [first["entitlements"][:9], first["entitlements"][:4]]}, 0.3),
         }
         entry["delegations"] = [first, second]
         return entry

@@ -31,6 +31,7 @@ PURPOSES = {
 }
 AAL = "http://idmanagement.gov/ns/assurance/aal/2"
 QUARTER = timedelta(minutes=15)
+MINUTES = {f"PT{n}M": timedelta(minutes=n) for n in (5, 10, 15)}
 
 
 def catalogue() -> dict[str, Rows]:
@@ -100,15 +101,18 @@ class Oracle:
             return "terms_required"
         if status == "ceased" or not self.attested(person, at):
             return "eligibility_ceased"
-        f = CATALOGUE.get(q["key"])
+        f = self.function(q["key"], at)
         if f is None or q["line"] not in ("medical", "dental"):
             return "client_not_allowed"
+        if "site" not in self.setting("channels", ["site"], at):
+            return "channel_not_enabled"
         provider = self.providers.get(q["provider"])
         mine = [a for a in person["affiliations"] if a["provider"] == q["provider"]]
         if provider is None or not any(datetime.fromisoformat(a["from"]) <= at for a in mine):
             return "provider_not_granted"
-        if not self.opened(provider, q["line"], f, at):
-            return "organisation_not_granted"
+        closed = self.opened(provider, q["line"], f, at)
+        if closed is not None:
+            return closed
         affiliation = next((a for a in mine if holds(a, at)), None)
         if affiliation is None:
             return "affiliation_ended"
@@ -146,15 +150,37 @@ class Oracle:
                 return True
         return False
 
-    def opened(self, provider: Rows, line: str, f: Rows, at: datetime) -> bool:
+    def function(self, key: str, at: datetime) -> Rows | None:
+        if key not in CATALOGUE:
+            return None
+        entry: Rows = next((e for e in self.w["functions"] if e["key"] == key), {})
+        names = {"np": "non_participating"}
+        usual = {"acr": "aal2", **CATALOGUE[key]}
+        return {name: value(entry, names.get(name, name), default, at) for name, default in usual.items()}
+
+    def setting(self, path: str, default: Any, at: datetime) -> Any:
+        section, _, name = path.rpartition(".")
+        said = []
+        for line in self.w["settings"].get("history", []):
+            part = line.get(section, {}) if section else line
+            if name in part:
+                said.append({"from": line["from"], name: part[name]})
+        return value({"history": said}, name, default, at)
+
+    def opened(self, provider: Rows, line: str, f: Rows, at: datetime) -> str | None:
+        """Return why not, if it is not."""
+        no = "organisation_not_granted"
+
         def any_of(section: str) -> bool:
             return any(row["line"] == line and holds(row, at) for row in provider[section])
 
         if value(provider, "status", "active", at) != "active" or not any_of("portals"):
-            return False
+            return no
+        if "site" not in value(provider, "channels", ["site"], at):
+            return "channel_not_enabled"
         if provider["kind"] == "insurer":
-            return True
-        return any_of("agreements") and (f["np"] or any_of("participation"))
+            return None
+        return None if any_of("agreements") and (f["np"] or any_of("participation")) else no
 
     def granted(self, q: Rows, provider: Rows, partner: str | None, at: datetime) -> str | None:
         mine = [
@@ -205,7 +231,10 @@ class Oracle:
             chain = [d]
             while "parent" in chain[-1]:
                 chain.append(by_ref(delegations, chain[-1]["parent"]) or {})
-            if all(in_force(x) and q["key"] in x["entitlements"] and q["line"] in x["lines"] for x in chain):
+            if all(
+                in_force(x) and q["key"] in value(x, "entitlements", x["entitlements"], at) and q["line"] in x["lines"]
+                for x in chain
+            ):
                 chains.append(chain)
         if not chains:
             return "delegation_missing"
@@ -221,7 +250,7 @@ class Oracle:
         return [
             c
             for p in provider["practitioners"]
-            if holds(p, at)
+            if holds(p, at) and not any(holds(gone, at) for gone in p.get("out_of_use", []))
             for c in p["credentials"]
             if c["kind"] == kind and holds(c, at)
         ]
@@ -257,35 +286,53 @@ class Oracle:
             (s for p in self.w["partners"] for s in p.get("shared_accounts", []) if s["number"] == number), None
         )
         if shared is None:
-            return None if f["shared"] == "permit" else ("routed", "Meridian Health Plan")
+            return (
+                None
+                if f["shared"] == "permit"
+                else ("routed", self.setting("insurer.name", "Meridian Health Plan", at))
+            )
         if not holds(shared, at):
             return None
         owner = shared.get("functions", {}).get(q["key"])
+        if owner and "history" in owner:
+            lines = sorted(owner["history"], key=lambda line: line["from"])
+            owner = ([line for line in lines if datetime.fromisoformat(line["from"]) <= at] or lines[:1])[-1]
+        if owner and owner["owner"] == "catalogue":
+            owner = None
         who = owner["owner"] if owner else {"TPA": "partner", "affiliate": "affiliate"}.get(f["shared"], "insurer")
         if who == "insurer":
             return None
         if who == "affiliate":
-            return "routed", "Meridian Care Management"
+            return "routed", self.setting("insurer.affiliate_name", "Meridian Care Management", at)
         responsible = (owner or {}).get("partner", "trust")
         if partner == responsible:
             return None
-        return "routed", {"trust": "Trust service", "firm": "Firm"}[responsible]
+        row = by_ref(self.w["partners"], responsible) or {}
+        return "routed", value(row, "contact", {}, at).get("name") or row["name"]
 
     def strength(self, q: Rows, f: Rows, at: datetime) -> Any:
         if q["assume"]:
             return None
-        wanted = ("step_up_required", (AAL, 900 if f["fresh"] else None))
+        factor_fresh = MINUTES[self.setting("clocks.factor_fresh", "PT15M", at)]
+        told = int(factor_fresh.total_seconds()) if f["fresh"] else None
+        wanted = ("step_up_required", ("phr" if f["acr"] == "phr" else AAL, told))
         s = next((s for s in self.w["sessions"] if s["person"] == q["session"]), None)
         if s is None or q["session"] != q["person"]:
             return wanted
         began, seen = datetime.fromisoformat(s["at"]), datetime.fromisoformat(s["seen_at"])
-        over = datetime.fromisoformat(s["until"]) <= at or seen + QUARTER <= at
+        idle = QUARTER if s["acr"] == "phr" else MINUTES[self.setting("clocks.session_idle", "PT15M", at)]
+        over = datetime.fromisoformat(s["until"]) <= at or seen + idle <= at
         ended = moment(s.get("ended"))
-        if began > at or over or (ended is not None and ended <= at) or s["acr"] == "aal1":
+        if (
+            began > at
+            or over
+            or (ended is not None and ended <= at)
+            or s["acr"] not in (("phr",) if f["acr"] == "phr" else ("phr", "aal2"))
+        ):
             return wanted
         if "partner" in s and not self.good(s["partner"], at):
             return wanted
         factor = moment(s.get("factor_at")) or began
-        if f["fresh"] and not factor <= at < factor + QUARTER:
+        if f["fresh"] and not factor <= at < factor + factor_fresh:
             return wanted
         return None

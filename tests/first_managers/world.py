@@ -51,9 +51,9 @@ def claim(db: Db, who: str, tin: str = TIN, line: str = LINE) -> str | None:
     return opened.id if opened else None
 
 
-def _fill(database: Database) -> dict[str, Any]:
-    world = build(database)
-    with transaction(database) as db:
+def extend(world: World) -> tuple[str, str]:
+    """Bring the practice, the claim and the insurer's staff into the small world; return practice and claim."""
+    with transaction(world.database) as db:
         shore = practice(db, "North Shore", TIN)
         places.add_location(
             db, shore, name="Main", line1="1 Shore Road", city="Duluth", state="MN", postal_code="55802"
@@ -78,6 +78,13 @@ def _fill(database: Database) -> dict[str, Any]:
         claim_id = claim(db, world.nina)
         day = f"{clock.now() - timedelta(days=10):%Y-%m-%d}"
         known_facts.load(db, [line.replace("{day}", day) for line in LIST])
+    assert claim_id is not None
+    return shore, claim_id
+
+
+def _fill(database: Database) -> dict[str, Any]:
+    world = build(database)
+    shore, claim_id = extend(world)
     return {
         "lakeside": world.lakeside,
         "harbor": world.harbor,

@@ -315,6 +315,10 @@ ELSEWHERE = {
     "session_idle_aal1 session_absolute_aal1 session_idle_phr session_absolute_phr": (
         "accounts/test_session_limits.py::test_security_19_each_strength_has_its_idle_and_its_overall_limit"
     ),
+    "inactivity_warns inactivity_suspends inactivity_ends": (
+        "wam/test_resting.py::test_domain_7_not_seen_for_60_days_warned_90_paused_180_ended"
+    ),
+    "emergency": "wam/test_emergency.py::test_emergency_access_ends_after_four_hours_by_itself",
     "first_manager_key first_manager_fact first_manager_call": (
         "first_managers/test_w1_first_manager.py::test_w1_by_a_letter_whose_key_is_on_paper_alone_and_good_for_60_days"
     ),

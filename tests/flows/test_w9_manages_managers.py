@@ -81,6 +81,21 @@ def test_w9_two_managers_leaving_at_once_leave_one(managed: Managed) -> None:
     assert sorted(answers) == ["done", "last_access_manager"]
 
 
+def test_w9_the_last_two_leaving_in_two_tabs_that_both_offered_it(managed: Managed) -> None:
+    tabs = {
+        name: managed.as_(name).get(f"{managed.here}/managers/{appointment_of(managed, name)}/end")
+        for name in ("wes", "mia")
+    }
+    for tab in tabs.values():
+        assert "End the appointment" in tab.text
+    tabs["wes"].submit("End the appointment", reason="left")
+    assert tabs["wes"].path == "/account"
+    tabs["mia"].submit("End the appointment", reason="left")
+    assert tabs["mia"].status == 409
+    assert "only access manager" in tabs["mia"].text
+    assert managed.as_("mia").get(f"{managed.here}/people").status == 200
+
+
 def test_w9_the_sixteenth_is_refused_also_when_one_begins_later(managed: Managed) -> None:
     world = managed.world
     with transaction(world.database) as db:

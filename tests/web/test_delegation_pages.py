@@ -89,6 +89,10 @@ def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_
     asked = {"record": there, "purpose": "CLAIM_REDUCTION_REVIEW"}
     assert parties.can("bo", "claim.status.view", **asked)
     assert not parties.can("bo", "remit.view", **asked)
+    bo, his = open_as("bo")  # type: ignore[operator]
+    bo.goto(f"/account/access/{parties.lakeside}")
+    assert "Evergreen Billing, your company: Ada Poe" in bo.inner_text("main")
+    his.look("access-through-a-company")
     wes.goto(delegation)
     wes.get_by_role("link", name="End it").click()
     assert "Bo Lind" in wes.inner_text("main")

@@ -137,7 +137,8 @@ def test_se6_sam_asks_who_could_on_a_day_why_and_what_if_it_had_ended(window: An
     page.get_by_role("link", name="Sam Ode").click()
     assert page.locator("tbody").first.locator("tr").count() == 13
     eyes.look("security-why")
-    page.get_by_role("link", name="Ask without").click()
+    page.get_by_label("This had ended").select_option("grt_audit.search")
+    page.get_by_role("button", name="Show").click()
     assert "entitlement_not_granted, the answer" in page.inner_text("main")
     assert "Nothing was changed" in page.inner_text("main")
 
@@ -151,6 +152,8 @@ def test_se6_sam_asks_who_could_on_a_day_why_and_what_if_it_had_ended(window: An
         "/security/who.csv?day=2026-01-01",
         "/security/why?account=acc_sam",
         "/security/why?account=acc_sam&function=audit.search&provider=prv_insurer&at=never",
+        "/security/why?account=acc_sam&function=audit.search&provider=prv_insurer&without=grt_of_somebody",
+        "/security/why?account=acc_sam&function=audit.search&provider=prv_insurer&owner=partner",
     ],
 )
 def test_se6_what_cannot_be_asked_is_told_as_a_mistake(site: Desk, address: str) -> None:

@@ -8,15 +8,16 @@ from idp.apply.schema.apps import Client, ResourceServer
 from idp.apply.schema.common import DevelopmentOnly, Entry
 from idp.apply.schema.organisations import Partner, Provider, Upstream
 from idp.apply.schema.people import Appointment, Grant, Person, Session, Terms
+from idp.apply.schema.policy import Function, Settings
 from idp.apply.schema.trust import Community
 from idp.apply.source import FileWrong, Place, Source
-from idp.configuration import Configuration
 
 
 class Document(Entry):
     """An applied file, valid in itself; whether its refs exist is seen when it is applied."""
 
-    settings: Configuration | None = None
+    settings: Settings | None = None
+    functions: list[Function] = []
     terms: list[Terms] = []
     partners: list[Partner] = []
     clients: list[Client] = []
@@ -58,6 +59,7 @@ def _is_of_a_union(part: Any) -> bool:
 
 _KEYS: dict[str, Any] = {
     "terms": lambda e: (e.kind, e.version),
+    "functions": lambda e: e.key,
     "clients": lambda e: e.client_id,
     "resource_servers": lambda e: e.identifier,
     "appointments": lambda e: e.key(),

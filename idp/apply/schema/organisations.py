@@ -31,12 +31,21 @@ def _document(value: object) -> object:
     return value
 
 
+class OwnerWas(Was):
+    """Who answered for a function on past (and coming) days; `catalogue`: nobody was named, the catalogue decided."""
+
+    owner: Literal["partner", "insurer", "affiliate", "catalogue"] = "partner"
+    partner: Ref | None = None
+    contact: Contact = Contact()
+
+
 class FunctionOwner(Entry):
     """Who answers for one function of a shared account."""
 
     owner: Literal["partner", "insurer", "affiliate"] = "partner"
     partner: Ref | None = None
     contact: Contact = Contact()
+    history: Annotated[list[OwnerWas], DevelopmentOnly] = Field(default=[])
 
 
 class SharedAccount(Ending):
@@ -51,9 +60,25 @@ PartnerStatus = Literal["prospect", "due_diligence", "ready", "active", "review_
 
 
 class PartnerWas(Was):
-    """A partner's status on past (and coming) days."""
+    """A partner's status, and whom to call there, on past (and coming) days."""
 
-    status: PartnerStatus
+    status: PartnerStatus | None = None
+    contact: Contact | None = None
+
+    @property
+    def contact_name(self) -> str | None:
+        """Return the name to ask for, where the line says whom."""
+        return self.contact.name if self.contact else None
+
+    @property
+    def contact_phone(self) -> str | None:
+        """Return the number to call, where the line says whom."""
+        return self.contact.phone if self.contact else None
+
+    @property
+    def contact_url(self) -> str | None:
+        """Return the address to look up, where the line says whom."""
+        return self.contact.url if self.contact else None
 
 
 class Partner(Entry):
@@ -137,6 +162,10 @@ class Credential(Ending):
     verified: Moment | None = None
 
 
+class OutOfUse(Dated):
+    """A time in which the registry had taken the NPI out of use."""
+
+
 class Practitioner(Ending):
     """A licensed individual at the organisation; the dates are those of working there."""
 
@@ -144,15 +173,18 @@ class Practitioner(Ending):
     name: Text
     person: Ref | None = None
     credentials: list[Credential] = []
+    out_of_use: Annotated[list[OutOfUse], DevelopmentOnly] = Field(default=[])
 
 
 DelegationStatus = Literal["requested", "active", "suspended", "ended"]
 
 
 class DelegationWas(Was):
-    """A delegation's status on past (and coming) days."""
+    """A delegation's status and scope on past (and coming) days."""
 
-    status: DelegationStatus
+    status: DelegationStatus | None = None
+    entitlements: list[str] | None = None
+    lines: list[Line] | None = None
 
 
 class Delegation(Dated):
@@ -174,14 +206,16 @@ class Delegation(Dated):
     end_reason: str = "applied"
 
 
+Channel = Literal["site", "mobile", "third_party_site"]
 Arrangement = Literal["fee_for_service", "discounted_fee_for_service", "capitation", "salary"]
 
 
 class ProviderWas(Was):
-    """An organisation's status or payment arrangement on past (and coming) days."""
+    """An organisation's status, payment arrangement or channels on past (and coming) days."""
 
     status: Literal["active", "suspended", "ended"] | None = None
     payment_arrangement: Arrangement | None = None
+    channels: list[Channel] | None = None
 
 
 class Provider(Entry):
@@ -197,7 +231,7 @@ class Provider(Entry):
     history: Annotated[list[ProviderWas], DevelopmentOnly] = Field(default=[])
     help_name: str | None = None
     help_contact: str | None = None
-    channels: list[Literal["site", "mobile", "third_party_site"]] | None = None
+    channels: list[Channel] | None = None
     portals: list[Portal] = []
     participation: list[Participation] = []
     agreements: list[Agreement] = []

@@ -222,6 +222,9 @@ def _live(db: Db, account_id: str, provider_id: str, line: str) -> Appointment |
     ).one_or_none()
 
 
+_SCOPE = ("status", "entitlements", "lines")
+
+
 def apply_delegations(work: Work, entries: list[WantedProvider]) -> None:
     """Record what organisations allow third parties, parents before children."""
     for index, provider in enumerate(entries):
@@ -245,8 +248,8 @@ def _delegation(work: Work, provider: str, entry: WantedDelegation, place: Place
     wanted: dict[str, Any] = {
         "partner_id": work.id_of("partners", entry.partner, (*place, "partner")),
         "parent_id": work.maybe_id("delegations", entry.parent, (*place, "parent")),
-        "entitlements": sorted(entry.entitlements),
-        "lines": sorted(entry.lines),
+        "entitlements": sorted(past.now(entry, "entitlements", work.at)),
+        "lines": sorted(past.now(entry, "lines", work.at)),
         "locations": _places(work, provider, entry.locations, place),
         "redelegable": entry.redelegable,
         "approved_by": entry.approved_by or "operator",
@@ -259,7 +262,7 @@ def _delegation(work: Work, provider: str, entry: WantedDelegation, place: Place
             return
         provider_id = work.id_of("providers", provider, place)
         made = delegations.record(work.db, provider_id=provider_id, delegation_id=entry.id, **wanted)
-        past.was(work.db, made, entry, "status", new=True)
+        past.was(work.db, made, entry, *_SCOPE, new=True)
         work.references.put("delegations", entry.ref, made.id)
         work.difference.add("added", "delegations", entry.ref)
         if entry.ended:
@@ -271,7 +274,7 @@ def _delegation(work: Work, provider: str, entry: WantedDelegation, place: Place
     changed = {name: (getattr(row, name), value) for name, value in wanted.items() if getattr(row, name) != value}
     if changed:
         delegations.change(work.db, row, **{name: value for name, (_, value) in changed.items()})
-    if past.was(work.db, row, entry, "status", new=False):
+    if past.was(work.db, row, entry, *_SCOPE, new=False):
         changed["history"] = ("without it", "stated")
     if changed:
         work.difference.change("delegations", entry.ref, changed)

@@ -7,16 +7,19 @@ from sqlmodel import col, select
 
 from idp.apply import past
 from idp.apply.difference import differing
+from idp.apply.schema.organisations import FunctionOwner as WantedOwner
 from idp.apply.schema.organisations import Partner as Wanted
 from idp.apply.schema.organisations import SharedAccount as WantedShared
 from idp.apply.source import Place
 from idp.apply.work import Work
+from idp.database.history import ABSENT, whole
 from idp.leaving import partners as leaving
 from idp.partners import register, shared_accounts
 from idp.partners.standing import is_good
-from idp.partners.tables import FunctionOwner, Partner, SharedAccount
+from idp.partners.tables import OF_AN_OWNER, FunctionOwner, Partner, SharedAccount
 
 _CONTACT = ("name", "phone", "url")
+_DATED = ("status", "contact_name", "contact_phone", "contact_url")
 
 
 def apply(work: Work, entries: list[Wanted]) -> None:
@@ -34,7 +37,7 @@ def apply(work: Work, entries: list[Wanted]) -> None:
 def _one(work: Work, entry: Wanted) -> None:
     db = work.db
     known = work.references.find("partners", entry.ref, Partner)
-    contact = {f"contact_{name}": getattr(entry.contact, name) for name in _CONTACT}
+    contact = _contact_now(work, entry)
     if known is None:
         made = register.record(
             db,
@@ -44,7 +47,7 @@ def _one(work: Work, entry: Wanted) -> None:
             partner_id=entry.id,
             **contact,
         )
-        past.was(db, made, entry, "status", new=True)
+        past.was(db, made, entry, *_DATED, new=True)
         work.references.put("partners", entry.ref, made.id)
         work.difference.add("added", "partners", entry.ref)
         return
@@ -65,16 +68,26 @@ def _one(work: Work, entry: Wanted) -> None:
             leaving.reinstate(db, row.id, because="applied", status=entry.status)
         else:
             register.change_status(db, row, entry.status, because="applied")
-    if past.was(db, row, entry, "status", new=False):
+    if past.was(db, row, entry, *_DATED, new=False):
         changed["history"] = ("without it", "stated")
     if changed:
         work.difference.change("partners", entry.ref, changed)
+
+
+def _contact_now(work: Work, entry: Wanted) -> dict[str, str]:
+    """Return whom to call: as the entry says, else as its history says."""
+    lines = [(line.starts, {"contact": line.contact}) for line in entry.history if line.contact is not None]
+    said = entry.contact
+    if "contact" not in entry.model_fields_set:
+        said = past.laid_over({"contact": said}, lines, work.at)["contact"]
+    return {f"contact_{name}": getattr(said, name) for name in _CONTACT}
 
 
 def _shared(work: Work, ref: str, entry: WantedShared, place: Place) -> None:
     db = work.db
     partner_id = work.id_of("partners", ref, place)
     row = shared_accounts.by_number(db, entry.number)
+    new = row is None
     if row is None:
         row = shared_accounts.record(
             db,
@@ -99,11 +112,7 @@ def _shared(work: Work, ref: str, entry: WantedShared, place: Place) -> None:
             work.difference.change("shared_accounts", entry.number, changed)
     for function, owner in entry.functions.items():
         at = (*place, "functions", function)
-        says: dict[str, Any] = {
-            "owner": owner.owner,
-            "partner_id": work.maybe_id("partners", owner.partner, (*at, "partner")),
-            **{f"contact_{name}": getattr(owner.contact, name) for name in _CONTACT},
-        }
+        says = _says(work, owner, at)
         present = _owner(db, row.id, function)
         before = {name: getattr(present, name) for name in says} if present else {}
         changed = differing(says, before)
@@ -117,6 +126,35 @@ def _shared(work: Work, ref: str, entry: WantedShared, place: Place) -> None:
                 if "partner" in told:
                     told["partner"] = (work.references.name("partners", told["partner"][0] or ""), owner.partner)
                 work.difference.change("shared_accounts", key, told)
+        if new:  # what a new account begins with, it always had
+            past.forget(db, _owner_id(db, row.id, function), "owner")
+        if _owned(work, _owner_id(db, row.id, function), owner, at) and not new:
+            key = f"{entry.number}, {function}"
+            work.difference.change("shared_accounts", key, {"history": ("without it", "stated")})
+
+
+def _says(work: Work, owner: Any, at: Place) -> dict[str, Any]:
+    return {
+        "owner": owner.owner,
+        "partner_id": work.maybe_id("partners", owner.partner, (*at, "partner")),
+        **{f"contact_{name}": getattr(owner.contact, name) for name in _CONTACT},
+    }
+
+
+def _owned(work: Work, owner_id: str, said: WantedOwner, at: Place) -> bool:
+    """State who answered for a function on other days; return whether that was new."""
+    stated = []
+    for line in said.history:
+        was = _says(work, line, at)
+        named = line.owner != "catalogue"
+        stated.append((line.starts, whole([was[name] for name in OF_AN_OWNER]) if named else ABSENT))
+    return bool(stated) and past.were(work.db, owner_id, "owner", stated)
+
+
+def _owner_id(db: Db, shared_account_id: str, entitlement: str) -> str:
+    row = _owner(db, shared_account_id, entitlement)
+    assert row is not None
+    return row.id
 
 
 def _owner(db: Db, shared_account_id: str, entitlement: str) -> FunctionOwner | None:

@@ -21,7 +21,7 @@ from idp.providers.tables import (
 )
 
 FACTS = ("name", "status", "payment_arrangement", "help_name", "help_contact", "channels")
-DATED = ("status", "payment_arrangement")
+DATED = ("status", "payment_arrangement", "channels")
 
 
 def apply(work: Work, entries: list[Wanted]) -> None:
@@ -163,6 +163,8 @@ def _practitioner(work: Work, ref: str, provider_id: str, entry: WantedPractitio
         before = member.ends_at
         practitioners.set_end(db, member, entry.until)
         work.difference.change("providers", key, {"until": (before, entry.until)})
+    if entry.out_of_use and past.out_of_use(db, row, [(one.starts or work.at, one.until) for one in entry.out_of_use]):
+        work.difference.change("providers", key, {"out_of_use": ("as it was", "stated")})
     for fact in entry.credentials:
         told = f"{key}: {fact.kind} {fact.number}".rstrip()
         same = rows(

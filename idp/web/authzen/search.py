@@ -78,7 +78,7 @@ class Searching:
             more = len(names) == MOST
             for name in names:
                 last, looked = name, looked + 1
-                decision = await decider.decide(_about(question, sought, name))
+                decision = await decider.decide(about(question, sought, name))
                 if decision.allowed:
                     found.append(name)
                     if len(found) > limit:
@@ -124,7 +124,8 @@ class Searching:
         await self._service.lane.write(rows=[log.machine_row(self._service.database, event, clock.now())])
 
 
-def _about(question: Question, sought: str, name: str) -> Question:
+def about(question: Question, sought: str, name: str) -> Question:
+    """Return the question a search asks about one candidate."""
     if sought == "subject":
         return replace(question, account_id=name)
     if sought == "resource":

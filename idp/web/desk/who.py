@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -14,14 +13,10 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock
-from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
-from idp.database.lane import drive
-from idp.entitlements import asking, explaining, supposing
-from idp.entitlements.decision import OURSELVES, Question, decide
+from idp.entitlements.decision import Question
 from idp.entitlements.question import LINES
-from idp.entitlements.sentences import sentence
 from idp.entitlements.tables import Entitlement
 from idp.errors import Invalid
 from idp.providers.tables import Provider
@@ -91,48 +86,6 @@ def who_csv(request: Request, staff: MayExport, db: Transaction) -> Response:
     text = "".join(_lines(who_table.rows(db, question, starts, ends)))
     headers = {"Content-Disposition": f'attachment; filename="who-{starts:%Y%m%d}.csv"'}
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
-
-
-@router.get("/security/why", include_in_schema=False)
-def why_page(request: Request, staff: MayLook, db: Transaction) -> Response:
-    """Show what each check says of one person at a moment, and under hypothetical ends; recorded as a decision."""
-    given = _query(request, {"account", "function", "provider", "line", "at", "without"})
-    if not all(given.get(name) for name in ("account", "function", "provider", "at")):
-        raise Invalid(fields={"account": "Come here from the list of who could."})
-    try:
-        at = datetime.fromisoformat(given["at"])
-        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise Invalid(fields={"at": "Enter a moment such as 2026-01-31T09:00:00+00:00."}) from None
-    question = Question(
-        given["account"],
-        given["function"],
-        given["provider"],
-        OURSELVES,
-        line=given.get("line") or "medical",
-        at=at,
-        assume_authenticated=True,
-        supposes=supposing.read([{"end": one} for one in given.get("without", "").split()[:10]]),
-    )
-    facts = asking.look_in_session(db, question)
-    decision = replace(decide(facts), simulated=True)
-    log.record(db, asking.event(question, decision))
-    return page(
-        request,
-        "audit/why.html",
-        **_frame(staff, db),
-        given=given,
-        question=question,
-        explanation=explaining.explain(facts, decision),
-        said=sentence(decision),
-        given_by=drive(db, explaining.sources(decision)),
-        moment=clock.from_micros,
-        whom=db.get(Account, question.account_id),
-        practice=db.get(Provider, question.provider_id),
-        function=db.get(Entitlement, question.entitlement),
-        without=lambda one: "?" + urlencode({**given, "without": one}),
-        as_it_is="?" + urlencode({name: value for name, value in given.items() if name != "without"}),
-    )
 
 
 def _why(rest: dict[str, str], account: str, at: int) -> str:

@@ -15,7 +15,7 @@ from idp.envelope import CannotOpen
 from idp.errors import Invalid, NotFound
 from idp.partners.tables import Partner
 from idp.registration import invitations
-from idp.wam import appointments, authority, holdings, receipts, roster
+from idp.wam import appointments, authority, holdings, inactivity, leave, receipts, roster
 from idp.wam.tables import Receipt
 from idp.web import pages
 from idp.web.boundary import Transaction
@@ -24,6 +24,7 @@ from idp.web.guards import Acting
 from idp.web.manager import (
     changing,
     delegating,
+    emergency,
     evidence,
     importing,
     inbox,
@@ -31,9 +32,11 @@ from idp.web.manager import (
     jobs,
     managers,
     reports,
+    resting,
     reviews,
     views,
     vouching,
+    why,
 )
 from idp.web.manager.guard import Manages, Sees
 
@@ -130,6 +133,8 @@ def person(request: Request, db: Transaction, acting: Sees, a: str) -> Response:
         tie=tie,
         partner=partner.name if partner else None,
         manages=[views.LINE_NAMES[line] for line in managed],
+        away=leave.of_person(db, a, provider_id),
+        inactive=inactivity.paused(db, a, provider_id),
         jobs=sorted({h.job for h in held if h.job}),
         held=list(by_line.items()),
         receipts=_history(db, provider_id, a),
@@ -179,8 +184,11 @@ def _history(db: Session, provider_id: str, account_id: str) -> list[dict[str, A
 router.include_router(inbox.router)
 router.include_router(changing.router)
 router.include_router(vouching.router)
+router.include_router(why.router)
 router.include_router(managers.router)
 router.include_router(delegating.router)
+router.include_router(resting.router)
+router.include_router(emergency.router)
 router.include_router(reviews.router)
 router.include_router(evidence.router)
 router.include_router(jobs.router)

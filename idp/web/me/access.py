@@ -11,6 +11,8 @@ from idp.accounts import addresses, attestations, people, second_factor, terms
 from idp.accounts.tables import Account
 from idp.entitlements import appointed, grants
 from idp.entitlements.tables import Appointment, Entitlement
+from idp.partners import members
+from idp.partners.tables import Partner
 from idp.providers import affiliations, organisations
 from idp.providers.tables import Affiliation, Provider
 from idp.web.manager.views import LINE_NAMES
@@ -87,12 +89,20 @@ def _managers(db: Db, provider_id: str) -> list[str]:
     return sorted({_name(db, row.account_id) for row in _appointments(db, provider_id)})
 
 
-def controls(db: Db, provider_id: str) -> list[tuple[str, list[str]]]:
-    """Return who controls access at a practice, by line of business: its access managers (W-10, RU-5)."""
+def controls(db: Db, provider_id: str, partner_id: str | None = None) -> list[tuple[str, list[str]]]:
+    """Return who controls access at a practice: its access managers by line of business (W-10, RU-5).
+
+    For an outside company's person also the company's administrators, who choose within what the practice allows.
+    """
     by_line: dict[str, set[str]] = {}
     for row in _appointments(db, provider_id):
         by_line.setdefault(LINE_NAMES[row.line], set()).add(_name(db, row.account_id))
-    return [(line, sorted(names)) for line, names in sorted(by_line.items())]
+    found = [(line, sorted(names)) for line, names in sorted(by_line.items())]
+    company = db.get(Partner, partner_id) if partner_id else None
+    if company is not None:
+        chosen = {_name(db, one.account_id) for one in members.in_force(db, company.id, administrators=True)}
+        found += [(f"{company.name}, your company", sorted(chosen))] if chosen else []
+    return found
 
 
 def open_lines(db: Db, provider_id: str) -> list[str]:

@@ -11,7 +11,7 @@ from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn
-from idp.web.me import access, activity, leaving, logins, merging, notices, requests, second_step
+from idp.web.me import access, activity, emergency, leaving, logins, merging, notices, requests, second_step
 
 router = APIRouter()
 
@@ -52,3 +52,4 @@ router.include_router(notices.router)
 router.include_router(merging.router)
 router.include_router(second_step.router)
 router.include_router(requests.router)
+router.include_router(emergency.router)

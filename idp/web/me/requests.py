@@ -64,7 +64,7 @@ def _facts(db: Db, account_id: str, p: str) -> dict[str, Any]:
     asked = requests.of_person(db, account_id, p)
     return {
         "practice": practice,
-        "controls": access.controls(db, p),
+        "controls": access.controls(db, p, practice.affiliation.partner_id),
         "choices": [(line, found) for line, found in choices if found],
         "waiting": [(one, names.get(one.entitlement, "")) for one in asked if one.status == "submitted"],
         "answered": [(one, names.get(one.entitlement, "")) for one in asked if one.status != "submitted"][:10],

@@ -1,0 +1,83 @@
+"""Emergency access at a practice: who took what and why; end it, say whether it was justified (SE-4)."""
+
+# ruff: noqa: FAST003 - the guard in the signature takes `p`
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from sqlmodel import Session as Db
+
+from idp import clock
+from idp.entitlements import catalog
+from idp.errors import Conflict, Invalid, NotEntitled
+from idp.wam import emergency, roster
+from idp.wam.tables import EmergencyUse
+from idp.web import pages
+from idp.web.boundary import Transaction
+from idp.web.forms import TheForm
+from idp.web.guards import Acting
+from idp.web.manager import views
+from idp.web.manager.guard import Manages, Sees
+
+router = APIRouter()
+
+
+@router.get("/p/{p}/emergency")
+def listed(request: Request, db: Transaction, acting: Sees) -> Response:
+    """List the practice's uses of emergency access, newest first."""
+    return pages.page(request, "wam/emergency.html", **_facts(db, acting))
+
+
+@router.get("/p/{p}/emergency/{x}")
+def one(request: Request, db: Transaction, acting: Sees, x: str) -> Response:
+    """Show one use and, where it is open to them, the review."""
+    return pages.page(request, "wam/emergency_one.html", **_one(db, acting, x))
+
+
+@router.post("/p/{p}/emergency/{x}")
+def review(request: Request, db: Transaction, acting: Manages, x: str, form: TheForm) -> Response:
+    """End a use, or say whether it was justified."""
+    facts, by = _one(db, acting, x), acting.visitor.account.id
+    use = emergency.find(db, x, acting.provider.id)
+    try:
+        if form.get("what") == "end":
+            emergency.end(db, use, by=by)
+        else:
+            emergency.review(db, use, by=by, verdict=form.get("verdict", ""), note=form.get("note", ""))
+    except (Invalid, Conflict, NotEntitled) as problem:
+        problem.page, problem.context = "wam/emergency_one.html", facts | {"problem": problem.detail}
+        raise
+    return pages.go(request, f"/p/{acting.provider.id}/emergency")
+
+
+def entry(db: Db, use: EmergencyUse) -> dict[str, Any]:
+    """Return a use in words."""
+    names = roster.names_of(db, {i for i in (use.account_id, use.reviewed_by) if i})
+    functions = {e.key: e.name for e in catalog.everything(db, insurer_side=False)}
+    now = clock.now()
+    return {
+        "use": use,
+        "name": names.get(use.account_id, ""),
+        "reviewer": names.get(use.reviewed_by or "", ""),
+        "functions": [functions.get(str(key), str(key)) for key in use.functions],
+        "running": use.ended_at is None and use.ends_at > now,
+        "late": use.reviewed_at is None and use.due_at <= now,
+        "verdict": emergency.VERDICTS.get(use.verdict or "", ""),
+    }
+
+
+def _facts(db: Db, acting: Acting) -> dict[str, Any]:
+    found = [entry(db, use) for use in emergency.of_practice(db, acting.provider.id)]
+    return {"entries": found, **views.frame(db, acting.provider, acting.visitor.account.id)}
+
+
+def _one(db: Db, acting: Acting, x: str) -> dict[str, Any]:
+    use = emergency.find(db, x, acting.provider.id)
+    return {
+        "one": entry(db, use),
+        "own": use.account_id == acting.visitor.account.id,
+        "verdicts": emergency.VERDICTS,
+        "action": f"/p/{acting.provider.id}/emergency/{use.id}",
+        "problem": None,
+        **views.frame(db, acting.provider, acting.visitor.account.id),
+    }

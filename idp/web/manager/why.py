@@ -1,0 +1,32 @@
+"""An access manager asks why one of their people may or may not do something, and what would change it."""
+
+# ruff: noqa: FAST003 - the guard in the signature takes `p`
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from idp.wam import authority, roster
+from idp.web import pages, whatif
+from idp.web.boundary import Transaction
+from idp.web.manager import views
+from idp.web.manager.guard import Sees
+
+router = APIRouter()
+
+
+@router.get("/p/{p}/people/{a}/why", include_in_schema=False)
+def why(request: Request, db: Transaction, acting: Sees, a: str) -> Response:
+    """Show what each check says of this person here, now or on a day, as it is or as it would be."""
+    provider_id = acting.provider.id
+    who = authority.person(db, provider_id, a).account
+    given = whatif.query(request.query_params.multi_items(), whatif.NAMES)
+    lines = authority.lines_of(db, acting.visitor.account.id, provider_id)
+    given.setdefault("line", lines[0] if lines else "medical")
+    known = whatif.choices(db, a, provider_id, given["line"])
+    frame: dict[str, Any] = views.frame(db, acting.provider, acting.visitor.account.id) | {"who": who}
+    roster.looked_at(db, provider_id, a)
+    if not given.get("function"):
+        return pages.page(request, "wam/why.html", **frame, given=given, explanation=None, **whatif.forms(db, known))
+    question = whatif.asked(a, provider_id, given, known)
+    return pages.page(request, "wam/why.html", **frame, **whatif.shown(db, question, given, known))

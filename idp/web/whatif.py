@@ -1,0 +1,165 @@
+"""Why, and what if: the page on which a manager, support or security asks about one person at one moment.
+
+The address names the person, the function, the practice and the moment; what is supposed is chosen from what the person
+has there, so nobody learns of a record by guessing its id. Every question is a decision in the log, marked simulated.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from idp import clock
+from idp.accounts.tables import Account
+from idp.audit import log
+from idp.database.lane import drive
+from idp.entitlements import asking, bundles, explaining, supposing
+from idp.entitlements.decision import OURSELVES, Question, decide
+from idp.entitlements.question import LINES, Supposition
+from idp.entitlements.sentences import sentence
+from idp.entitlements.supposing import NotSupposable
+from idp.entitlements.tables import Appointment, Delegation, Entitlement, Grant
+from idp.errors import Invalid
+from idp.providers.tables import Affiliation, Provider
+
+NAMES = frozenset({"function", "line", "at", "without", "give", "job", "less", "more", "account_number", "owner"})
+OWNERS = {"partner": "its administrator", "insurer": "the insurer", "affiliate": "the affiliate"}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Something that could have ended: its id, and what it is in words."""
+
+    id: str
+    words: str
+
+
+def asked(account_id: str, provider_id: str, given: dict[str, str], choices: list[Choice]) -> Question:
+    """Return the question an address asks. Raises Invalid for what can't be asked or supposed."""
+    line = given.get("line") or "medical"
+    if line not in LINES:
+        raise Invalid(fields={"line": "Choose a line of business."})
+    number = given.get("account_number", "").strip()
+    return Question(
+        account_id,
+        given.get("function", ""),
+        provider_id,
+        OURSELVES,
+        line=line,
+        at=moment(given["at"]) if given.get("at") else None,
+        assume_authenticated=True,
+        record={"shared_account": number} if number else {},
+        supposes=_supposed(given, {one.id for one in choices}, number),
+    )
+
+
+def moment(typed: str) -> datetime:
+    """Return the moment or day that was typed, a day being its start in UTC. Raises Invalid."""
+    for form in ("%Y-%m-%d", "%m/%d/%Y"):
+        try:
+            return datetime.combine(datetime.strptime(typed, form).date(), time(), UTC)  # noqa: DTZ007 - made UTC here
+        except ValueError:
+            continue
+    try:
+        at = datetime.fromisoformat(typed)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Invalid(fields={"at": "Enter a day such as 11/21/2026, or leave this empty for now."}) from None
+
+
+def _supposed(given: dict[str, str], known: set[str], number: str) -> tuple[Supposition, ...]:
+    wanted: list[dict[str, Any]] = []
+    for one in given.get("without", "").split():
+        if one not in known:
+            raise Invalid(fields={"without": "Choose something this person has here."})
+        wanted.append({"end": one})
+    if given.get("give"):
+        wanted.append({"grant": given["give"], "line": given.get("line") or "medical"})
+    if given.get("job") and (given.get("less") or given.get("more")):
+        change = {"with": given.get("more"), "without": given.get("less")}
+        wanted.append({"bundle": given["job"], **{name: [key] for name, key in change.items() if key}})
+    if given.get("owner"):
+        if not number:
+            raise Invalid(fields={"account_number": "Enter the number of the shared account."})
+        wanted.append({"owner": given["owner"], "function": given.get("function", ""), "shared_account": number})
+    try:
+        return supposing.read(wanted)
+    except NotSupposable as problem:
+        raise Invalid(fields={"without": str(problem)}) from None
+
+
+def choices(db: Db, account_id: str, provider_id: str, line: str) -> list[Choice]:
+    """Return what a person has at a practice, now or once, that a question may suppose had ended."""
+    tables: tuple[type[Any], ...] = (Affiliation, Appointment, Grant)
+    found = []
+    for table in tables:
+        for row in db.exec(select(table).where(table.account_id == account_id, table.provider_id == provider_id)):
+            if isinstance(row, Grant):
+                of_line, words, since = row.line_of_business, row.entitlement, row.not_before
+                words += " (pause)" if row.effect == "deny" else ""
+            else:
+                managing = isinstance(row, Appointment)
+                of_line, words = (row.line, "Access manager") if managing else (line, "Working here")
+                since = row.starts_at
+            if of_line == line:
+                found.append(Choice(row.id, f"{words}, since {since:%b %d, %Y}{', ended' if row.ended_at else ''}"))
+    delegations = db.exec(select(Delegation).where(col(Delegation.provider_id) == provider_id))
+    return found + [Choice(one.id, f"Delegation since {one.starts_at:%b %d, %Y}") for one in delegations]
+
+
+def shown(db: Db, question: Question, given: dict[str, str], known: list[Choice]) -> dict[str, Any]:
+    """Decide, record, explain; return what the page shows."""
+    facts = asking.look_in_session(db, question)
+    decision = replace(decide(facts), simulated=True)
+    log.record(db, asking.event(question, decision))
+    as_it_is = {name: given[name] for name in ("account", "provider", "function", "line", "at") if given.get(name)}
+    return {
+        "given": given,
+        "question": question,
+        "explanation": explaining.explain(facts, decision),
+        "said": sentence(decision),
+        "contact": decision.contact,
+        "given_by": drive(db, explaining.sources(decision)),
+        "moment": clock.from_micros,
+        "whom": db.get(Account, question.account_id),
+        "practice": db.get(Provider, question.provider_id),
+        "function": db.get(Entitlement, question.entitlement),
+        "supposed": [_words(one, known) for one in question.supposes],
+        "as_it_is": "?" + urlencode(as_it_is),
+        **forms(db, known),
+    }
+
+
+def forms(db: Db, known: list[Choice]) -> dict[str, Any]:
+    """Return what the forms of the page choose from."""
+    functions = db.exec(select(Entitlement).order_by(col(Entitlement.app), col(Entitlement.name))).all()
+    return {
+        "choices": known,
+        "all_functions": functions,
+        "all_jobs": bundles.current(db),
+        "owners": OWNERS,
+    }
+
+
+def _words(one: Supposition, known: list[Choice]) -> str:
+    if one.kind == "end":
+        return next((choice.words for choice in known if choice.id == one.id), one.id) + " had ended"
+    if one.kind == "grant":
+        return f"{one.id} had been given"
+    if one.kind == "bundle":
+        parts = [f"{word} {keys[0]}" for word in ("with", "without") if (keys := one.values.get(word))]
+        return f"the job {one.id} came {' and '.join(parts)}"
+    return f"{OWNERS[one.id]} answered for it on account {one.values['shared_account']}"
+
+
+def query(pairs: list[tuple[str, str]], known: frozenset[str]) -> dict[str, str]:
+    """Return an address's fields, each once. Raises Invalid."""
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        if name in given or name not in known or len(value) > 256:
+            raise Invalid(fields={name: "This can't be asked."})
+        given[name] = value
+    return given

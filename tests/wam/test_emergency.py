@@ -1,0 +1,175 @@
+"""Emergency access: a reason, four hours at most, flagged, told, reviewed by somebody else the next business day."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from freezegun import freeze_time
+
+from idp import clock, configuration
+from idp.configuration import Configuration, ConfigurationRow
+from idp.database import transaction
+from idp.entitlements import grants
+from idp.entitlements.grants import Place
+from idp.errors import Conflict, Invalid, NotEntitled, NotFound, Refused
+from idp.jobs import expiries
+from idp.providers import affiliations, organisations
+from idp.wam import emergency
+from tests.engines import Filling
+from tests.flows.managing import Managed, managed
+from tests.wam.test_resting import reason
+from tests.wam.world import FILLING, LINE
+
+__all__ = ["managed"]
+WHY = "Patient in the emergency room, on-call colleague unreachable"
+
+
+@pytest.fixture
+def filling() -> Filling:
+    return FILLING
+
+
+def start(managed: Managed, who: str = "finn", **more: Any) -> str:
+    world = managed.world
+    values = {"provider_id": world.lakeside, "line": LINE, "reason": WHY, **more}
+    with transaction(world.database) as db:
+        return emergency.start(db, account_id=world.people.get(who, who), **values).id
+
+
+def test_emergency_access_is_taken_flagged_told_and_reviewed_by_the_pages(managed: Managed) -> None:
+    assert reason(managed, key="message.send") == "step_up_required"  # held already
+    assert reason(managed, key="precert.submit") == "entitlement_not_granted"
+    finn = managed.as_("finn").get(f"/account/access/{managed.world.lakeside}").click("Emergency access")
+    finn.submit("Start emergency access", reason="short")
+    assert finn.status == 422
+    finn.submit("Start emergency access", reason=WHY)
+    assert "Emergency access is running" in finn.text
+    assert reason(managed, key="precert.submit") in ("step_up_required", "precondition_failed")
+    flagged = "SELECT count(*) FROM audit_record WHERE event = 'entitlements.decision.made' AND details LIKE '%emg_%'"
+    assert managed.events("entitlements.emergency.started") == 1
+    assert managed.mails("emergency_started") >= 1
+    wes = managed.as_("wes").get(f"{managed.here}/reports").click("Uses of emergency access").click("Finn Oakes")
+    assert WHY in wes.text
+    wes.submit("Record the review", verdict="", note="")
+    assert wes.status == 422
+    wes.submit("Record the review", verdict="not_justified", note="No such patient")
+    assert reason(managed, key="precert.submit") == "entitlement_not_granted", "not justified ends it"
+    assert managed.one("SELECT verdict FROM emergency_use") == "not_justified"
+    assert flagged
+
+
+def test_emergency_access_ends_after_four_hours_by_itself(managed: Managed) -> None:
+    now = clock.now()
+    with freeze_time(now):
+        start(managed)
+    with freeze_time(now + timedelta(hours=4) - timedelta(seconds=1)):
+        assert reason(managed, key="referral.manage") != "entitlement_not_granted"
+        with pytest.raises(Conflict):
+            start(managed)
+    with freeze_time(now + timedelta(hours=4)):
+        assert reason(managed, key="referral.manage") == "grant_expired"
+        expiries.run(managed.world.database)
+        assert managed.one("SELECT ended_by FROM emergency_use") == "system"
+        start(managed)  # again, with its own record
+
+
+def test_emergency_access_touches_no_money_no_access_and_nothing_the_practice_lacks(managed: Managed) -> None:
+    world = managed.world
+    with transaction(world.database) as db:  # even where the insurer's list says so
+        listed = {
+            "functions": ["eft.manage", "access.view", "access.manage", "audit.search", "precert.view", "no.such"]
+        }
+        row = db.get(ConfigurationRow, 1) or ConfigurationRow(id=1)
+        row.body = Configuration.model_validate({"emergency": listed}).model_dump_json(exclude_defaults=True)
+        db.add(row)
+        db.flush()
+        configuration.changed(db)
+        assert set(emergency.functions(db, world.ana, world.lakeside, LINE)) == {"precert.view"}
+        assert emergency.functions(db, world.ana, world.lakeside, "dental") == {}
+        organisations.close_portal(db, world.lakeside, LINE, by="operator", because="contract")
+    with pytest.raises(NotEntitled):
+        start(managed, "ana")
+
+
+def test_emergency_access_is_not_for_strangers_outside_companies_the_paused_or_those_on_hold(managed: Managed) -> None:
+    world = managed.world
+    with pytest.raises(NotFound):
+        start(managed, "hana")
+    with pytest.raises(NotFound):
+        start(managed, "acc_nobody")
+    with pytest.raises(Invalid):
+        start(managed, reason="x" * 400)
+    with transaction(world.database) as db:
+        grants.suspend(db, Place(world.finn, world.lakeside, LINE), ["idcard.view"], by=world.wes, reason="review")
+        tie = affiliations.live(db, world.ana, world.lakeside)
+        assert tie is not None
+        tie.partner_id = None
+    with pytest.raises(NotEntitled, match="paused"):
+        start(managed)
+    assert managed.as_("finn").get(f"/account/access/{world.harbor}/emergency").status == 404
+
+
+def test_emergency_access_is_reviewed_once_by_somebody_else_of_that_practice(managed: Managed) -> None:
+    world, use_id = managed.world, start(managed, "wes")
+    with transaction(world.database) as db:
+        use = emergency.find(db, use_id)
+        with pytest.raises(NotEntitled):
+            emergency.review(db, use, by=world.wes, verdict="justified", note="mine")
+    assert managed.as_("otto").get(f"/p/{world.harbor}/emergency/{use_id}").status == 404
+    assert managed.as_("otto").get(f"{managed.here}/emergency").status == 404
+    assert managed.as_("wes").get("/security/emergency").status == 404
+    together, answers = threading.Barrier(2), []
+
+    def go(verdict: str) -> None:
+        together.wait()
+        try:
+            with transaction(world.database) as db:
+                emergency.review(db, emergency.find(db, use_id), by=world.mia, verdict=verdict, note="looked")
+            answers.append("done")
+        except Refused as problem:
+            answers.append(problem.code)
+
+    threads = [threading.Thread(target=go, args=(verdict,)) for verdict in emergency.VERDICTS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == ["conflict", "done"]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_emergency_access_is_due_by_the_end_of_the_next_business_day_and_reminded_once(managed: Managed) -> None:
+    friday, saturday = datetime(2026, 11, 20, 15, tzinfo=UTC), datetime(2026, 11, 21, 15, tzinfo=UTC)
+    tuesday = datetime(2026, 11, 24, 6, tzinfo=UTC)
+    zone = "America/Chicago"
+    assert emergency.next_business_day(friday, zone) == emergency.next_business_day(saturday, zone) == tuesday
+    start(managed)
+    due = emergency.next_business_day(clock.now(), managed.settings.time_zone)
+    for moment, mails in ((due - timedelta(seconds=1), 0), (due, 1), (due + timedelta(days=1), 1)):
+        with freeze_time(moment):
+            expiries.run(managed.world.database)
+            assert managed.events("entitlements.emergency.overdue") == mails
+    assert managed.mails("emergency_overdue") >= 1
+
+
+def test_emergency_access_two_clicks_take_it_once_and_giving_back_ends_it(managed: Managed) -> None:
+    together, answers = threading.Barrier(2), []
+
+    def go() -> None:
+        together.wait()
+        try:
+            start(managed)
+            answers.append("taken")
+        except Refused as problem:
+            answers.append(problem.code)
+
+    threads = [threading.Thread(target=go) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) in (["conflict", "taken"], ["may_not_give", "taken"])
+    finn = managed.as_("finn").get(f"/account/access/{managed.world.lakeside}/emergency")
+    finn.submit("I don't need it any more")
+    assert reason(managed, key="referral.manage") == "entitlement_not_granted"

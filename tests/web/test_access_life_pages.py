@@ -1,0 +1,91 @@
+"""W-1, leave and emergency access in a real browser: the pages fit, are accessible, and lead from one to the next."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from idp.database import transaction
+from idp.entitlements import grants
+from tests.first_managers.world import extend
+from tests.wam.world import LINE
+from tests.web.conftest import Eyes, Site
+
+Open = Callable[[str], tuple[Page, Eyes]]
+
+
+@pytest.fixture
+def open_as(chromium: Browser, site: Site, pictures: Path) -> Iterator[Open]:
+    windows = []
+
+    def opened(name: str) -> tuple[Page, Eyes]:
+        context = chromium.new_context(base_url=site.address, viewport={"width": 1280, "height": 900})
+        context.set_default_timeout(20_000)
+        context.add_cookies([site.cookie(name)])  # type: ignore[list-item]
+        windows.append(context)
+        page = context.new_page()
+        return page, Eyes(page, pictures)
+
+    yield opened
+    for context in windows:
+        context.close()
+
+
+def test_w1_in_a_browser_proves_is_confirmed_takes_on_the_duties_and_manages(site: Site, open_as: Open) -> None:
+    shore, claim = extend(site.world)
+    nina, hers = open_as("nina")
+    nina.goto("/register/waiting")
+    nina.get_by_role("link", name="Prove it").click()
+    hers.look("first-manager")
+    nina.get_by_role("button", name="Ask for a call back").click()
+    hers.look("first-manager-call")
+    nina.get_by_label("Claim number").fill("CL-2026-0001")
+    nina.get_by_label("Amount charged").fill("1,250.00")
+    nina.get_by_role("button", name="Check it").click()
+    nina.wait_for_selector("text=Proven. We confirm it next")
+    una, theirs = open_as("una")
+    una.goto("/insurer/first-managers")
+    theirs.look("first-managers")
+    una.get_by_role("link", name="Nina Frost").click()
+    theirs.look("first-manager-desk")
+    una.get_by_label("How did you see who this person is?").fill("driver's license by video")
+    una.get_by_role("button", name="Confirm", exact=True).click()
+    una.wait_for_selector("text=Confirmed by Una Roe")
+    nina.goto(f"/register/first-manager/{claim}")
+    hers.look("first-manager-duties")
+    nina.get_by_text("I have read this and take it on").click()
+    nina.get_by_role("button", name="Become access manager").click()
+    nina.wait_for_url(f"**/p/{shore}/people")
+
+
+def test_leave_and_emergency_access_in_a_browser(site: Site, open_as: Open) -> None:
+    world = site.world
+    with transaction(world.database) as db:
+        grants.grant(
+            db,
+            account_id=world.ana,
+            provider_id=world.lakeside,
+            line=LINE,
+            entitlement="remit.view",
+            by="operator",
+            reason="work",
+        )
+    finn, his = open_as("finn")
+    finn.goto(f"/account/access/{world.lakeside}")
+    finn.get_by_role("link", name="Emergency access").click()
+    his.look("emergency-start")
+    finn.get_by_label("What is the emergency?").fill("Patient in the emergency room, nobody can be reached")
+    finn.get_by_role("button", name="Start emergency access").click()
+    finn.wait_for_selector("text=Emergency access is running")
+    his.look("emergency-running")
+    wes, eyes = open_as("wes")
+    wes.goto(f"/p/{world.lakeside}/emergency")
+    eyes.look("emergency-list")
+    wes.get_by_role("link", name="Finn Oakes").click()
+    eyes.look("emergency-review")
+    wes.goto(f"/p/{world.lakeside}/people/{world.ana}/leave")
+    eyes.look("leave")
+    wes.get_by_role("button", name="Record it").click()
+    wes.wait_for_selector("text=Paused")
+    eyes.look("person-away")
