@@ -34,7 +34,8 @@ LATER = tuple(
             "merging",
             "sharing",
             "resource_server",
-            "federation.connectors",
+            "federation.connectors.oidc",
+            "federation.connectors.saml",
             "outbound.exchange",
         ),
         *(

@@ -15,7 +15,7 @@ import httpx2
 from idp.settings import Settings
 from tests.engines import MASTER_KEYS
 
-_READY_WITHIN = 30.0
+_READY_WITHIN = 90.0
 
 
 class Server:
@@ -56,6 +56,12 @@ class Server:
     def client(self, **cookies: str) -> httpx2.Client:
         """Return a browser at this process."""
         return httpx2.Client(base_url=self.base, headers=self.headers, cookies=cookies, timeout=10)
+
+    def workers(self) -> list[int]:
+        """Return the processes that answer, where the first only watches them."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        named = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
+        return sorted(child for child, name in named.items() if b"spawn_main" in name)
 
     def kill(self) -> None:
         """Kill -9 the process and its workers, and wait until they are gone."""

@@ -4,8 +4,10 @@ An access manager gives access in a real browser's steps, eight at a time, to a 
 process is killed at a random moment, again and again, on one database (security.md 73, 87).
 """
 
+import os
 import random
 import re
+import signal
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -86,8 +88,11 @@ def _people(count: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _give(server: Server, people: list[str], acknowledged: list[str]) -> None:
-    """Give each person access, as the pages do it, until the server is gone; note what it said was done."""
+def _give(server: Server, people: list[str], acknowledged: list[str], *, goes_on: bool = False) -> None:
+    """Give each person access, as the pages do it, until the server is gone; note what it said was done.
+
+    `goes_on`: somebody else answers there still; who was being given access just then is not tried again.
+    """
     with server.client(idp_8000_session=SECRET) as browser:
         while people:
             who = people.pop()
@@ -98,6 +103,8 @@ def _give(server: Server, people: list[str], acknowledged: list[str]) -> None:
                 form = {n: _hidden(page.text, n) for n in ("form_key", "form_id", "seen")} | {"reason": "job"}
                 answer = browser.post(here, data=form, headers={"accept": "text/html"})
             except httpx2.TransportError:
+                if goes_on:
+                    continue
                 return
             assert answer.status_code == 303, answer.text
             acknowledged.append(who)
@@ -161,6 +168,36 @@ def _play(settings: Settings, home: Path, rounds: int) -> None:
 
 def test_security_87_no_acknowledged_grant_and_no_record_is_lost_by_kill_9(durable: Settings, tmp_path: Path) -> None:
     _play(durable, tmp_path, SHORT)
+
+
+def test_security_87_one_of_two_workers_dies_at_work_and_the_other_goes_on(durable: Settings, tmp_path: Path) -> None:
+    database, acknowledged = Database(durable), list[str]()
+    world.build(database, _people(80))
+    with transaction(database) as db:
+        db.execute(text("UPDATE session SET token_hash = :h"), {"h": sessions.hash_of(SECRET)})
+    server = Server(durable, tmp_path, workers=2)
+    try:
+        people = [f"acc_{n}" for n in range(80)]
+        hands = [Thread(target=_give, args=(server, people, acknowledged), kwargs={"goes_on": True}) for _ in range(4)]
+        for hand in hands:
+            hand.start()
+        while len(acknowledged) < 10 and any(hand.is_alive() for hand in hands):
+            time.sleep(0.005)
+        dies, _lives = server.workers()
+        os.kill(dies, signal.SIGKILL)
+        before = len(acknowledged)
+        for hand in hands:
+            hand.join(60)
+        assert not people
+        assert len(acknowledged) >= max(before + 1, 80 - 2 * len(hands)), "work stopped with the worker that died"
+        assert dies not in server.workers()
+    finally:
+        server.kill()
+    _check(database, acknowledged)
+    Sealer(database).seal_all()
+    report = verify(database, load_key(durable.audit_key_file).public_key(), durable.audit_copy)
+    assert report.whole, report.sentence
+    database.dispose()
 
 
 @pytest.mark.faults

@@ -25,11 +25,10 @@ from idp.web.manager import (
     changing,
     delegating,
     emergency,
-    evidence,
+    heard,
     importing,
     inbox,
     inviting,
-    jobs,
     managers,
     reports,
     resting,
@@ -183,6 +182,7 @@ def _history(db: Session, provider_id: str, account_id: str) -> list[dict[str, A
 
 router.include_router(inbox.router)
 router.include_router(changing.router)
+router.include_router(heard.router)
 router.include_router(vouching.router)
 router.include_router(why.router)
 router.include_router(managers.router)
@@ -190,6 +190,4 @@ router.include_router(delegating.router)
 router.include_router(resting.router)
 router.include_router(emergency.router)
 router.include_router(reviews.router)
-router.include_router(evidence.router)
-router.include_router(jobs.router)
 router.include_router(reports.router)

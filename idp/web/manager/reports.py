@@ -18,10 +18,11 @@ from idp.wam import reports
 from idp.web import dates, pages
 from idp.web.boundary import Transaction
 from idp.web.guards import Acting
-from idp.web.manager import views
+from idp.web.manager import jobs, views
 from idp.web.manager.guard import Sees
 
 router = APIRouter()
+router.include_router(jobs.router)
 PAGE = 100
 HISTORY = timedelta(days=365)
 MOST = 50_000
