@@ -19,6 +19,7 @@ from idp.database import of
 from idp.entitlements.tables import Entitlement
 from idp.errors import Conflict
 from idp.providers.tables import Provider
+from idp.settings import NotConfigured
 from idp.wam import roster
 from idp.wam.tables import Review
 
@@ -34,7 +35,10 @@ def made(db: Session, review: Review) -> dict[str, Any]:
     if review.report is None:
         raise Conflict("The evidence is there when the review is signed or over.")
     settings = of(db).settings
-    key = checkpoint.load_key(settings.audit_key_file)
+    try:
+        key = checkpoint.load_key(settings.audit_key_file)
+    except NotConfigured:
+        raise Conflict("Evidence can't be signed: this service has no key for it. Tell support.") from None
     pack = _pack(db, review, settings.issuer)
     return {
         "pack": pack,

@@ -10,6 +10,8 @@ from sqlmodel import Session as Db
 from idp import clock
 from idp.audit import checkpoint
 from idp.database import of
+from idp.errors import NotFound
+from idp.settings import NotConfigured
 from idp.wam import authority, evidence, reports, reviews
 from idp.web.boundary import TheService, Transaction
 from idp.web.guards import Acting, open_to_anyone
@@ -34,7 +36,10 @@ def as_document(db: Transaction, acting: Sees, x: str) -> Response:
 @open_to_anyone("the public half of the key that evidence is signed with: made to be given out")
 def key(service: TheService) -> Response:
     """Give out the public key."""
-    public = checkpoint.load_key(service.settings.audit_key_file).public_key()
+    try:
+        public = checkpoint.load_key(service.settings.audit_key_file).public_key()
+    except NotConfigured:
+        raise NotFound from None
     return Response(checkpoint.public_pem(public), media_type="application/x-pem-file")
 
 
