@@ -218,6 +218,7 @@ VOCABULARY: dict[str, str] = {
     "signals.event.delivered": "An app was told of a security event, and accepted it",
     "signals.event.refused": "An app fetched a security event and refused it",
     "signals.event.failed": "An app could not be told of a security event; we gave up",
+    "signals.receipts.viewed": "Somebody looked at who heard of a revocation",
     "signals.partner.heard": "An organization told us a security event about one of its people",
     "signals.partner.refused": "A security event of an organization was refused",
     "service.settings.changed": "Settings were changed",

@@ -33,6 +33,15 @@ TEMPLATES: dict[str, Template] = {
         "{insurer} account any more. If it is still yours, sign in another way and confirm it: "
         "{link}/account/logins\n\nIf you don't know why, call {phone}.",
     ),
+    "login_stopped": Template(
+        "A login of your account is paused",
+        "{login} told us that your login there must not be used, so it does not open your {insurer} account any more. "
+        "Your account and your other logins go on. Ask {login} if you don't know why, or call {phone}.",
+    ),
+    "login_works_again": Template(
+        "A login of your account works again",
+        "The login {login} was paused at its organization's word and opens your {insurer} account again." + _IF_NOT,
+    ),
     "accounts_merged": Template(
         "Two accounts became one",
         "Two {insurer} accounts of yours became one. All your logins and passkeys now open it; app codes and recovery "

@@ -33,6 +33,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Search", "/security/search"),
         ("Who could", "/security/who"),
         ("Misuse reports", "/security/reports"),
+        ("Revocations", "/security/revocations"),
         ("Emergency access", "/security/emergency"),
         ("Log proof", "/security/log"),
         ("Logins of a person", "/security/links"),
