@@ -22,6 +22,9 @@ from idp.errors import Conflict, Refused
 from idp.notices import outbox
 from idp.signals import epochs
 
+ORGANIZATION = "organization"
+"""Why a login is held that its own organization told us to hold; only it, or access support, lets it in again."""
+
 
 class LoginHeld(Refused):
     """The login is held: it seems to belong to somebody else there now."""
@@ -61,6 +64,14 @@ def refuse(db: Db, login: Login, facts: Mapping[str, Any], *, organization: str)
     if login.held_at is None:
         then.append(partial(hold, login_id=login.id, facts=dict(facts), organization=organization))
     help_at = configuration.current(db).insurer.help_phone
+    if login.held_because == ORGANIZATION:
+        return LoginHeld(
+            f"{organization} told us that this login must not be used. Your account goes on: sign in with another "
+            f"login of yours, or ask {organization}. Questions: {help_at}.",
+            then=(partial(log.record, event=event),),
+            page="login/held.html",
+            context={"organization": organization},
+        )
     return LoginHeld(
         f"{organization} tells us another name and another e-mail for this login than before, so we did not sign "
         f"you in. If it is still yours, sign in with another login of yours and confirm it under Logins, or call "
@@ -86,14 +97,34 @@ def hold(db: Db, login_id: str, facts: Mapping[str, Any], organization: str) -> 
     outbox.send(db, login.account_id, "login_held", {"login": organization})
 
 
+def hold_for_organization(db: Db, login_id: str, organization: str) -> bool:
+    """Hold a login because its own organization told us to; return False when it had done so before."""
+    login = db.get(Login, login_id, with_for_update=True, populate_existing=True)
+    if login is None or login.ended_at is not None or login.held_because == ORGANIZATION:
+        return False
+    login.held_at, login.held_because = login.held_at or clock.now(), ORGANIZATION
+    db.add(login)
+    db.flush()
+    event = Event("accounts.login.held", account=login.account_id, reason=ORGANIZATION, details={"login": login_id})
+    log.record(db, event)
+    sessions.end_all_of_login(db, login_id, because="login_held", by="system")
+    epochs.changed_account(db, login.account_id)
+    outbox.send(db, login.account_id, "login_stopped", {"login": organization})
+    return True
+
+
 def release(db: Db, login: Login, *, by: str, because: str) -> None:
     """Let a held login in again: its owner, or access support, said that it is the same person's. Raises Conflict."""
     if login.held_at is None or login.ended_at is not None:
         raise Conflict("This login is not held.")
-    login.facts, login.facts_at = dict(login.held_facts or {}), login.held_at
-    login.held_at, login.held_facts = None, None
+    told = login.held_because == ORGANIZATION
+    if login.held_facts is not None or not told:
+        login.facts, login.facts_at = dict(login.held_facts or {}), login.held_at
+    login.held_at, login.held_facts, login.held_because = None, None, None
     db.add(login)
     db.flush()
     event = Event("accounts.login.released", account=login.account_id, reason=because, details={"login": login.id})
     log.record(db, event)
     epochs.changed_account(db, login.account_id)
+    if told:
+        outbox.send(db, login.account_id, "login_works_again", {"login": login.issuer})

@@ -75,6 +75,20 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
+class Signalled:
+    """A proved security event: what the upstream says happened, to whom of its people, in which session there."""
+
+    jti: str
+    events: frozenset[str]
+    """Event types, as addresses."""
+    subject: str | None
+    """None where it is about no person."""
+    sid: str | None
+    at: datetime
+    """When it was made."""
+
+
+@dataclass(frozen=True, slots=True)
 class Try:
     """One attempt to sign in at an upstream."""
 
@@ -149,6 +163,10 @@ class Connector(Protocol):
 
     def signed_out(self, told: Told, token: str) -> SignedOut:
         """Verify what the upstream says of an ended session; AnswerRefused where the protocol has no such message."""
+        ...
+
+    def signalled(self, told: Told, token: str) -> Signalled:
+        """Verify a security event of the upstream; AnswerRefused where the protocol has no such message."""
         ...
 
     def signs_out(self, told: Told) -> bool:

@@ -42,7 +42,7 @@ SERVED = (
 OLD = (
     # No family outlives its session, and no session a day.
     ("token_family", "started_at < :long"),
-    ("session", "expires_at < :long"),
+    ("session", "expires_at < :long AND created_at < :long"),
     ("feed_receipt", "at < :long"),
     ("signal_delivery", "created_at < :long"),
     ("outbox", "(sent_at IS NOT NULL AND sent_at < :long) OR (failed_at IS NOT NULL AND failed_at < :long)"),

@@ -33,6 +33,15 @@ TEMPLATES: dict[str, Template] = {
         "{insurer} account any more. If it is still yours, sign in another way and confirm it: "
         "{link}/account/logins\n\nIf you don't know why, call {phone}.",
     ),
+    "login_stopped": Template(
+        "A login of your account is paused",
+        "{login} told us that your login there must not be used, so it does not open your {insurer} account any more. "
+        "Your account and your other logins go on. Ask {login} if you don't know why, or call {phone}.",
+    ),
+    "login_works_again": Template(
+        "A login of your account works again",
+        "The login {login} was paused at its organization's word and opens your {insurer} account again." + _IF_NOT,
+    ),
     "accounts_merged": Template(
         "Two accounts became one",
         "Two {insurer} accounts of yours became one. All your logins and passkeys now open it; app codes and recovery "
@@ -42,6 +51,10 @@ TEMPLATES: dict[str, Template] = {
         "Logins were taken off your account",
         "{insurer} access support found that logins of somebody else opened your account, and took them off. "
         "Sign in again with your own login.\n\nIf that is wrong, call {phone}.",
+    ),
+    "desk_digest": Template(
+        "The security desk's day: {day}",
+        "What there is to look at:\n\n{lines}\n\nOpen the access reviews: {link}/security/reviews",
     ),
     "factor_added": Template(
         "A second step was added to your account", "{factor} was added as a second step." + _IF_NOT

@@ -4,6 +4,7 @@ An answer is one of four types. No answer, a broken answer or one that contradic
 cannot ask does not go on (security.md 61, 68).
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ import httpx2
 
 from idp.resource_server.issuer import Issuer, read_object
 from idp.resource_server.problems import IssuerUnavailable
-from idp.resource_server.service import ServiceToken
+from idp.resource_server.service import LEASE, ServiceToken
 
 _NO = "You don't have access to this."
 _NO_ANSWER = "We can't check your access just now. Try again in a moment."
@@ -140,11 +141,16 @@ class Decisions:
         return [read_answer(item) if isinstance(item, dict) else _no_answer("not an object") for item in items]
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask; an answer that took longer than the lease may be overtaken by a revocation, so it is asked once more."""
         wait = httpx2.Timeout(self._timeout)
-        answer = await self._token.call("POST", self._issuer.url + path, json=body, timeout=wait)
-        if answer.status_code != 200:
-            raise IssuerUnavailable(f"{path} answered {answer.status_code}")
-        return read_object(answer.content)
+        for _ in range(2):
+            asked = time.monotonic()
+            answer = await self._token.call("POST", self._issuer.url + path, json=body, timeout=wait)
+            if answer.status_code != 200:
+                raise IssuerUnavailable(f"{path} answered {answer.status_code}")
+            if time.monotonic() - asked < LEASE:
+                return read_object(answer.content)
+        raise IssuerUnavailable(f"{path} answered too late to be acted on")
 
 
 def read_answer(body: Mapping[str, Any]) -> Answer:

@@ -11,6 +11,9 @@ import httpx2
 from idp.resource_server.issuer import Issuer, read_object
 from idp.resource_server.problems import IssuerUnavailable
 
+LEASE = 0.9
+"""Seconds for which an answer of the service may be acted on, counted from when it was asked for."""
+
 
 class ServiceToken:
     """Keeps one client_credentials token, renewed a little before its end.

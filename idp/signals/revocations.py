@@ -1,6 +1,6 @@
 """What was taken away, numbered in commit order, so that a reader "after N" misses nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import text
@@ -11,6 +11,7 @@ from idp.database import before_commit
 from idp.signals.tables import Revocation
 
 _PENDING = "pending_revocations"
+_TOLD = "told_of_numbers"
 _RAISED = "accounts_with_less"
 TOLD_ONLY = ("credential_changed", "assurance_changed")
 """Kinds that take nothing away: signals tell them, the feed of revocations does not."""
@@ -56,6 +57,12 @@ def tell_of(session: Session, account_id: str) -> None:
     before_commit(session, 3, "revocations", _number)
 
 
+def when_numbered(session: Session, then: Callable[[int, int], object]) -> None:
+    """Tell the first and the last number of this transaction's revocations, just before its commit."""
+    waiting: list[Callable[[int, int], object]] = session.info.setdefault(_TOLD, [])
+    waiting.append(then)
+
+
 def _number(session: Session) -> None:
     pending: list[Revocation] = session.info.pop(_PENDING, [])
     raised: set[str] = session.info.pop(_RAISED, set())
@@ -82,4 +89,6 @@ def _number(session: Session) -> None:
         revocation.authz_epoch = epochs.get(account_id) if account_id else None
         revocation.at = clock.now()
         session.add(revocation)
+    for then in session.info.pop(_TOLD, []):
+        then(last - len(pending) + 1, last)
     session.flush()

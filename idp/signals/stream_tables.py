@@ -86,4 +86,4 @@ class FeedReceipt(Row, table=True):
     reader: str = Field(primary_key=True)
     """Which process of the app; it makes a name for itself at its start."""
     seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
-    at: datetime = moment()
+    at: datetime = moment(index=True)

@@ -1,6 +1,7 @@
 """Remove a person's access, one function or all of it, and prove what ended (W-5)."""
 
 from datetime import datetime
+from functools import partial
 
 from sqlmodel import Session, col, func, select
 
@@ -11,6 +12,7 @@ from idp.entitlements import grants
 from idp.entitlements.tables import Appointment, Assignment
 from idp.errors import Invalid, NotEntitled
 from idp.leaving import people
+from idp.signals import revocations
 from idp.wam import appointments, authority, receipts
 from idp.wam.tables import Receipt
 
@@ -102,7 +104,13 @@ def remove(
     receipt.at = clock.now()
     db.add(receipt)
     db.flush()
+    revocations.when_numbered(db, partial(_numbered, receipt))
     return receipt
+
+
+def _numbered(receipt: Receipt, first: int, last: int) -> None:
+    """Keep which revocations the removal made, so that it can be shown who heard of them."""
+    receipt.facts = {**receipt.facts, "numbers": [first, last]}
 
 
 def _check(reason: str, note: str, left_at: datetime | None) -> None:

@@ -32,7 +32,9 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     "security": (
         ("Search", "/security/search"),
         ("Who could", "/security/who"),
+        ("Access reviews", "/security/reviews"),
         ("Misuse reports", "/security/reports"),
+        ("Revocations", "/security/revocations"),
         ("Emergency access", "/security/emergency"),
         ("Log proof", "/security/log"),
         ("Logins of a person", "/security/links"),

@@ -51,7 +51,14 @@ def _recorded(database: Database, event: str) -> list[Any]:
         return list(db.execute(text("SELECT * FROM audit_record WHERE event = :e ORDER BY seq"), {"e": event}).all())
 
 
-PAGES = ("/security/search", "/security/records/1", "/security/log", "/security/search.csv", "/security/search.jsonl")
+PAGES = (
+    "/security/revocations",
+    "/security/search",
+    "/security/records/1",
+    "/security/log",
+    "/security/search.csv",
+    "/security/search.jsonl",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -16,6 +16,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from bench.revoking import BOUND, Place, measure
 from idp import clock
 from idp.accounts.assurance import AAL2
 from idp.app import create_app
@@ -369,3 +370,12 @@ def test_security_89_with_the_service_away_known_tokens_verify_and_everything_el
     real.start()
     assert isinstance(app.ask(tokens), Permit), "it recovers by itself"
     assert app.standing(app.run(app.portal.sign_in.refresh(tokens))) is Standing.LIVE
+
+
+def test_security_92_no_app_says_yes_a_second_after_the_revocation_though_feeds_are_cut(real: Real) -> None:
+    """The short form of `python -m bench.revoking`: some copies of the app lose the feed while sessions end."""
+    place = Place(real.places.main, "claims", real.places.secret("claims.secret"), real.places.claims, real.database)
+    found = asyncio.run(measure(place, "acc_ben", revocations=12, apps=4, rate=20))
+    assert (len(found.worst), len(found.late)) == (12, 48)
+    assert found.asked > 100
+    assert found.beyond == 0, f"{max(found.late)} s, at most {BOUND}"

@@ -16,6 +16,7 @@ from idp.entitlements.tables import Appointment, Assignment
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound, Refused
 from idp.providers import affiliations, organisations
 from idp.wam import appointments, removing
+from idp.wam.tables import Receipt
 from tests.wam.world import LINE, World
 
 
@@ -55,6 +56,10 @@ def test_w5_removing_all_ends_functions_tie_and_app_sign_ins_and_the_receipt_cou
             ).scalar_one()
             > 1
         )
+        numbers = list(db.execute(text("SELECT seq FROM revocation ORDER BY seq")).scalars())
+        kept = db.get(Receipt, receipt.id)
+        assert kept is not None
+        assert kept.facts["numbers"] == [numbers[0], numbers[-1]], "the proof of who heard starts here"
     assert {"grant_ended", "affiliation_ended"} <= kinds
 
 

@@ -1,7 +1,11 @@
 """The access manager's pages in a real browser: seen, used by keyboard, without script, and by strangers."""
 
+from datetime import timedelta
 from typing import Any
 
+from idp import clock
+from idp.database import transaction
+from idp.signals.stream_tables import FeedReceipt
 from tests.web.conftest import Site
 
 
@@ -42,6 +46,14 @@ def test_w5_wes_removes_all_of_finn_and_gets_a_proof(window: Any, site: Site) ->
     page.get_by_role("button", name="Remove all access").click()
     assert "has ended" in page.get_by_role("heading", level=1).inner_text()
     eyes.look("removal")
+    now = clock.now()
+    with transaction(site.world.database) as db:  # one copy of the app hears, another has stopped asking
+        for reader, seq, at in (("one", 0, now - timedelta(hours=1)), ("two", 0, now), ("one", 10_000, now)):
+            db.add(FeedReceipt(client_id="claims", reader=reader, seq=seq, at=at))
+    page.get_by_role("link", name="Who heard, and when").click()
+    assert "1 of 2 processes" in page.inner_text("main")
+    assert "asks us each time" in page.inner_text("main")
+    eyes.look("removal-heard")
 
 
 def test_w3_wes_invites_a_person_and_sees_the_link_once(window: Any, site: Site) -> None:

@@ -120,6 +120,7 @@ def test_security_26_every_form_of_ours_proves_where_it_came_from(app: FastAPI) 
         "/oauth/logout",
         "/login/{upstream}/callback",
         "/login/{upstream}/logout",
+        "/login/{upstream}/signals",
         "/login/{upstream}/slo",
     }
 

@@ -135,6 +135,7 @@ def test_se6_sam_asks_who_could_on_a_day_why_and_what_if_it_had_ended(window: An
     csv = page.request.get(page.get_by_role("link", name="Export as CSV").get_attribute("href"))
     assert csv.text().splitlines()[1].startswith("acc_sam,Sam Ode,")
     page.get_by_role("link", name="Sam Ode").click()
+    page.get_by_role("heading", name="Ask otherwise").wait_for()
     assert page.locator("tbody").first.locator("tr").count() == 13
     eyes.look("security-why")
     page.get_by_label("This had ended").select_option("grt_audit.search")

@@ -25,6 +25,7 @@ from idp.web.manager import (
     changing,
     delegating,
     emergency,
+    heard,
     importing,
     inbox,
     inviting,
@@ -181,6 +182,7 @@ def _history(db: Session, provider_id: str, account_id: str) -> list[dict[str, A
 
 router.include_router(inbox.router)
 router.include_router(changing.router)
+router.include_router(heard.router)
 router.include_router(vouching.router)
 router.include_router(why.router)
 router.include_router(managers.router)

@@ -58,6 +58,8 @@ def still_mine(request: Request, db: Transaction, by: SignedIn, login_id: str, f
     one = next((each for each in linking.logins(db, by.account.id) if each.id == login_id), None)
     if one is None:
         raise NotFound
+    if one.held_because == moved.ORGANIZATION:
+        raise Conflict("Its organization told us not to use this login. Ask them, or call us.")
     moved.release(db, one, by=by.account.id, because="owner")
     return pages.go(request, "/account/logins")
 

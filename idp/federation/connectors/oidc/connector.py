@@ -12,8 +12,18 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from idp import signatures
 from idp.accounts.assertion import Assertion
+from idp.federation import set_reading
 from idp.federation.connectors.oidc import tokens
-from idp.federation.contract import AnswerRefused, BrowserAnswer, Leaving, SendBrowser, SignedOut, Told, Try
+from idp.federation.contract import (
+    AnswerRefused,
+    BrowserAnswer,
+    Leaving,
+    SendBrowser,
+    Signalled,
+    SignedOut,
+    Told,
+    Try,
+)
 from idp.federation.proof import proof_of_us
 from idp.outbound import Outbound
 from idp.signatures import BadToken, Keys, SignedClaims
@@ -98,6 +108,10 @@ class Oidc:
         """Verify a logout token (Back-Channel Logout 1.0, 2.6): never an ID token, whatever else it looks like."""
         claims = self._verified(told, self._of(told), token, tokens.logout_token)
         return tokens.signed_out(told, claims)
+
+    def signalled(self, told: Told, token: str) -> Signalled:
+        """Verify a security event token (RFC 8417): signed by the upstream's keys, typed, for us alone."""
+        return set_reading.signalled(told, self._verified(told, self._of(told), token, tokens.event_token))
 
     def answer_sign_out(self, told: Told, token: str, relay_state: str | None) -> None:
         """Return nothing: a logout token comes from server to server, and the status is the answer."""

@@ -23,6 +23,7 @@ from idp.federation.contract import (
     BrowserAnswer,
     Leaving,
     SendBrowser,
+    Signalled,
     SignedOut,
     Told,
     TrustedUpstream,
@@ -105,6 +106,10 @@ class Saml:
         """Verify a logout request: the query of an address, or the field of a form (Bindings 3.4, 3.5)."""
         found = self.describe(told.upstream, told.now, told.keep)
         return logout.signed_out(logout.message(token, signers_of(told.upstream, found, told.now)), told)
+
+    def signalled(self, told: Told, token: str) -> Signalled:
+        """Refuse: SAML has no such message, and no keys of JWTs are known of its providers."""
+        raise AnswerRefused("no_signals")
 
     def answer_sign_out(self, told: Told, token: str, relay_state: str | None) -> SendBrowser | None:
         """Return our signed answer to a logout request, or None where the provider names no address for it."""
