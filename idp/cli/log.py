@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from pathlib import Path
-
 from idp.audit import checkpoint, log, origin
 from idp.audit import verify as verifying
 from idp.audit.events import Event
