@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     """Ed25519 private key (PEM) that signs checkpoints; kept outside the database."""
     audit_copy: Path | None = None
     """File that receives a copy of every checkpoint, outside the database's trust zone."""
+    audit_syslog: str | None = None
+    """`host:port` of a syslog collector over TLS (RFC 5425) that receives every checkpoint too."""
+    audit_syslog_ca: Path | None = None
+    """Authority (PEM) that the collector's certificate is checked against; without it the system's."""
     smtp_url: SecretStr | None = None
     mail_from: str = "no-reply@localhost"
     host: str = "127.0.0.1"
@@ -72,6 +76,14 @@ class Settings(BaseSettings):
     def _one_of_ours(cls, value: str) -> str:
         if value.partition("://")[0].partition("+")[0] not in ("sqlite", "postgresql"):
             raise ValueError("must begin with postgresql:// or sqlite:///")  # never quoted: it may hold a password
+        return value
+
+    @field_validator("audit_syslog")
+    @classmethod
+    def _host_and_port(cls, value: str | None) -> str | None:
+        host, colon, port = (value or "").rpartition(":")
+        if value is not None and not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise ValueError("must be host:port, such as logs.example.org:6514")
         return value
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from idp import clock
+from idp.audit import pruned
 from idp.audit.checkpoint import origin_of
 from idp.audit.forms import Entry, Form
 from idp.audit.leaf import raw
@@ -35,6 +36,21 @@ class _Plan:
     nodes: list[bytes]
     end: int
     waiting: list[tuple[int, bytes]]
+    pruned: dict[int, pruned.Pruned]
+
+    @property
+    def gone(self) -> frozenset[int]:
+        """Return the numbers that are gone from batches that are kept."""
+        return frozenset[int]().union(*(one.gone for one in self.pruned.values()))
+
+    def destroyed(self, start: int, end: int) -> bool:
+        """Say whether everything between two positions was pruned in whole batches."""
+        while start < end:
+            one = self.pruned.get(start)
+            if one is None or not one.nodes:
+                return False
+            start += one.count
+        return start == end
 
 
 def jsonl(database: Database, filters: Filters, *, every: int = 500) -> Iterator[bytes]:
@@ -57,12 +73,20 @@ def jsonl(database: Database, filters: Filters, *, every: int = 500) -> Iterator
     gap = _Gap(plan.start)
     if plan.start:
         parts = zip(perfect_parts(0, plan.start), plan.nodes, strict=True)
-        yield _skip([(level, node) for (level, _), node in parts])
+        nodes = [(level, node) for (level, _), node in parts]
+        yield _skip(nodes, destroyed=plan.destroyed(0, plan.start))
+    missing = plan.gone
     for first, seqs, hashes, matching, note in _batches(database, plan, filters):
+        if not seqs:
+            yield from gap.close()
+            one = plan.pruned[first]
+            yield _skip(one.nodes, destroyed=True)
+            gap.after(first + one.count)
+            continue
         for place, (seq, digest) in enumerate(zip(seqs, hashes, strict=True)):
             leaf = matching.get(seq)
             if leaf is None:
-                gap.add(digest)
+                gap.add(digest, destroyed=seq in missing)
                 continue
             yield from gap.close()
             exported += 1
@@ -128,15 +152,16 @@ def _plan(session: Session, filters: Filters) -> _Plan:
     last = session.execute(text("SELECT max(first_index) FROM audit_batch WHERE low_seq <= :n"), {"n": highest or 0})
     begin, end = first.scalar(), last.scalar()
     kept = [(int(number), raw(leaf)) for number, leaf in waiting]
+    gone = pruned.read(session)
     if lowest is None or begin is None or end is None:
-        return _Plan(0, [], 0, kept)
+        return _Plan(0, [], 0, kept, gone)
     before = session.execute(
         text("SELECT size, frontier FROM audit_checkpoint WHERE size <= :n ORDER BY size DESC LIMIT 1"), {"n": begin}
     ).first()
     if before is None:
-        return _Plan(0, [], end + 1, kept)
+        return _Plan(0, [], end + 1, kept, gone)
     joined = bytes(before.frontier)
-    return _Plan(before.size, [joined[at : at + 32] for at in range(0, len(joined), 32)], end + 1, kept)
+    return _Plan(before.size, [joined[at : at + 32] for at in range(0, len(joined), 32)], end + 1, kept, gone)
 
 
 def _batches(
@@ -155,6 +180,10 @@ def _batches(
                 ),
                 {"at": place},
             ).first()
+            if row is None and (one := plan.pruned.get(place)) is not None and one.nodes:
+                yield place, [], [], {}, ""
+                place += one.count
+                continue
             if row is None:
                 return
             seqs = list(struct.unpack(f">{row.count}q", bytes(row.seqs)))
@@ -175,9 +204,11 @@ class _Gap:
     def __init__(self, place: int) -> None:
         self._place = place
         self._nodes: list[tuple[int, bytes]] = []
+        self._pruned = True
 
-    def add(self, digest: bytes) -> None:
+    def add(self, digest: bytes, *, destroyed: bool) -> None:
         self._place += 1
+        self._pruned = self._pruned and destroyed
         level, node = 0, digest
         while self._nodes and self._nodes[-1][0] == level and self._place % (2 << level) == 0:
             node = node_hash(self._nodes.pop()[1], node)
@@ -189,8 +220,9 @@ class _Gap:
 
     def close(self) -> Iterator[bytes]:
         if self._nodes:
-            yield _skip(self._nodes)
+            yield _skip(self._nodes, destroyed=self._pruned)
             self._nodes = []
+        self._pruned = True
 
 
 def _record(index: int, seq: int, digest: bytes, leaf: bytes) -> bytes:
@@ -201,8 +233,8 @@ def _record(index: int, seq: int, digest: bytes, leaf: bytes) -> bytes:
     return head + leaf + b"}\n"
 
 
-def _skip(nodes: Sequence[tuple[int, bytes]]) -> bytes:
-    return _line(type="skip", nodes=[[level, _b64(node)] for level, node in nodes])
+def _skip(nodes: Sequence[tuple[int, bytes]], *, destroyed: bool) -> bytes:
+    return _line(type="pruned" if destroyed else "skip", nodes=[[level, _b64(node)] for level, node in nodes])
 
 
 def _line(**values: Any) -> bytes:

@@ -1,19 +1,18 @@
 """Record events: in the session that makes the change, or with a group of the machines' lane."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import CursorResult, text
+from sqlalchemy import CursorResult, bindparam, text
 from sqlmodel import Session
 
 from idp import clock, entropy, metrics
 from idp.audit import leaf, origin
 from idp.audit.events import Event
-from idp.audit.tables import SubjectKey
 from idp.database import Database, gathering, of
 from idp.database.lane import Append, Records, Sql, Work
 
@@ -27,6 +26,9 @@ _ACCOUNT = re.compile(r"acc_[\w-]{1,60}", re.ASCII)
 _NEW_KEY = Sql("INSERT INTO subject_key (account_id, key, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
 _KEY = Sql("SELECT key FROM subject_key WHERE account_id = $1")
 _NEW_KEY_NAMED = text(_NEW_KEY.named)
+_KEY_NAMED = text(_KEY.named)
+_FOUND = "subject keys found"
+"""Where a transaction keeps the keys it read outside of a savepoint."""
 _MADE = "subject keys made"
 """Where a transaction that gathers keeps the keys it made; it destroys none, and nobody else can see them."""
 NOBODY = "nobody"
@@ -136,7 +138,10 @@ def subject_key(session: Session, account_id: str) -> bytes | None:
     kept: dict[str, bytes] = session.info.setdefault(_MADE, {})
     if account_id in kept:
         return kept[account_id]
-    row = session.get(SubjectKey, account_id)
+    found: dict[str, bytes | None] = session.info.setdefault(_FOUND, {})
+    if account_id in found:
+        return found[account_id]
+    row = session.execute(_KEY_NAMED, {"p1": account_id}).first()
     if row is None:
         fresh = entropy.raw(32)
         sealed = database.ring.seal("subjects", place, fresh)
@@ -146,6 +151,24 @@ def subject_key(session: Session, account_id: str) -> bytes | None:
             if gathering.gathers(session) and not session.in_nested_transaction():  # a savepoint may be taken back
                 kept[account_id] = fresh
             return fresh
-        row = session.get(SubjectKey, account_id)
-        assert row is not None
-    return None if row.key is None else database.ring.open("subjects", place, row.key)
+        row = session.execute(_KEY_NAMED, {"p1": account_id}).one()
+    key = None if row.key is None else database.ring.open("subjects", place, bytes(row.key))
+    if not session.in_nested_transaction():  # what a savepoint made is gone with it
+        found[account_id] = key
+    return key
+
+
+def forget_key(session: Session, account_id: str) -> None:
+    """Read the person's key anew in this transaction, which has just destroyed it."""
+    session.info.get(_FOUND, {}).pop(account_id, None)
+
+
+_AT = text(
+    "SELECT 1 FROM audit_record WHERE account_id = :who AND provider_id IN :places "
+    "UNION ALL SELECT 1 FROM audit_record WHERE actor_id = :who AND provider_id IN :places LIMIT 1"
+).bindparams(bindparam("places", expanding=True))
+
+
+def seen_at(session: Session, account_id: str, providers: Collection[str]) -> bool:
+    """Say whether a record names the person together with one of these practices."""
+    return session.execute(_AT, {"who": account_id, "places": sorted(providers)}).first() is not None

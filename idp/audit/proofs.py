@@ -1,4 +1,4 @@
-"""Prove that a record stands in the signed tree, from its own batch and the frontier before it."""
+"""Prove that a record stands in the signed tree, and that the tree only grew, from batches and frontiers kept."""
 
 import struct
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlmodel import Session
 
-from idp.audit.merkle import Frontier, inclusion_ranges, perfect_parts
+from idp.audit.merkle import Frontier, consistency_ranges, inclusion_ranges, perfect_parts
+from idp.errors import Invalid, NotFound
 
 _CANDIDATES = text(
     "SELECT first_index, seqs, hashes FROM audit_batch WHERE low_seq <= :n AND high_seq >= :n "
@@ -15,6 +16,13 @@ _CANDIDATES = text(
 _CHECKPOINT = text(
     "SELECT number, size, root, frontier, note FROM audit_checkpoint WHERE size = :size ORDER BY number LIMIT 1"
 )
+
+_BETWEEN = text(
+    "SELECT first_index, count, hashes FROM audit_batch WHERE first_index >= :old AND first_index < :new "
+    "ORDER BY first_index"
+)
+MOST = 100_000
+"""Records between the two trees of one proof of consistency; a longer way is gone in steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,30 @@ def inclusion(session: Session, number: int) -> Inclusion | None:
         leaf = hashes[seqs.index(number)]
         return Inclusion(at, stated.size, leaf, path, bytes(stated.root), stated.number, stated.note)
     return None
+
+
+def consistency(session: Session, old: int, new: int) -> list[bytes]:
+    """Return the proof that the tree of `old` records is the beginning of that of `new` (RFC 6962 2.1.2).
+
+    Both must be sizes of checkpoints. Raises Invalid for a way too long, NotFound where no checkpoint states a size
+    or the records between were pruned.
+    """
+    if not 0 < old <= new < 2**62:
+        raise Invalid(fields={"old": "Name two sizes, the older one first."})
+    if new - old > MOST:
+        raise Invalid(fields={"new": f"At most {MOST} records lie between two trees: go in steps."})
+    before = session.execute(_CHECKPOINT, {"size": old}).first()
+    if before is None or session.execute(_CHECKPOINT, {"size": new}).first() is None:
+        raise NotFound("No checkpoint states that size.")
+    hashes: list[bytes] = []
+    for first, count, joined in session.execute(_BETWEEN, {"old": old, "new": new}):
+        if first != old + len(hashes):
+            break
+        hashes += [bytes(joined)[at : at + 32] for at in range(0, 32 * count, 32)]
+    if old + len(hashes) != new:
+        raise NotFound("The records between these sizes are not there any more.")
+    left = Frontier.load(old, bytes(before.frontier))
+    return [_subtree(left, hashes, *part) for part in consistency_ranges(old, new)]
 
 
 def _subtree(left: Frontier, hashes: list[bytes], start: int, end: int) -> bytes:

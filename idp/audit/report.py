@@ -28,6 +28,8 @@ class Report:
     checkpoints: int = 0
     newest: Checkpoint | None = None
     first_at: datetime | None = None
+    pruned: int = 0
+    """Records destroyed after their time; what is left of the tree proves that they were there."""
     waiting: int = 0
     """Records not sealed yet: nothing proves them before the next batch (at most 250 ms)."""
     copies: int | None = None
@@ -64,7 +66,10 @@ class Report:
             if self.copies is not None
             else " No copy of the checkpoints to compare with: an older state of the whole log would not be noticed."
         )
-        return f"The log is whole: {self.records} records verified{span}.{tail}{beside}"
+        older = (
+            f" {_counted(self.pruned, 'older record', 'was', 'were')} pruned after their time." if self.pruned else ""
+        )
+        return f"The log is whole: {self.records} records verified{span}.{older}{tail}{beside}"
 
 
 def _counted(number: int, noun: str, one: str, many: str) -> str:

@@ -21,6 +21,7 @@ from sqlmodel import Session
 from idp import clock
 from idp.audit import copies, leaf, log, origin
 from idp.audit.checkpoint import BadCheckpoint, Checkpoint, load_key, origin_of, read, sign
+from idp.audit.collector import Collector
 from idp.audit.events import Event
 from idp.audit.merkle import Frontier, leaf_hash
 from idp.database import Database, transaction
@@ -39,7 +40,7 @@ _WAITING = text(
 )
 _COPIES = text(
     "SELECT r.seq, o.seq, EXISTS (SELECT 1 FROM audit_unsealed w WHERE w.seq = o.seq) "
-    "FROM audit_unsealed u JOIN audit_record r ON r.seq = u.seq "
+    "FROM audit_unsealed u JOIN audit_record r ON r.seq = u.seq AND r.at = u.at "
     "JOIN audit_record o ON o.at = r.at AND o.mac = r.mac AND o.seq <> r.seq "
     "WHERE u.refused_at IS NULL AND u.seq BETWEEN :low AND :high"
 )
@@ -90,6 +91,7 @@ class Sealer:
         self._public = self._key.public_key()
         self._origin = origin_of(settings)
         self._copy = settings.audit_copy
+        self._collector = Collector(settings) if settings.audit_syslog else None
         self._seen = (0, 0, b"")
         """Number, size and root of the newest checkpoint this process knows of."""
 
@@ -116,6 +118,8 @@ class Sealer:
         self._seen = (number, made.size, made.root)
         if self._copy is not None:
             copies.append(self._copy, number, note)
+        if self._collector is not None:
+            self._collector.told(self._origin, number, note)
         return Sealed(len(kept), refused, made, more=len(waiting) == BATCH, oldest=oldest)
 
     def seal_all(self) -> int:

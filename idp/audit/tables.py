@@ -1,14 +1,22 @@
 """Tables of the log: insert-only records, sealed batches, signed checkpoints (decisions.md 8)."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Index, Integer, text
+from sqlalchemy import BigInteger, Index, Integer, UniqueConstraint, text
 from sqlmodel import Field
 
-from idp.database.types import Row, moment, secret_column
+from idp.database.types import JsonText, Row, moment, secret_column
 
 OWN = text("substr(event, 1, 9) = 'accounts.'")
 """What happened to a person's account, logins and sessions: what they see of the log themselves (T-37)."""
+
+
+def only(where: str) -> dict[str, Any]:
+    """Return the arguments of an index over the rows of which `where` holds."""
+    return {"sqlite_where": text(where), "postgresql_where": text(where)}
+
+
 _BIG = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER PRIMARY KEY numbers itself on SQLite
 
 
@@ -22,6 +30,11 @@ class AuditRecord(Row, table=True):
         Index("ix_audit_record_provider", "provider_id", "seq"),
         Index("ix_audit_record_event", "event", "seq"),
         Index("ix_audit_record_at", "at", "seq"),
+        *(
+            Index(f"ix_audit_record_{name}", name, "seq", **only(f"{name} IS NOT NULL"))
+            for name in ("session_id", "device_id", "client_id", "entitlement", "reason", "request_id", "address_hash")
+        ),
+        Index("ix_audit_record_outcome", "outcome", "seq"),
     )
     __tablename__ = "audit_record"
     seq: int | None = Field(default=None, primary_key=True, sa_type=_BIG)
@@ -50,6 +63,8 @@ class AuditUnsealed(Row, table=True):
     __tablename__ = "audit_unsealed"
     created_at: datetime | None = moment(nullable=True)  # type: ignore[assignment]  # the trigger gives only the number
     seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    at: datetime | None = moment(nullable=True)
+    """The record's own moment: it names the partition in which the record lies."""
     refused_at: datetime | None = moment(nullable=True)
     """The sealer refused it: nobody of ours wrote the record, or it is gone."""
 
@@ -92,3 +107,49 @@ class SubjectKey(Row, table=True):
     account_id: str = Field(primary_key=True)
     key: bytes | None = secret_column(nullable=True, default=None)
     shredded_at: datetime | None = moment(nullable=True)
+
+
+class AuditPruned(Row, table=True):
+    """A batch of which records were destroyed after their time: what is left to prove that they were there."""
+
+    __tablename__ = "audit_pruned"
+    first_index: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    count: int
+    low_seq: int = Field(sa_type=BigInteger)
+    high_seq: int = Field(sa_type=BigInteger)
+    nodes: bytes = secret_column()
+    """Level and hash, 33 bytes each, of the perfect subtrees the batch fills; empty while the batch itself is kept."""
+    gone: bytes = secret_column()
+    """Numbers, 8 bytes each, of the destroyed records of a batch that is kept because others of it are."""
+
+
+class AuditHold(Row, table=True):
+    """A legal hold: while it is live, the records of this person or practice are neither pruned nor shredded."""
+
+    __tablename__ = "audit_hold"
+    id: str = Field(primary_key=True)
+    account_id: str | None = None
+    provider_id: str | None = None
+    """Both empty: the whole log."""
+    reason: str
+    placed_by: str
+    lifted_at: datetime | None = moment(nullable=True)
+    lifted_by: str | None = None
+
+
+class SavedSearch(Row, table=True):
+    """A search somebody keeps by a name of their own."""
+
+    __tablename__ = "saved_search"
+    __table_args__ = (UniqueConstraint("account_id", "name"),)
+    id: str = Field(primary_key=True)
+    account_id: str
+    name: str
+    filters: Any = Field(sa_type=JsonText)
+
+
+class DeskDigest(Row, table=True):
+    """A day whose digest was written: the row is the right to write it."""
+
+    __tablename__ = "desk_digest"
+    day: str = Field(primary_key=True)

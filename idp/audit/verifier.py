@@ -6,6 +6,7 @@ only the public key. Lines, in the order of the log's tree (RFC 6962):
 
     {"type": "log", "format": "idp-audit-export/2", "origin": "..."}                 first line
     {"type": "skip", "nodes": [[level, "base64 hash"], ...]}                         records not in this file
+    {"type": "pruned", "nodes": [[level, "base64 hash"], ...]}                       destroyed after their time
     {"type":"record","index":17,"number":23,"hash":"base64","record":{...}}          exactly so, without spaces
     {"type": "checkpoint", "note": "signed note of the tree so far"}                 c2sp.org/tlog-checkpoint
     {"type": "waiting", "number": 24, "record": {...}}                               written, not sealed yet
@@ -54,6 +55,8 @@ class Result:
     """Records proven by a signed checkpoint."""
     skipped: int = 0
     """Records of the log that are not in this file."""
+    pruned: int = 0
+    """Records that are said to have been destroyed after their time; a record of the log says so too."""
     waiting: int = 0
     """Records that were not sealed when the file was made: nothing proves them."""
     first: int | None = None
@@ -68,6 +71,8 @@ class Result:
         text += f", under the checkpoint of {self.signed_at}." if self.signed_at else "."
         if self.skipped:
             text += f" {self.skipped} records of the log are not in this file."
+        if self.pruned:
+            text += f" {self.pruned} records were pruned after their time: compare the log's records of that."
         if self.waiting:
             text += f" {self.waiting} records were not sealed yet when it was made: nothing proves them."
         return text
@@ -178,6 +183,7 @@ class _Segment:
         take = {
             "log": self._log,
             "skip": self._skip,
+            "pruned": self._pruned,
             "record": self._record,
             "checkpoint": self._checkpoint,
             "waiting": self._waiting,
@@ -227,6 +233,13 @@ class _Segment:
     def _skip(self, entry: dict[str, Any]) -> None:
         if not self._filtered:
             raise NotWhole(f"After {self._before} a record is missing: this is an export of all records.")
+        self._result.skipped += self._stand_in(entry)
+
+    def _pruned(self, entry: dict[str, Any]) -> None:
+        self._result.pruned += self._stand_in(entry)
+
+    def _stand_in(self, entry: dict[str, Any]) -> int:
+        """Put subtrees in the place of records that are not here; return of how many."""
         self._grow()
         start = self._tree.size
         for part in entry.get("nodes") or []:
@@ -234,7 +247,7 @@ class _Segment:
                 raise NotWhole(f"After {self._before} the skipped records are not described properly.")
             self._tree.add(part[0], _bytes(part[1]))
         self._place = self._tree.size
-        self._result.skipped += self._tree.size - start
+        return self._tree.size - start
 
     def _record(self, entry: dict[str, Any]) -> None:
         """Take a record whose line is not in the exact form: only one that was made unreadable stands so."""

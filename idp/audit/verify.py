@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from idp import clock
-from idp.audit import copies, leaf
+from idp.audit import copies, leaf, pruned
 from idp.audit.checkpoint import BadCheckpoint, Checkpoint, origin_of, read
 from idp.audit.merkle import Frontier, leaf_hash
 from idp.audit.report import Finding, Report, Seen
@@ -65,6 +65,7 @@ class _Verification:
         while pending is not None and pending.size == 0:
             self._compare(pending, tree, since, copied)
             pending = next(checkpoints, None)
+        self._pruned = pruned.read(session)
         for seqs, hashes in self._batches(tree):
             self._check_rows(seqs, hashes)
             tree.extend(hashes)
@@ -86,6 +87,8 @@ class _Verification:
         if self._present != total:  # counted: naming them is a pass of its own
             self._strangers()
         self._rolled_back(copied, tree.size, last_seq)
+        if self._pruned and pruned.attested(session) != pruned.digest(session):
+            self._find("forged", None, "What is stated to be pruned is not what was recorded when it was pruned.")
         report.waiting = sum(1 for refused in self._waiting.values() if refused is None)
         return report
 
@@ -106,9 +109,11 @@ class _Verification:
                 {"after": after},
             ).all()
             if not rows:
+                yield from self._destroyed(tree, None)
                 return
             for first, count, packed, joined in rows:
                 after = first
+                yield from self._destroyed(tree, first)
                 seqs = list(struct.unpack(f">{len(packed) // 8}q", bytes(packed)[: len(packed) // 8 * 8]))
                 hashes = [bytes(joined)[at : at + 32] for at in range(0, len(joined) // 32 * 32, 32)]
                 if first != tree.size or not count == len(seqs) == len(hashes):
@@ -121,8 +126,22 @@ class _Verification:
                         return
                 yield seqs, hashes
 
+    def _destroyed(self, tree: Frontier, until: int | None) -> Iterator[tuple[list[int], list[bytes]]]:
+        """Put the subtrees of batches that were pruned whole in their place; each may end at a checkpoint."""
+        while tree.size != until and (gone := self._pruned.get(tree.size)) is not None and gone.nodes:
+            try:
+                for level, node in gone.nodes:
+                    tree.append_subtree(level, node)
+            except ValueError:
+                self._find("broken", gone.low, f"What is left of the pruned batch at {gone.first} is not whole.")
+                return
+            self._report.pruned += gone.count
+            yield [], []
+
     def _check_rows(self, seqs: Sequence[int], hashes: Sequence[bytes]) -> None:
         """Compare each record of a batch with the hash it was sealed under."""
+        if not seqs:
+            return
         at = self._rows.ordinary(seqs, hashes) if self._seen.none_of(seqs) else None
         if at is None:
             self._check_each(seqs, hashes)
@@ -141,13 +160,17 @@ class _Verification:
         """Look at each record of a batch that is not as expected, and name what is wrong with it."""
         places = {digest: seq for seq, digest in zip(seqs, hashes, strict=True)}
         rows = {row[0]: row for row in self._rows.named(seqs)}
+        gone = frozenset[int]().union(*(p.gone for p in self._pruned.values() if p.gone & set(seqs)))
         for seq, digest in zip(seqs, hashes, strict=True):
             if not self._seen.add(seq):
                 self._find("repeated", seq, f"Record {seq} is sealed twice.")
                 continue
             row = rows.get(seq)
             if row is None:
-                self._find("missing", seq, f"Record {seq} is missing: it was sealed and is gone.")
+                if seq in gone:
+                    self._report.pruned += 1
+                else:
+                    self._find("missing", seq, f"Record {seq} is missing: it was sealed and is gone.")
                 continue
             self._present += 1
             stored = leaf.raw(row[1])

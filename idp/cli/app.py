@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idp.cli import community, decide, importing, links, partner, sharing
+from idp.cli import community, decide, importing, keeping, links, partner, sharing
 
 if TYPE_CHECKING:
     from idp.database import Database
@@ -23,6 +23,17 @@ keys = typer.Typer(no_args_is_help=True, help="The keys tokens are signed with."
 audit = typer.Typer(no_args_is_help=True, help="The log and its proof.")
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
+for _command in (
+    keeping.months,
+    keeping.rights,
+    keeping.prune,
+    keeping.hold,
+    keeping.lift,
+    keeping.shred,
+    keeping.send,
+):
+    audit.command()(_command)
+audit.command("holds")(keeping.holding)
 app.add_typer(links.app, name="links")
 app.add_typer(partner.app, name="partner")
 app.add_typer(community.app, name="community")
@@ -187,12 +198,16 @@ def saml(
 
 
 @audit.command()
-def verify() -> None:
+def verify(
+    copy: Annotated[
+        Path | None, typer.Option("--copy", help="Another copy of the checkpoints, such as a witness's")
+    ] = None,
+) -> None:
     """Prove that no record was changed, removed or put in; name the first that was."""
     from idp.cli.log import verify as run
 
     with _migrated() as database:
-        whole, text = run(database)
+        whole, text = run(database, copy)
     typer.echo(text)
     if not whole:
         raise typer.Exit(1)

@@ -1,16 +1,21 @@
 """Verify the log with the public half of the checkpoint key."""
 
+from pathlib import Path
+
 from idp.audit import checkpoint, log, origin
 from idp.audit import verify as verifying
 from idp.audit.events import Event
 from idp.database import Database, transaction
 
 
-def verify(database: Database) -> tuple[bool, str]:
-    """Return whether the log is whole and a sentence; the verification itself is recorded."""
+def verify(database: Database, copy: Path | None = None) -> tuple[bool, str]:
+    """Return whether the log is whole and a sentence; the verification itself is recorded.
+
+    `copy` is another copy of the checkpoints than the settings name, such as a witness's.
+    """
     settings = database.settings
     public = checkpoint.load_key(settings.audit_key_file).public_key()
-    report = verifying.verify(database, public, settings.audit_copy)
+    report = verifying.verify(database, public, copy or settings.audit_copy)
     with origin.acting_as("operator"), transaction(database) as db:
         outcome = "done" if report.whole else "failed"
         log.record(db, Event("audit.log.verified", outcome=outcome, details={"records": report.records}))

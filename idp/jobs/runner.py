@@ -40,6 +40,8 @@ JOBS: tuple[tuple[str, float, str], ...] = (
     ("silence", 3600.0, "idp.jobs.silence.run"),
     ("cleanup", 60.0, "idp.jobs.cleanup.run"),
     ("cleanup-old", 3600.0, "idp.jobs.cleanup.run_old"),
+    ("months", 3600.0, "idp.audit.months.tend"),
+    ("digest", 300.0, "idp.jobs.digest.run"),
 )
 """Name, seconds between two runs, and the function that does the work; its module is imported by the first run."""
 
@@ -122,7 +124,7 @@ def start(database: Database) -> Running:
     return Running(
         database,
         (
-            Job("seal", 0.25, seal),
+            Job("seal", 0.1, seal),
             Job("signals", 0.25, signals.run),
             *(Job(name, every, named(work)) for name, every, work in JOBS),
         ),

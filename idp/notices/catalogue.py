@@ -52,6 +52,10 @@ TEMPLATES: dict[str, Template] = {
         "{insurer} access support found that logins of somebody else opened your account, and took them off. "
         "Sign in again with your own login.\n\nIf that is wrong, call {phone}.",
     ),
+    "desk_digest": Template(
+        "The security desk's day: {day}",
+        "What there is to look at:\n\n{lines}\n\nOpen the access reviews: {link}/security/reviews",
+    ),
     "factor_added": Template(
         "A second step was added to your account", "{factor} was added as a second step." + _IF_NOT
     ),

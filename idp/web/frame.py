@@ -32,6 +32,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     "security": (
         ("Search", "/security/search"),
         ("Who could", "/security/who"),
+        ("Access reviews", "/security/reviews"),
         ("Misuse reports", "/security/reports"),
         ("Revocations", "/security/revocations"),
         ("Emergency access", "/security/emergency"),

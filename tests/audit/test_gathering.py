@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from idp.audit import log, origin
+from idp.audit import log, origin, search
 from idp.audit.events import Event
 from idp.database import Database, gathering, reading, transaction
 from idp.errors import Invalid
@@ -42,3 +42,17 @@ def test_invariant_a_transaction_that_fails_keeps_nothing_it_gathered(database: 
         _changed(session, 1)
         raise Invalid("no")
     assert _kept(database) == []
+
+
+def test_a_key_that_a_savepoint_made_and_took_back_is_not_used_again(database: Database) -> None:
+    """The record after it must be readable: its key is the stored one."""
+    with transaction(database) as db:
+        savepoint = db.begin_nested()
+        for _ in range(2):
+            log.record(db, Event("entitlements.grant.added", account="acc_new", personal={"name": "Ana"}))
+        savepoint.rollback()
+        log.record(db, Event("entitlements.grant.added", account="acc_new", personal={"name": "Ana"}))
+        log.record(db, Event("entitlements.grant.ended", account="acc_new", personal={"name": "Ana"}))
+    with reading(database) as db:
+        numbers = db.execute(text("SELECT seq FROM audit_record ORDER BY seq")).scalars().all()
+        assert [search.record(db, n).personal for n in numbers] == [{"name": "Ana"}] * 2

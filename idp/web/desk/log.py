@@ -1,27 +1,22 @@
 """The security desk: search the log, open a record, export, see the proof (ui.md 3.12, 3.15)."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import text
 from sqlmodel import Session as Db
-from sqlmodel import col, select
 
 from idp import clock
-from idp.accounts.tables import Account
 from idp.audit import checkpoint, export, log, proofs, search
 from idp.audit.events import VOCABULARY, Event
 from idp.audit.forms import FORMS
 from idp.audit.search import Filters
 from idp.errors import Invalid, NotFound
-from idp.providers.tables import Provider
 from idp.web.boundary import Service, TheService, Transaction, service_of
-from idp.web.desk import proving, reading
+from idp.web.desk import proving, reading, saved, shown
 from idp.web.forms import TheForm
 from idp.web.guards import Acting, insurer_staff
 from idp.web.pages import go, page
@@ -31,22 +26,7 @@ MaySearch = Annotated[Acting, Depends(insurer_staff("audit.search"))]
 MayExport = Annotated[Acting, Depends(insurer_staff("audit.export"))]
 AT_ONCE = 20_000
 """A log of at most so many records is verified whenever the proof page opens; a larger one when asked."""
-OUTCOMES = ("done", "permit", "deny", "routed", "step_up", "refused", "failed")
-LABELS = {
-    "person": "Person",
-    "provider": "Practice",
-    "event": "Event",
-    "outcome": "Outcome",
-    "reason": "Reason",
-    "entitlement": "Function",
-    "client": "App",
-    "session": "Session",
-    "device": "Device",
-    "decision": "Decision",
-    "request": "Request",
-    "since": "From",
-    "until": "To",
-}
+OUTCOMES = search.KNOWN
 
 
 @router.get("/security/search", include_in_schema=False)
@@ -58,7 +38,7 @@ def search_page(request: Request, staff: MaySearch, db: Transaction) -> Response
     found = search.find(db, filters, cursor)
     details = {"filters": filters.given(), "shown": len(found.rows), "further": cursor is not None}
     log.record(db, Event("audit.log.searched", details=details))
-    return _results(request, db, filters, found)
+    return _results(request, db, staff, filters, found)
 
 
 @router.post("/security/search", include_in_schema=False)
@@ -70,9 +50,12 @@ def search_form(request: Request, staff: MaySearch, db: Transaction, form: TheFo
         filters = search.read(reading.understood(db, typed, zone))
     except Invalid as refusal:
         refusal.page = "audit/search.html"
-        refusal.context = _facts(db, Filters(), None) | {"typed": typed}
+        choices = [
+            (label, shown.address(Filters(person=who))) for who, label in reading.people(db, typed.get("person", ""))
+        ]
+        refusal.context = _facts(db, staff, Filters(), None) | {"typed": typed, "choices": choices}
         raise
-    return go(request, _address(filters))
+    return go(request, shown.address(filters))
 
 
 @router.get("/security/search.jsonl", include_in_schema=False)
@@ -100,13 +83,13 @@ def record_page(request: Request, staff: MaySearch, db: Transaction, n: str) -> 
     return page(
         request,
         "audit/record.html",
-        acting=_acting(staff),
+        acting=shown.acting(staff),
         number=int(n),
         found=found,
         title=VOCABULARY.get(found.row.event, found.row.event),
         said=said,
-        names=_names(db, [found.row]),
-        links=_links(found.said),
+        names=shown.names(db, [found.row]),
+        links=shown.links(found.said, found.row.address_hash),
         proof=proofs.inclusion(db, int(n)),
     )
 
@@ -139,11 +122,6 @@ def _query(request: Request) -> dict[str, str]:
     return given
 
 
-def _address(filters: Filters, path: str = "/security/search", **more: str | None) -> str:
-    query = {name: value for name, value in (filters.given() | more).items() if value}
-    return path + (f"?{urlencode(query)}" if query else "")
-
-
 def _export(request: Request, db: Db, kind: str) -> Response:
     filters = search.read(_query(request))
     log.record(db, Event("audit.log.exported", details={"filters": filters.given(), "form": kind}))
@@ -158,76 +136,46 @@ def _export(request: Request, db: Db, kind: str) -> Response:
     )
 
 
-def _results(request: Request, db: Db, filters: Filters, found: search.Page) -> Response:
-    return page(request, "audit/search.html", typed={}, fields={}, **_facts(db, filters, found))
+def _results(request: Request, db: Db, staff: Acting, filters: Filters, found: search.Page) -> Response:
+    return page(request, "audit/search.html", typed={}, fields={}, **_facts(db, staff, filters, found))
 
 
-def _facts(db: Db, filters: Filters, found: search.Page | None) -> dict[str, Any]:
+def _facts(db: Db, staff: Acting, filters: Filters, found: search.Page | None) -> dict[str, Any]:
     """Return what the search page shows."""
     given = filters.given()
     now = clock.now()
-    insurer = db.exec(select(Provider).where(col(Provider.kind) == "insurer")).first()
     chips = [
         {
-            "label": LABELS[name],
+            "label": shown.LABELS[name],
             "value": value,
-            "without": _address(Filters(**{k: v for k, v in _set(filters).items() if k != name})),
+            "without": shown.address(Filters(**{k: v for k, v in shown.given(filters).items() if k != name})),
         }
         for name, value in given.items()
     ]
     return {
-        "acting": {"name": insurer.name, "tin_last4": None, "id": insurer.id} if insurer else None,
+        "acting": shown.acting(staff),
+        "saved": saved.of(db, staff.visitor.account.id),
+        "tail": shown.address(filters, "/security/tail"),
         "given": given,
         "chips": chips,
-        "labels": LABELS,
+        "labels": shown.LABELS,
         "events": VOCABULARY,
         "outcomes": OUTCOMES,
         "found": found,
-        "names": _names(db, found.rows if found else []),
+        "names": shown.names(db, found.rows if found else []),
         "counted": search.COUNTED,
-        "narrow": lambda name, value: _address(Filters(**{**_set(filters), name: value})),
-        "newer": _address(filters, cursor=found.newer) if found and found.newer else None,
-        "older": _address(filters, cursor=found.older) if found and found.older else None,
-        "jsonl": _address(filters, "/security/search.jsonl"),
-        "forms": [(form.title, _address(filters, f"/security/search.{kind}")) for kind, form in FORMS.items()],
-        "last_day": _address(Filters(**{**_set(filters), "since": now - timedelta(hours=24), "until": None})),
-        "last_week": _address(Filters(**{**_set(filters), "since": now - timedelta(days=7), "until": None})),
+        "narrow": lambda name, value: shown.address(Filters(**{**shown.given(filters), name: value})),
+        "newer": shown.address(filters, cursor=found.newer) if found and found.newer else None,
+        "older": shown.address(filters, cursor=found.older) if found and found.older else None,
+        "jsonl": shown.address(filters, "/security/search.jsonl"),
+        "forms": [(form.title, shown.address(filters, f"/security/search.{kind}")) for kind, form in FORMS.items()],
+        "last_day": shown.address(
+            Filters(**{**shown.given(filters), "since": now - timedelta(hours=24), "until": None})
+        ),
+        "last_week": shown.address(
+            Filters(**{**shown.given(filters), "since": now - timedelta(days=7), "until": None})
+        ),
     }
-
-
-def _set(filters: Filters) -> dict[str, Any]:
-    return {name: getattr(filters, name) for name in search.NAMES if getattr(filters, name) is not None}
-
-
-def _names(db: Db, rows: Iterable[Any]) -> dict[str, str]:
-    """Return the names of the people and practices that the rows mention by id."""
-    rows = list(rows)
-    people = {who for row in rows for who in (row.actor_id, row.account_id) if who and who.startswith("acc_")}
-    places = {row.provider_id for row in rows if row.provider_id}
-    names = dict(db.execute(select(Account.id, Account.display_name).where(col(Account.id).in_(people))).all())
-    names |= dict(db.execute(select(Provider.id, Provider.name).where(col(Provider.id).in_(places))).all())
-    return {str(key): str(value) for key, value in names.items()}
-
-
-def _links(said: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return where to go on from a record: everything of the same session, request, decision, person."""
-    wanted = (
-        ("Same request", "request", "request"),
-        ("Same session", "session", "session"),
-        ("Same device", "device", "device"),
-        ("Same decision", "decision", "decision"),
-        ("Who acted", "person", "actor"),
-        ("Whom it is about", "person", "account"),
-        ("Same practice", "provider", "provider"),
-        ("Same app", "client", "client"),
-    )
-    return [
-        (label, _address(search.read({name: str(said[member])}))) for label, name, member in wanted if said.get(member)
-    ]
-
-
-def _acting(staff: Acting) -> dict[str, Any]:
-    return {"name": staff.provider.name, "tin_last4": None, "id": staff.provider.id}
 
 
 def _proof(request: Request, service: Service, staff: Acting, db: Db, *, asked: bool) -> Response:
@@ -243,7 +191,7 @@ def _proof(request: Request, service: Service, staff: Acting, db: Db, *, asked: 
     return page(
         request,
         "audit/log.html",
-        acting=_acting(staff),
+        acting=shown.acting(staff),
         found=found,
         size=size,
         newest=newest,

@@ -1,15 +1,20 @@
 """What the security desk types, turned into ids and moments, so that no name stands in an address."""
 
+import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session as Db
-from sqlmodel import col, func, or_, select
+from sqlmodel import and_, col, func, or_, select
 
 from idp import clock
 from idp.accounts.tables import Account, Contact, Login
+from idp.audit import search
+from idp.database import of
 from idp.errors import Invalid
 from idp.providers.tables import Provider
+
+_HASHED = re.compile("[0-9a-f]{32}")
 
 
 def understood(db: Db, typed: dict[str, str], zone: ZoneInfo) -> dict[str, str]:
@@ -24,13 +29,13 @@ def understood(db: Db, typed: dict[str, str], zone: ZoneInfo) -> dict[str, str]:
             else:
                 given[name] = clock.iso(moment)
     if "person" in typed and not typed["person"].startswith(("acc_", "system", "operator")):
-        ids = _people(db, typed["person"])
-        if len(ids) == 1:
-            given["person"] = ids[0]
+        found = people(db, typed["person"])
+        if len(found) == 1:
+            given["person"] = found[0][0]
         else:
             problems["person"] = (
-                f"{len(ids)} people have that name. Enter an e-mail, a user name or the account's id."
-                if ids
+                "Several people fit. Choose one below, or enter an e-mail, a user name or the account's id."
+                if found
                 else "Nobody has this name, e-mail or user name. Check the spelling, or enter the account's id."
             )
     if "provider" in typed and not typed["provider"].startswith("prv_"):
@@ -41,28 +46,36 @@ def understood(db: Db, typed: dict[str, str], zone: ZoneInfo) -> dict[str, str]:
             given["provider"] = places[0]
         else:
             problems["provider"] = "Enter the practice's full name or its id."
+    if "address" in typed and not _HASHED.fullmatch(typed["address"]):
+        hashed = search.hashed(of(db).ring, typed["address"])
+        if hashed is None:
+            problems["address"] = "Enter a network address such as 203.0.113.9."
+        else:
+            given["address"] = hashed
     if problems:
         raise Invalid(fields=problems)
     return given
 
 
-def _people(db: Db, words: str) -> list[str]:
+def people(db: Db, words: str) -> list[tuple[str, str]]:
+    """Return the ids and names of at most 20 people: who has exactly this name or address, else whose name holds it."""
     low = " ".join(words.split()).lower()
-    return list(
-        db.exec(
-            select(Account.id)
-            .where(
-                or_(
-                    func.lower(col(Account.display_name)) == low,
-                    col(Account.id).in_(select(Contact.account_id).where(col(Contact.email) == low)),
-                    col(Account.id).in_(
-                        select(Login.account_id).where(col(Login.subject) == low, col(Login.upstream_id).is_(None))
-                    ),
-                )
-            )
-            .limit(20)
-        ).all()
+    if len(low) < 2:
+        return []
+    name = func.lower(col(Account.display_name))
+    exact = or_(
+        name == low,
+        col(Account.id).in_(select(Contact.account_id).where(col(Contact.email) == low)),
+        col(Account.id).in_(
+            select(Login.account_id).where(col(Login.subject) == low, col(Login.upstream_id).is_(None))
+        ),
     )
+    for condition in (exact, and_(*(name.contains(word, autoescape=True) for word in low.split()))):
+        query = select(Account.id, Account.display_name).where(condition).order_by(name, col(Account.id)).limit(20)
+        found = [(str(who), str(label)) for who, label in db.execute(query).all()]
+        if found:
+            return found
+    return []
 
 
 def _moment(typed: str, zone: ZoneInfo, *, end: bool) -> datetime | None:

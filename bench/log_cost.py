@@ -1,0 +1,158 @@
+"""What the log costs: CPU of a record on a grant, the rate of 16 writers while it is sealed, how late sealing is.
+
+`python -m bench.log_cost`: a private PostgreSQL, durable. CPU is that of this process and of the server's backend;
+the rates are the best of a few turns with and without the sealer, one after the other, for the machine may be busy.
+"""
+
+import argparse
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from idp import clock
+from idp.audit import checkpoint, log
+from idp.audit.events import Event
+from idp.audit.seal import Sealer
+from idp.database import Database, transaction
+from idp.entitlements import grants
+from tests import engines
+from tests.decisions import world
+
+PEOPLE, WRITERS = 200, 16
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+def _world(database: Database) -> None:
+    people = {f"acc_{n}": {"status": "active", "display_name": f"Person {n}"} for n in range(PEOPLE)}
+    practice = {"prv_1": {"kind": "practice", "name": "Lakeside Clinic", "status": "active"}}
+    world.build(database, {"provider": practice, "account": people})
+    with transaction(database) as db:  # everybody has their key: a person's first record makes it
+        for who in people:
+            log.record(db, Event("accounts.account.created", account=who))
+
+
+@contextmanager
+def _without_record() -> Iterator[None]:
+    kept: Callable[[Session, Event], None] = log.record
+    log.record = lambda _session, _event: None
+    try:
+        yield
+    finally:
+        log.record = kept
+
+
+def _give(database: Database, n: int) -> None:
+    with transaction(database) as db:
+        grants.grant(
+            db,
+            account_id=f"acc_{n % PEOPLE}",
+            provider_id="prv_1",
+            line="medical",
+            entitlement="claim.status.view",
+            by="operator",
+            reason="bench",
+        )
+
+
+def _backends() -> float:
+    """Return the CPU seconds of every backend of the server that still runs."""
+    total = 0.0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"postgres: postgres t_" in (folder / "cmdline").read_bytes():
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                total += (int(fields[11]) + int(fields[12])) / _TICK
+        except OSError:
+            continue
+    return total
+
+
+def _cpu(database: Database, count: int) -> float:
+    begun, server = time.process_time(), _backends()
+    for n in range(count):
+        _give(database, n)
+    return (time.process_time() - begun + _backends() - server) / count * 1000
+
+
+def _rate(database: Database, seconds: float, *, sealing: bool, lags: list[float]) -> float:
+    done = [0] * WRITERS
+    stop = threading.Event()
+
+    def write(hand: int) -> None:
+        n = hand
+        while not stop.is_set():
+            _give(database, n)
+            n += WRITERS
+            done[hand] += 1
+
+    def seal() -> None:
+        sealer = Sealer(database)
+        while not stop.wait(0.1):
+            while (found := sealer.seal()).records:
+                if found.oldest is not None and found.checkpoint is not None:
+                    lags.append((found.checkpoint.at - found.oldest).total_seconds() * 1000)
+                if not found.more:
+                    break
+
+    hands = [threading.Thread(target=write, args=(hand,)) for hand in range(WRITERS)]
+    hands += [threading.Thread(target=seal)] if sealing else []
+    begun = time.monotonic()
+    for one in hands:
+        one.start()
+    time.sleep(seconds)
+    stop.set()
+    for one in hands:
+        one.join()
+    return sum(done) / (time.monotonic() - begun)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--count", type=int, default=150)
+    given = parser.parse_args()
+    tempfile.tempdir = "/var/tmp"
+    with tempfile.TemporaryDirectory() as folder:
+        engine = engines.PostgresEngine(Path(folder), fsync=True)
+        try:
+            with engine.fresh(Path(folder)) as url:
+                database = Database(engines.settings_for(url, Path(folder)))
+                checkpoint.make_key(database.settings.audit_key_file)
+                _world(database)
+                _cpu(database, 20)
+                with_it, without = [], []
+                for _ in range(given.turns):
+                    with_it.append(_cpu(database, given.count))
+                    with _without_record():
+                        without.append(_cpu(database, given.count))
+                a, b = min(with_it), min(without)
+                print(f"grant {a:.2f} ms CPU with its record, {b:.2f} ms without: {100 * (a / b - 1):.0f} % more")
+                lags: list[float] = []
+                sealed, unsealed = [], []
+                for _ in range(given.turns):
+                    unsealed.append(_rate(database, given.seconds, sealing=False, lags=lags))
+                    Sealer(database).seal_all()
+                    sealed.append(_rate(database, given.seconds, sealing=True, lags=lags))
+                best, rest = max(sealed), max(unsealed)
+                print(f"{WRITERS} writers: {best:.0f} grants/s sealed, {rest:.0f} unsealed: {100 * best / rest:.0f} %")
+                lags.sort()
+                print(f"seal lag: median {lags[len(lags) // 2]:.0f} ms, p99 {lags[int(len(lags) * 0.99)]:.0f} ms")
+                with transaction(database) as db:
+                    waits = db.execute(text("SELECT count(*) FROM audit_unsealed")).scalar()
+                print(f"{waits} records wait, {clock.iso(clock.now())}")
+                database.dispose()
+        finally:
+            engine.close()
+
+
+if __name__ == "__main__":
+    main()

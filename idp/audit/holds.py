@@ -1,0 +1,72 @@
+"""Legal holds: while one is live, what it names is neither pruned nor shredded, whoever asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import CursorResult, update
+from sqlmodel import Session, col, select
+
+from idp import clock, entropy
+from idp.audit import log, origin
+from idp.audit.events import Event
+from idp.audit.tables import AuditHold
+from idp.errors import Conflict, Invalid, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What live holds name."""
+
+    everything: bool
+    accounts: frozenset[str]
+    providers: frozenset[str]
+
+
+def place(db: Session, reason: str, *, account: str | None = None, provider: str | None = None) -> str:
+    """Hold the records of a person, of a practice, or (neither) the whole log; return the hold's id."""
+    if not 3 <= len(reason.strip()) <= 500:
+        raise Invalid(fields={"reason": "Say in 3 to 500 characters what the hold is for, such as a matter's number."})
+    by = origin.current().actor_id or "operator"
+    row = AuditHold(
+        id=entropy.new_id("hld"), account_id=account, provider_id=provider, reason=reason.strip(), placed_by=by
+    )
+    db.add(row)
+    log.record(db, Event("audit.hold.placed", account=account, provider=provider, details={"hold": row.id}))
+    return row.id
+
+
+def lift(db: Session, hold_id: str) -> None:
+    """End a hold once; raise NotFound where none of that id is live."""
+    by = origin.current().actor_id or "operator"
+    live = (col(AuditHold.id) == hold_id, col(AuditHold.lifted_at).is_(None))
+    done = db.execute(update(AuditHold).where(*live).values(lifted_at=clock.now(), lifted_by=by))
+    assert isinstance(done, CursorResult)
+    if done.rowcount != 1:
+        raise NotFound("There is no live hold of this id.")
+    log.record(db, Event("audit.hold.lifted", details={"hold": hold_id}))
+
+
+def live(db: Session) -> Sequence[AuditHold]:
+    """Return the live holds, the oldest first."""
+    return db.exec(
+        select(AuditHold).where(col(AuditHold.lifted_at).is_(None)).order_by(col(AuditHold.created_at))
+    ).all()
+
+
+def held(db: Session) -> Held:
+    """Return what the live holds name."""
+    rows = live(db)
+    return Held(
+        any(row.account_id is None and row.provider_id is None for row in rows),
+        frozenset(row.account_id for row in rows if row.account_id is not None),
+        frozenset(row.provider_id for row in rows if row.provider_id is not None),
+    )
+
+
+def refuse_held(db: Session, account: str) -> None:
+    """Raise Conflict where a hold names the person, a practice of theirs in the log, or the whole log."""
+    found = held(db)
+    if found.everything or account in found.accounts:
+        raise Conflict("A legal hold is on this person's records. Lift it first.")
+    if found.providers and log.seen_at(db, account, found.providers):
+        raise Conflict("A legal hold is on the records of a practice this person acted for. Lift it first.")

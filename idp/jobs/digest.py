@@ -1,0 +1,63 @@
+"""The day's digest for the security desk: one mail to each who may search the log, once a day, from seven o'clock."""
+
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import CursorResult, text
+from sqlmodel import Session as Db
+from sqlmodel import col, or_, select
+
+from idp import clock
+from idp.audit import log
+from idp.audit.events import Event
+from idp.database import Database, transaction
+from idp.entitlements.tables import Grant
+from idp.notices import outbox
+from idp.providers.tables import Provider
+from idp.security import access_reviews
+
+FROM_HOUR = 7
+_TAKE = text("INSERT INTO desk_digest (day, created_at) VALUES (:day, :now) ON CONFLICT DO NOTHING")
+
+
+def run(database: Database) -> bool:
+    """Write today's digest where nobody did yet: the row of the day is taken in the same transaction."""
+    now = clock.now()
+    local = now.astimezone(ZoneInfo(database.settings.time_zone))
+    if local.hour < FROM_HOUR:
+        return False
+    with transaction(database) as db:
+        taken = db.execute(_TAKE, {"day": f"{local:%Y-%m-%d}", "now": clock.micros(now)})
+        assert isinstance(taken, CursorResult)
+        if taken.rowcount == 1:
+            _write(db, f"{local:%m/%d/%Y}")
+    return False
+
+
+def _write(db: Db, day: str) -> None:
+    counts = {name: (title, len(look(db))) for name, (title, look) in access_reviews.KINDS.items()}
+    lines = "\n".join(f"{title}: {count}" for title, count in counts.values())
+    readers = _readers(db)
+    for account_id in readers:
+        outbox.send(db, account_id, "desk_digest", {"day": day, "lines": lines})
+    details = {"readers": len(readers)} | {name: count for name, (_, count) in counts.items()}
+    log.record(db, Event("security.digest.written", details=details))
+
+
+def _readers(db: Db) -> list[str]:
+    now = clock.now()
+    return list(
+        db.exec(
+            select(Grant.account_id)
+            .join(Provider, col(Provider.id) == col(Grant.provider_id))
+            .where(
+                col(Grant.entitlement) == "audit.search",
+                col(Grant.effect) == "allow",
+                col(Grant.ended_at).is_(None),
+                col(Grant.not_before) <= now,
+                or_(col(Grant.expires_at).is_(None), col(Grant.expires_at) > now),
+                col(Provider.kind) == "insurer",
+            )
+            .distinct()
+            .order_by(col(Grant.account_id))
+        ).all()
+    )

@@ -1,0 +1,95 @@
+"""Places on a drawing: moments on a line for each session or person, and lines between who acts and for whom.
+
+Only numbers leave here; the templates write them into SVG, which needs neither a script nor a style.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+WIDTH = 1000
+_LEFT, _RIGHT, _TOP, _LANE = 210, 20, 30, 34
+_TICKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One record on its lane."""
+
+    x: float
+    y: int
+    kind: str
+    """ok, bad or note: drawn as a dot, a cross or a ring, so that color is not all there is."""
+    row: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Lanes from top to bottom, moments from left to right."""
+
+    height: int
+    lanes: Sequence[tuple[int, str]]
+    marks: Sequence[Mark]
+    ticks: Sequence[tuple[float, datetime]]
+
+
+def timeline(rows: Sequence[Any], lane_of: Any) -> Timeline:
+    """Place records; `lane_of` says for a row on which lane it stands. Lanes come in order of their first record."""
+    ordered = sorted(rows, key=lambda row: (row.at, row.seq))
+    lanes: dict[str, int] = {}
+    for row in ordered:
+        lanes.setdefault(lane_of(row), _TOP + 20 + _LANE * len(lanes))
+    first, last = ordered[0].at, ordered[-1].at
+    span = max((last - first).total_seconds(), 1.0)
+    room = WIDTH - _LEFT - _RIGHT
+    marks = [
+        Mark(
+            round(_LEFT + (row.at - first).total_seconds() / span * room, 1),
+            lanes[lane_of(row)],
+            "bad" if row.outcome in ("deny", "refused", "failed") else "ok" if row.outcome == "permit" else "note",
+            row,
+        )
+        for row in ordered
+    ]
+    ticks = [
+        (round(_LEFT + n / _TICKS * room, 1), first + timedelta(seconds=span * n / _TICKS)) for n in range(_TICKS + 1)
+    ]
+    return Timeline(_TOP + 30 + _LANE * len(lanes), [(y, name) for name, y in lanes.items()], marks, ticks)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Somebody acted for somebody, so many times."""
+
+    y1: int
+    y2: int
+    width: float
+    who: str
+    whom: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """Who acts, on the left; for whom, on the right."""
+
+    height: int
+    left: Sequence[tuple[int, str]]
+    right: Sequence[tuple[int, str]]
+    links: Sequence[Link]
+
+
+def who_for_whom(counts: Sequence[tuple[str, str, int]]) -> Map:
+    """Place (who, whom, how often), the most frequent first."""
+    left: dict[str, int] = {}
+    right: dict[str, int] = {}
+    for who, whom, _ in counts:
+        left.setdefault(who, _TOP + _LANE * len(left))
+        right.setdefault(whom, _TOP + _LANE * len(right))
+    most = max((count for _, _, count in counts), default=1)
+    links = [
+        Link(left[who], right[whom], round(1 + 7 * count / most, 1), who, whom, count) for who, whom, count in counts
+    ]
+    height = _TOP + _LANE * max(len(left), len(right), 1)
+    return Map(height, [(y, n) for n, y in left.items()], [(y, n) for n, y in right.items()], links)
