@@ -34,6 +34,7 @@ bench: $(READY) $(ASSETS) ## print the figures: the engine, the service beside a
 	@$(BIN)/python -m bench.sharing
 	@$(BIN)/python -m bench.sharing 100 45 1 --guards
 	@$(BIN)/python -m bench.sharing_cost
+	@$(BIN)/python -m bench.roster
 
 faults: $(READY) $(ASSETS) ## the faults that take longer than the test suite should
 	@$(BIN)/python -m pytest -n 0 -m faults tests

@@ -43,6 +43,7 @@ from idp.resource_server.problems import IssuerUnavailable, TokenRefused
 from idp.resource_server.revocations import Feed, Standing
 from idp.resource_server.service import ServiceToken
 from idp.resource_server.verify import AccessToken, Verifier
+from idp.signals import epochs
 
 BOUND, GOAL = 1.0, 0.25
 """Seconds: nothing may be later than the first; 99 of 100 should be within the second."""
@@ -295,6 +296,7 @@ async def _prepared(place: Place, account: str, count: int) -> tuple[list[Callab
             made.append((session, family))
         db.add_all([session for session, _ in made])
         db.add_all([family for _, family in made])
+        epoch = epochs.authz_epoch(db, account)
     lane = await open_lane(place.database, log.append)
     picture = await Memory(place.database).picture(lane)
     await lane.close()
@@ -303,7 +305,13 @@ async def _prepared(place: Place, account: str, count: int) -> tuple[list[Callab
     def maker(session: Session, family: TokenFamily) -> Callable[[], str]:
         def make() -> str:
             now = clock.now()
-            more = {"sid": session.id, "acr": AAL2, "amr": session.amr, "authz_epoch": 1, "provider": "prv_lakeside"}
+            more = {
+                "sid": session.id,
+                "acr": AAL2,
+                "amr": session.amr,
+                "authz_epoch": epoch,
+                "provider": "prv_lakeside",
+            }
             more |= {"auth_time": int(session.auth_time.timestamp()), "terms": terms_claim(picture, now)}
             token, _ = mint(
                 picture,

@@ -67,6 +67,11 @@ def impact(db: Session, key: str, items: Iterable[str], *, provider_id: str | No
     return Impact(tuple(a for a in affected if a.gains or a.loses or a.stays_out))
 
 
+def people(db: Session, key: str, provider_id: str, line: str) -> int:
+    """Return how many people of a practice have a job in a line."""
+    return len({one.account_id for one in _assigned(db, key, provider_id) if one.line == line})
+
+
 def publish(
     db: Session, key: str, items: Iterable[str], *, seen: int, effective_at: datetime, reason: str, by: str
 ) -> Bundle:

@@ -213,6 +213,21 @@ def verify(
         raise typer.Exit(1)
 
 
+@audit.command()
+def evidence(
+    file: Annotated[Path, typer.Argument(help="The evidence.json of a review", exists=True, dir_okay=False)],
+    *,
+    key: Annotated[Path, typer.Option(help="The public key in PEM form", exists=True, dir_okay=False)],
+) -> None:
+    """Check the signed evidence of an access review; needs nothing of a running service."""
+    from idp.cli.log import evidence as run
+
+    genuine, text = run(file, key)
+    typer.echo(text)
+    if not genuine:
+        raise typer.Exit(1)
+
+
 @app.command()
 def doctor() -> None:
     """Say what is misconfigured and how to mend it."""

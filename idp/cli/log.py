@@ -1,4 +1,4 @@
-"""Verify the log with the public half of the checkpoint key."""
+"""Verify the log, and evidence, with the public half of the checkpoint key."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ from idp.audit import checkpoint, log, origin
 from idp.audit import verify as verifying
 from idp.audit.events import Event
 from idp.database import Database, transaction
+from idp.wam.evidence import BadEvidence, check
 
 
 def verify(database: Database, copy: Path | None = None) -> tuple[bool, str]:
@@ -21,3 +22,16 @@ def verify(database: Database, copy: Path | None = None) -> tuple[bool, str]:
         log.record(db, Event("audit.log.verified", outcome=outcome, details={"records": report.records}))
     findings = [finding.sentence for finding in report.findings[1:]]
     return report.whole, "\n".join([report.sentence, *findings])
+
+
+def evidence(file: Path, key: Path) -> tuple[bool, str]:
+    """Return whether an evidence file is genuine, and a sentence."""
+    try:
+        pack = check(file.read_bytes(), checkpoint.load_public(key))
+    except BadEvidence as problem:
+        return False, str(problem)
+    signer = pack["signed_by"]["name"] if pack["signed_by"] else "nobody"
+    return True, (
+        f"Genuine. Review {pack['review']} of {pack['practice']['name']}, {len(pack['people'])} people, "
+        f"signed by {signer} {pack['signed_at'] or ''}".strip()
+    )

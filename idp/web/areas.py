@@ -44,7 +44,7 @@ AREAS: tuple[Area, ...] = (
     Area("staying", ("/account/session", "/still-there")),
     Area("health", ("/healthz", "/readyz", "/metrics")),
     Area("mailbox", ("/mailbox",)),
-    Area("manager.people", ("/p",)),
+    Area("manager.people", ("/p", "/evidence")),
     Area("desk.log", ("/security",)),
     Area("desk.who", ("/security",)),
     Area("desk.saved", ("/security",)),

@@ -37,7 +37,6 @@ def apply(work: Work, entries: list[Wanted]) -> None:
             auth_time=at,
             factor_time=entry.factor_at or (at if entry.acr != "aal1" else None),
             channel=entry.channel,
-            created_at=at,
             last_seen_at=entry.seen_at or at,
             expires_at=entry.until or at + absolute_limit(current(db).clocks, ACR[entry.acr]),
             ended_at=entry.ended,

@@ -13,7 +13,7 @@ from idp.web.console.caller import Manages, Sees, lines_of
 from idp.web.console.once import TheOnce
 from idp.web.console.routing import part
 from idp.web.guards import Acting
-from idp.web.manager import workload
+from idp.web.manager import evidence, workload
 
 router = part()
 
@@ -33,6 +33,22 @@ def one(db: Transaction, acting: Sees, x: str) -> dict[str, Any]:
         return _told(found) | {"report": found.report, "people": []}
     rows = workload.rows(db, found, reviews.to_answer(db, found), by=acting.visitor.account.id)
     return _told(found) | {"report": None, "people": [_person(row) for row in rows]}
+
+
+@router.get("/reviews/{x}/evidence.json", responses={200: {"content": {"application/json": {}}}})
+def evidence_data(db: Transaction, acting: Sees, x: str) -> Response:
+    """Return the signed evidence of a review that is over (409 before)."""
+    return evidence.data(db, acting, x)
+
+
+@router.get(
+    "/reviews/{x}/evidence.pdf",
+    responses={200: {"content": {"application/pdf": {}}}},
+    response_class=Response,
+)
+def evidence_document(db: Transaction, acting: Sees, x: str) -> Response:
+    """Return it as a document, with the signed data attached inside."""
+    return evidence.document(db, acting, x)
 
 
 @router.post("/reviews/{x}/answers")

@@ -18,10 +18,11 @@ from idp.wam import reports
 from idp.web import dates, pages
 from idp.web.boundary import Transaction
 from idp.web.guards import Acting
-from idp.web.manager import views
+from idp.web.manager import jobs, views
 from idp.web.manager.guard import Sees
 
 router = APIRouter()
+router.include_router(jobs.router)
 PAGE = 100
 HISTORY = timedelta(days=365)
 MOST = 50_000
@@ -41,6 +42,42 @@ def report(request: Request, db: Transaction, acting: Sees, *, day: str = "", pa
     had = reports.as_of(db, acting.provider.id, lines, at)
     reports.looked(db, acting.provider.id, "wam.report.viewed", at=clock.iso(at), rows=len(had))
     return pages.page(request, "wam/reports.html", **_facts(db, acting, had, at, day=day, page=page), **frame)
+
+
+@router.get("/p/{p}/reports/matrix")
+def matrix(request: Request, db: Transaction, acting: Sees, *, day: str = "", page: int = 1) -> Response:
+    """Show people by functions, now or on a past day, as a picture and as a table; looking is recorded."""
+    frame = views.frame(db, acting.provider, acting.visitor.account.id)
+    at, shown = clock.now(), ""
+    try:
+        at, shown = _moment(db, day), day
+    except Invalid as problem:
+        empty = _drawn(reports.matrix([]))
+        problem.page, problem.context = "wam/matrix.html", {"at": at, "day": day, **empty} | frame
+        raise
+    had = reports.as_of(db, acting.provider.id, frame["lines"] or list(views.LINE_NAMES), at)
+    reports.looked(db, acting.provider.id, "wam.report.viewed", at=clock.iso(at), rows=len(had), kind="matrix")
+    facts = _drawn(reports.matrix(had, page=page))
+    return pages.page(request, "wam/matrix.html", at=at, day=shown, **facts, **frame)
+
+
+def _drawn(found: reports.Matrix) -> dict[str, Any]:
+    """Return the picture's measures: 26 px cells on 42 px columns, heads at an angle above them."""
+    left, top, across, down = 190, 150, 42, 26
+    most = max((sum(row.has) for row in found.rows), default=0)
+    widest = ", ".join(row.name for row in found.rows if sum(row.has) == most) if most else ""
+    return {
+        "matrix": found,
+        "left": left,
+        "top": top,
+        "across": across,
+        "down": down,
+        "width": left + across * len(found.functions) + 90,
+        "height": top + down * len(found.rows) + 8,
+        "finding": f"Most here: {widest}, with {most} of these {len(found.functions)} functions."
+        if most
+        else "Nobody could do anything.",
+    }
 
 
 @router.get("/p/{p}/reports/access.csv", include_in_schema=False)

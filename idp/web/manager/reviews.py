@@ -14,10 +14,11 @@ from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
-from idp.web.manager import views, workload
+from idp.web.manager import evidence, views, workload
 from idp.web.manager.guard import Manages, Sees
 
 router = APIRouter()
+router.include_router(evidence.router)
 PAGE = 50
 SAID = {
     "keep": "Keep",

@@ -1,0 +1,118 @@
+"""W-7: the evidence of a review, as a document and as data, is genuine years later and betrays every change."""
+
+import re
+import zlib
+from datetime import timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from idp import clock
+from idp.audit import checkpoint
+from idp.cli.app import app
+from idp.database import transaction
+from idp.wam import printed, reviews
+from tests.console.conftest import Api
+from tests.wam.world import LINE
+
+SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+def signed_review(api: Api) -> str:
+    checkpoint.make_key(api.settings.audit_key_file)
+    world = api.world
+    with transaction(world.database) as db:
+        made = reviews.open_review(db, world.lakeside, LINE, [world.finn], due_at=clock.now() + timedelta(days=40))
+        assert made is not None
+        reviews.answer(db, made, {world.finn: "remove"}, by=world.mia)
+        reviews.sign(db, made, by=world.wes, word=True)
+        return made.id
+
+
+def attached(pdf: bytes) -> bytes:
+    """The file inside a document, as any reader of PDFs finds it."""
+    found = re.search(rb"/Type /EmbeddedFile.*?stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+    assert found is not None
+    return zlib.decompress(found[1])
+
+
+def checked(file: Path, key: Path) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["audit", "evidence", str(file), "--key", str(key)])
+    return result.exit_code, result.output
+
+
+@SQLITE
+def test_w7_the_evidence_is_a_document_with_the_signed_data_inside_and_is_checked_without_us(
+    api: Api, tmp_path: Path
+) -> None:
+    review = signed_review(api)
+    wes = api.as_("wes").get(f"{api.here}/reviews/{review}").click("Signed evidence, for print")
+    pdf = wes.response.content
+    assert pdf.startswith(b"%PDF-")
+    assert wes.response.headers["content-type"] == "application/pdf"
+    data = wes.get(f"{api.here}/reviews/{review}/evidence.json").response.content
+    assert attached(pdf) == data
+    pack = orjson.loads(data)["pack"]
+    assert (pack["signed_by"]["name"], pack["counts"]) == ("Wes Kane", {"keep": 0, "change": 0, "remove": 1})
+    assert [(one["name"], one["answer"], one["answered_by"]["name"]) for one in pack["people"]] == [
+        ("Finn Oakes", "remove", "Mia Ode")
+    ]
+    assert len(pack["people"][0]["held"]) == 6
+    key, file = tmp_path / "key.pem", tmp_path / "evidence.json"
+    key.write_bytes(api.as_("hana").get("/evidence/key.pem").response.content)
+    file.write_bytes(data)
+    code, said = checked(file, key)
+    assert (code, "Genuine" in said, "Wes Kane" in said) == (0, True, True)
+    assert api.events("wam.report.exported") == 2
+
+
+@SQLITE
+def test_w7_a_changed_answer_a_foreign_key_and_a_file_that_is_none_are_told_apart_from_the_genuine(
+    api: Api, tmp_path: Path
+) -> None:
+    review = signed_review(api)
+    data = api.as_("wes").get(f"{api.here}/reviews/{review}/evidence.json").response.content
+    key, other = Path(f"{api.settings.audit_key_file}.pub"), tmp_path / "other"
+    checkpoint.make_key(other)
+    for changed, whose in (
+        (data.replace(b'"remove"', b'"keep"'), key),
+        (data.replace(b"Wes Kane", b"Mia Ode"), key),
+        (data, Path(f"{other}.pub")),
+        (b"{}", key),
+        (b"nonsense", key),
+    ):
+        file = tmp_path / "changed.json"
+        file.write_bytes(changed)
+        assert checked(file, whose)[0] == 1
+
+
+@SQLITE
+def test_w7_evidence_exists_for_a_review_that_is_over_and_for_its_practice_alone(api: Api) -> None:
+    review = signed_review(api)
+    assert api.as_("otto").get(f"/p/{api.world.harbor}/reviews/{review}/evidence.pdf").status == 404
+    assert api.as_("otto").get(f"{api.here}/reviews/{review}/evidence.json").status == 404
+    with transaction(api.world.database) as db:
+        due = clock.now() + timedelta(days=40)
+        made = reviews.open_review(db, api.world.lakeside, LINE, [api.world.finn], due_at=due)
+        assert made is not None
+        under_way = made.id
+    assert api.as_("wes").get(f"{api.here}/reviews/{under_way}/evidence.json").status == 409
+
+
+def test_a_name_in_any_script_is_printed_and_many_pages_are_numbered() -> None:
+    person = {
+        "account": "acc_x", "name": "Łukasz Đặng 李", "answer": "keep", "answered_by": None, "answered_at": None,
+        "was_paused": True, "held": [],
+    }  # fmt: skip
+    moment = clock.iso(clock.now())
+    pack = {
+        "issuer": "https://idp.example", "review": "rvw_x", "practice": {"id": "prv_x", "name": "Clínica Söder"},
+        "line": LINE, "kind": "regular", "status": "signed", "opened_at": moment, "due_at": moment, "signed_at": moment,
+        "signed_by": {"account": "acc_y", "name": "Ana"}, "counts": {"keep": 120}, "people": [person] * 120,
+    }  # fmt: skip
+    made = printed.pdf(pack, b"{}", by="Wes", at=clock.now(), zone="America/Chicago")
+    assert len(re.findall(rb"/Type /Page\b", made)) >= 3
+    assert printed.plain("Đặng Łukasz 李") == "?ang ?ukasz ?"
+    assert b"/Lang (en-US)" in made
