@@ -51,6 +51,16 @@ class Revoked:
     reason: str
     at: datetime
 
+    @property
+    def what(self) -> str:
+        """Say what ended, in the words of pages (ui.md 1)."""
+        return _words(self.kind)
+
+    @property
+    def why(self) -> str:
+        """Say why, in the words of pages."""
+        return _words(self.reason)
+
 
 @dataclass(frozen=True, slots=True)
 class HeardBy:
@@ -117,6 +127,10 @@ def _told(db: Db, at: datetime, first: int, last: int) -> list[HeardBy]:
         after = None if moment is None else moment - at
         shown.append(HeardBy(name, _WAYS[method], status, moment, after, note.removeprefix(", ")))
     return shown
+
+
+def _words(code: str) -> str:
+    return code.replace("grant", "access").replace("_", " ")
 
 
 def _processes(count: int) -> str:

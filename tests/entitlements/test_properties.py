@@ -177,7 +177,7 @@ class Storage:
             return (
                 [("ptr_tpa", t["starts"], _end(t), t["owner"], None, None, None, None)] if self.number == "7001" else []
             )
-        if sql is world._CATALOGUE:
+        if sql is world.CATALOGUE:
             return [
                 (k, k, 3, "aal2", f["fresh"], f["ial"], f["np"], f["shared"], _json(f["purposes"]), _json(f["needs"]))
                 for k, f in KEYS.items()
@@ -246,7 +246,7 @@ class Storage:
             )
             for n, x in enumerate(w["licences"])
         ]
-        return rows
+        return [(*row, none) for row in rows]  # no delegation names places
 
     def _person(self) -> list[Any]:
         w, none, a = self.w, None, self.w["account"]

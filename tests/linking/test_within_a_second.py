@@ -42,7 +42,9 @@ class Workers:
     """What is tried after the suspension: its name, and whether it was refused."""
 
     def browser(self, worker: World) -> TestClient:
-        return TestClient(worker.app, base_url=ISSUER, follow_redirects=False)
+        browser = TestClient(worker.app, base_url=ISSUER, follow_redirects=False)
+        browser.portal = worker.http.portal  # the worker's own event loop, on which its connections live
+        return browser
 
     def sent_back(self, browser: TestClient) -> str:
         """Go to Evergreen and come back as far as its redirect."""

@@ -18,7 +18,7 @@ def _asked(telling: Telling, client: str, reader: str, seq: int, at: datetime) -
 
 def test_se3_each_app_is_shown_with_the_road_and_the_moment_it_heard(telling: Telling) -> None:
     pushed = telling.stream(push=True)["stream_id"]
-    telling.stream()
+    telling.stream()  # fetched; which of two streams was made first is nobody's promise
     before = clock.now() - timedelta(minutes=5)
     for reader in ("one", "two"):
         _asked(telling, "claims", reader, 0, before)
@@ -31,6 +31,7 @@ def test_se3_each_app_is_shown_with_the_road_and_the_moment_it_heard(telling: Te
     _asked(telling, "claims", "two", 3, found[0].at + timedelta(milliseconds=240))
     with reading(telling.database) as db:
         told = heard.who_heard(db, found)
+    told = [*told[:3], *sorted(told[3:], key=lambda by: by.way, reverse=True)]
     assert [(by.app, by.way, by.status, by.note) for by in told] == [
         ("claims", "Signed feed", "heard", "2 processes"),
         ("other", "Signed feed", "lease_ended", "1 process"),
