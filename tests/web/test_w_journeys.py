@@ -17,9 +17,7 @@ from idp.entitlements import grants
 from idp.providers import organisations
 from idp.wam import reviews
 from tests.wam.world import LINE, person
-from tests.web.conftest import Site, chromium, pictures, site, window
-
-__all__ = ["chromium", "pictures", "site", "window"]
+from tests.web.conftest import Site
 
 
 @pytest.fixture(scope="module")
