@@ -194,7 +194,7 @@ def test_a_taken_port_is_told(ready: Database, idp: Run) -> None:
     assert "already in use" in result.output.lower()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("engine", "workers"), [("sqlite", 1), ("postgres", 2)], indirect=["engine"])
 def test_security_88_sigterm_turns_readiness_off_then_stops(
     ready: Database, settings: Settings, idp: Run, workers: int
 ) -> None:
