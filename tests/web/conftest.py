@@ -5,7 +5,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +130,17 @@ def window(chromium: Browser, site: Site, pictures: Path | None) -> Iterator[Any
     yield opened
     for context in contexts:
         context.close()
+
+
+Open = Callable[[str], tuple[Page, Eyes]]
+
+
+@pytest.fixture
+def open_as(window: Any) -> Open:
+    """Open a window as somebody, and give its page beside its eyes."""
+
+    def opened(name: str) -> tuple[Page, Eyes]:
+        eyes = window(name)
+        return eyes.page, eyes
+
+    return opened

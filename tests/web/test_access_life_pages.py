@@ -1,35 +1,10 @@
 """W-1, leave and emergency access in a real browser: the pages fit, are accessible, and lead from one to the next."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
-from playwright.sync_api import Browser, Page
-
 from idp.database import transaction
 from idp.entitlements import grants
 from tests.first_managers.world import extend
 from tests.wam.world import LINE
-from tests.web.conftest import Eyes, Site
-
-Open = Callable[[str], tuple[Page, Eyes]]
-
-
-@pytest.fixture
-def open_as(chromium: Browser, site: Site, pictures: Path) -> Iterator[Open]:
-    windows = []
-
-    def opened(name: str) -> tuple[Page, Eyes]:
-        context = chromium.new_context(base_url=site.address, viewport={"width": 1280, "height": 900})
-        context.set_default_timeout(20_000)
-        context.add_cookies([site.cookie(name)])  # type: ignore[list-item]
-        windows.append(context)
-        page = context.new_page()
-        return page, Eyes(page, pictures)
-
-    yield opened
-    for context in windows:
-        context.close()
+from tests.web.conftest import Open, Site
 
 
 def test_w1_in_a_browser_proves_is_confirmed_takes_on_the_duties_and_manages(site: Site, open_as: Open) -> None:

@@ -1,13 +1,9 @@
 """W-6 in a real browser: an access manager delegates, the company's administrator assigns, the manager ends it."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import Browser, Page
 
 from tests.wam.third_parties import Parties, extend
-from tests.web.conftest import Eyes, Site
+from tests.web.conftest import Open, Site
 
 
 @pytest.fixture(scope="module")
@@ -17,27 +13,10 @@ def parties(site: Site) -> Parties:
     return site.world
 
 
-@pytest.fixture
-def open_as(chromium: Browser, site: Site, pictures: Path) -> Iterator[object]:
-    windows = []
-
-    def opened(name: str) -> tuple[Page, Eyes]:
-        context = chromium.new_context(base_url=site.address, viewport={"width": 1280, "height": 900})
-        context.set_default_timeout(10_000)
-        context.add_cookies([site.cookie(name)])  # type: ignore[list-item]
-        windows.append(context)
-        page = context.new_page()
-        return page, Eyes(page, pictures)
-
-    yield opened
-    for context in windows:
-        context.close()
-
-
 def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_again(
-    parties: Parties, open_as: object
+    parties: Parties, open_as: Open
 ) -> None:
-    wes, eyes = open_as("wes")  # type: ignore[operator]
+    wes, eyes = open_as("wes")
     wes.goto(f"/p/{parties.lakeside}/people")
     wes.get_by_role("navigation", name="Main").get_by_role("link", name="Delegations").click()
     eyes.look("delegations-none")
@@ -60,7 +39,7 @@ def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_
     eyes.look("delegation-made")
     delegation = wes.url
 
-    ada, hers = open_as("ada")  # type: ignore[operator]
+    ada, hers = open_as("ada")
     ada.goto("/account")
     ada.get_by_role("navigation", name="Your areas").get_by_role("link", name="Evergreen Billing").click()
     hers.look("company")
@@ -89,7 +68,7 @@ def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_
     asked = {"record": there, "purpose": "CLAIM_REDUCTION_REVIEW"}
     assert parties.can("bo", "claim.status.view", **asked)
     assert not parties.can("bo", "remit.view", **asked)
-    bo, his = open_as("bo")  # type: ignore[operator]
+    bo, his = open_as("bo")
     bo.goto(f"/account/access/{parties.lakeside}")
     assert "Evergreen Billing, your company: Ada Poe" in bo.inner_text("main")
     his.look("access-through-a-company")

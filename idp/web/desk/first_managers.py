@@ -1,5 +1,7 @@
 """The insurer's staff: claims to be a practice's first access manager, letters to print, calls to make (W-1)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -50,37 +52,35 @@ def printed(request: Request, staff: Staff, db: Transaction, form: TheForm, *, x
 @router.post(f"{PATH}/{{x}}/called", include_in_schema=False)
 def called(request: Request, staff: Staff, db: Transaction, x: str, form: TheForm) -> Response:
     """Enter the number the person read out at the practice's own number."""
-    facts = _facts(staff, db, x)
-    try:
+    with _refused_there(_facts(staff, db, x)):
         keys.prove_by_call(db, x, by=staff.visitor.account.id, code=form.get("code", ""))
-    except (first_manager.WrongProof, TooMany, Conflict, NotEntitled) as problem:
-        problem.page, problem.context = "insurer/first_manager.html", facts | {"problem": problem.detail}
-        raise
     return pages.go(request, f"{PATH}/{x}")
 
 
 @router.post(f"{PATH}/{{x}}/confirm", include_in_schema=False)
 def confirm(request: Request, staff: Staff, db: Transaction, x: str, form: TheForm) -> Response:
     """Confirm the claim; the person then takes on the duties."""
-    facts = _facts(staff, db, x)
-    try:
+    with _refused_there(_facts(staff, db, x)):
         confirming.confirm(db, x, by=staff.visitor.account.id, identity=form.get("identity", ""))
-    except (Invalid, Conflict, NotEntitled) as problem:
-        problem.page, problem.context = "insurer/first_manager.html", facts | {"problem": problem.detail}
-        raise
     return pages.go(request, f"{PATH}/{x}")
 
 
 @router.post(f"{PATH}/{{x}}/refuse", include_in_schema=False)
 def refuse(request: Request, staff: Staff, db: Transaction, x: str, form: TheForm) -> Response:
     """Refuse the claim with a reason the person reads."""
-    facts = _facts(staff, db, x)
-    try:
+    with _refused_there(_facts(staff, db, x)):
         confirming.refuse(db, x, by=staff.visitor.account.id, reason=form.get("reason", ""))
-    except (Invalid, Conflict, NotEntitled) as problem:
+    return pages.go(request, f"{PATH}/{x}")
+
+
+@contextmanager
+def _refused_there(facts: dict[str, Any]) -> Iterator[None]:
+    """Show a refusal on the claim's own page, as it stood before."""
+    try:
+        yield
+    except (first_manager.WrongProof, TooMany, Invalid, Conflict, NotEntitled) as problem:
         problem.page, problem.context = "insurer/first_manager.html", facts | {"problem": problem.detail}
         raise
-    return pages.go(request, f"{PATH}/{x}")
 
 
 def _frame(staff: Acting) -> dict[str, Any]:
