@@ -63,7 +63,8 @@ PERSON = (
     "  - {{ref: bench{i}, id: acc_bench{i}, name: Person {i}, terms: accepted, attested: true, "
     "affiliations: [{{provider: bench, from: 2026-01-01}}]}}\n"
 )
-GRANT = "  - {{person: bench{i}, provider: bench, entitlement: eligibility.view, from: 2026-01-01}}\n"
+GRANT = "  - {{person: bench{i}, provider: bench, entitlement: eligibility.view}}\n"
+"""Given when the world is applied: grants of long ago that nobody used are warned about and reviewed first thing."""
 
 
 def world(people: int) -> str:

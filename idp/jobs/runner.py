@@ -1,6 +1,7 @@
 """Run the jobs of one worker until told to stop."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,6 +19,8 @@ from idp.settings import Settings
 _log = structlog.get_logger("idp.jobs")
 _PATIENCE = 10.0
 """Seconds that stopping waits for a job in the middle of its work."""
+_SHARE = 0.2
+"""Of a core, for a backlog (a thousand reviews to open, a year of old sessions): nobody waits longer for their page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,12 @@ class Job:
     every: float
     """Seconds between two runs."""
     work: Callable[[Database], bool]
+    share: float = 1.0
+    """Part of the time that it may work when more of it always waits; the rest is left to the requests of its worker."""
+
+    def pause(self, worked: float) -> float:
+        """Return the seconds to wait before the next run when one of `worked` seconds left more to do."""
+        return min(worked * (1.0 / self.share - 1.0), max(self.every, 1.0))
 
 
 JOBS: tuple[tuple[str, float, str], ...] = (
@@ -86,8 +95,9 @@ class Running:
             wait = job.every
             try:
                 with origin.acting_as("system"):
+                    begun = time.monotonic()
                     if lease.held() and job.work(self._database):
-                        wait = 0.0
+                        wait = job.pause(time.monotonic() - begun)
                 metrics.JOBS.labels(job.name, "done").inc()
             except Exception as problem:
                 # A job that fails now is tried again; what it would have done has not been done.
@@ -126,7 +136,7 @@ def start(database: Database) -> Running:
         (
             Job("seal", 0.1, seal),
             Job("signals", 0.25, signals.run),
-            *(Job(name, every, named(work)) for name, every, work in JOBS),
+            *(Job(name, every, named(work), _SHARE) for name, every, work in JOBS),
         ),
         closing=(signals.stop,),
     )

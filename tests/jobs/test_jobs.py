@@ -23,7 +23,7 @@ from idp.database import Database, reading, transaction
 from idp.entitlements import catalog, grants
 from idp.jobs import cleanup, expiries, mail
 from idp.jobs.lease import Lease
-from idp.jobs.runner import JOBS, named
+from idp.jobs.runner import JOBS, Job, named
 from idp.notices import outbox
 from idp.providers import organisations
 from idp.settings import Settings
@@ -41,6 +41,13 @@ def test_one_worker_of_many_holds_a_lease_and_another_takes_over_when_it_dies(da
         assert not workers[0].held()
         workers[1].give_up()
         assert workers[2].held()
+
+
+def test_a_backlog_leaves_most_of_the_worker_to_its_requests_and_sealing_never_waits() -> None:
+    backlog = Job("reviews", 60.0, lambda _database: True, share=0.2)
+    assert backlog.pause(0.3) == pytest.approx(1.2)  # works a fifth of the time
+    assert backlog.pause(100.0) == 60.0
+    assert Job("seal", 0.1, lambda _database: True).pause(0.3) == 0.0
 
 
 def test_security_75_many_sealers_at_once_make_one_tree_and_skip_no_record(database: Database) -> None:
