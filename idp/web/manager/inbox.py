@@ -26,7 +26,7 @@ from idp.web import dates, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import Acting
-from idp.web.manager import requests, views
+from idp.web.manager import questions, requests, views
 from idp.web.manager.guard import Manages, Sees
 
 router = APIRouter()
@@ -61,7 +61,12 @@ def inbox(request: Request, db: Transaction, acting: Sees) -> Response:
         for one in waiting
     ]
     return pages.page(
-        request, "wam/inbox.html", entries=entries, **requests.entries(db, acting, lines), **_frame(db, acting)
+        request,
+        "wam/inbox.html",
+        entries=entries,
+        questions=questions.waiting(db, acting) if lines else [],
+        **requests.entries(db, acting, lines),
+        **_frame(db, acting),
     )
 
 
@@ -207,3 +212,4 @@ def _frame(db: Db, acting: Acting) -> dict[str, Any]:
 
 
 router.include_router(requests.router)
+router.include_router(questions.router)
