@@ -26,7 +26,7 @@ from idp.web import dates, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import Acting
-from idp.web.manager import questions, requests, views
+from idp.web.manager import questions, requests, views, wanted
 from idp.web.manager.guard import Manages, Sees
 
 router = APIRouter()
@@ -65,6 +65,7 @@ def inbox(request: Request, db: Transaction, acting: Sees) -> Response:
         "wam/inbox.html",
         entries=entries,
         questions=questions.waiting(db, acting) if lines else [],
+        companies=wanted.entries(db, acting, lines),
         **requests.entries(db, acting, lines),
         **_frame(db, acting),
     )
