@@ -62,7 +62,7 @@ def decide(db: Db, case_id: str, *, by: str, outcome: str, reason: str) -> None:
     if outcome not in OUTCOMES:
         fields["outcome"] = "Choose what you found."
     if not 10 <= len(said) <= 1000:
-        fields["reason"] = "Say why, in 10 to 1000 characters. The person reads it."
+        fields["appeal_reason"] = "Say why, in 10 to 1000 characters. The person reads it."
     if fields:
         raise Invalid(fields=fields)
     done = db.execute(

@@ -1,14 +1,18 @@
 """What each reader of a question or notice may know: their own person, their own practice, and nothing beyond."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session as Db
 from sqlmodel import col, or_, select
 
 from idp import clock
+from idp.accounts.tables import Device
 from idp.cases import file, words
 from idp.cases.tables import SecurityCase
+from idp.database import of
+from idp.notices import saying
 from idp.providers.tables import Affiliation, Provider
 
 _ROW = ("at", "device", "function", "session")
@@ -51,7 +55,26 @@ def of_case(db: Db, case: SecurityCase, provider_id: str | None = None) -> dict[
             seen.append(sentence)
         rows += [{name: str(row[name])[:80] for name in _ROW if row.get(name)} for row in theirs]
     unique = list({tuple(sorted(row.items())): row for row in rows}.values())
-    return {"seen": seen, "rows": sorted(unique, key=lambda row: row.get("at", ""))[-_MOST:]}
+    newest = sorted(unique, key=lambda row: row.get("at", ""))[-_MOST:]
+    zone = of(db).settings.time_zone
+    return {"seen": seen, "rows": [_readable(db, row, zone) for row in newest]}
+
+
+def _readable(db: Db, row: Mapping[str, str], zone: str) -> dict[str, str]:
+    """Return a row with its time as people read it, and its device by the name they know from their own pages."""
+    said = {**row, "at": _moment(row.get("at", ""), zone)}
+    device = db.get(Device, row["device"][:40]) if "device" in row else None
+    if device is not None:
+        said["device"] = f"{device.label} ({device.id[-4:]})"
+    return said
+
+
+def _moment(written: str, zone: str) -> str:
+    """Return a row's time as people read it; as it was written where it is none."""
+    try:
+        return saying.moment(datetime.fromisoformat(written), zone)
+    except ValueError:
+        return written
 
 
 def _reasons(db: Db, case: SecurityCase) -> Iterator[Mapping[str, Any]]:

@@ -30,7 +30,7 @@ def tell(db: Db, case: SecurityCase, *, by: str) -> None:
     settings = of(db).settings
     done = [words.DONE[one.kind] for one in _done(db, case)]
     if case.decision is None:
-        outbox.send(db, case.account_id, "case_contained", {"reference": case.reference})
+        mails = outbox.send(db, case.account_id, "case_contained", {"reference": case.reference})
     else:
         until = case.told_at + configuration.current(db).clocks.case_appeal
         facts = {
@@ -40,11 +40,12 @@ def tell(db: Db, case: SecurityCase, *, by: str) -> None:
             "until": saying.moment(until, settings.time_zone),
             "appeal": f"{settings.issuer}/report/appeal/{appeal_token(db, case)}",
         }
-        outbox.send(db, case.account_id, "case_told", facts)
+        mails = outbox.send(db, case.account_id, "case_told", facts)
     practices = 0
     if done or case.contained_at is not None:
         practices = _tell_practices(db, case, done or ["Every sign-in was ended; access is unchanged."])
-    file.write(db, case, "told", {"practices": practices, "decision": case.decision}, by=by)
+    body = {"practices": practices, "decision": case.decision, "mails_to_person": mails}
+    file.write(db, case, "told", body, by=by)
 
 
 def _tell_practices(db: Db, case: SecurityCase, done: list[str]) -> int:

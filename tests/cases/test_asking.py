@@ -75,7 +75,7 @@ def test_w10_a_practice_sees_its_own_part_and_nobody_elses(world: World) -> None
         shown = questions.find(db, question, "practice", world.lakeside, reader=world.wes)
         whole = repr(shown)
         assert shown.about == "Ana Ruiz"
-        assert shown.rows == ({"at": "2026-11-19T15:00:00Z", "device": "dev_here"},)
+        assert shown.rows == ({"at": "Nov 19, 2026, 9:00 AM CST", "device": "dev_here"},)
         assert shown.seen == ("Different work is done on different devices, on the same days.",)
         for foreign in ("dev_there", "203.0.113.9", "Finn", world.harbor, "Austin", "score", "2.1"):
             assert foreign not in whole

@@ -159,6 +159,7 @@ def _text(entry: Entry) -> str:
         evidence.get("why"),
         f"the detector, score {evidence['score']}" if "score" in evidence else None,
         f"report {evidence['receipt']}" if "receipt" in evidence else None,
+        "the person has no address for notices: call them" if body.get("mails_to_person") == 0 else None,
     ]
     return ". ".join(str(part).rstrip(".") for part in parts if part)
 
