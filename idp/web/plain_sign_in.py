@@ -16,20 +16,18 @@ from starlette.responses import Response
 
 from idp import clock, configuration
 from idp.accounts import attempts, entering, flows, login, passwords, plain_login
-from idp.accounts.assurance import AAL2, meets
-from idp.accounts.entering import Entered, Overtaken, Owner
+from idp.accounts.entering import Entered, Overtaken
 from idp.accounts.flows import Kept
 from idp.accounts.login import Tried
 from idp.accounts.opening import SignedIn
 from idp.accounts.plain_login import Met
 from idp.audit import log
-from idp.configuration import Configuration
 from idp.database import reading, transaction, unconnected
 from idp.database.lane import Work
 from idp.errors import TooMany
 from idp.federation import offers
 from idp.oauth.memory import Picture, read
-from idp.web import cookies, pages
+from idp.web import cookies, onward, pages
 from idp.web.bearer import memory_of
 from idp.web.boundary import Service, service_of
 from idp.web.fast import ForPages
@@ -142,9 +140,13 @@ async def _entered(request: Request, picture: Picture, met: Met, here: Kept, typ
         made = entering.entering(
             met.whose, plain_login.PROOF, device_id=met.device_id, browser=browser, settings=settings, now=now
         )
-        opening = plain_login.opening(database, met, trial, made, browser, clocks=settings.clocks, now=now)
-        if await opened(service, opening):
-            return entered(request, made, met.whose, here, settings)
+        further = onward.after_sign_in(request, picture, here, made, whose=met.whose, now=now)
+        opening = plain_login.opening(
+            database, met, trial, made, browser, clocks=settings.clocks, onward=further, now=now
+        )
+        where = await opened(service, opening)
+        if where is not None:
+            return entered(request, made, where)
     return await run_in_threadpool(_otherwise, request, here.id, finish)
 
 
@@ -159,18 +161,18 @@ async def _wrong(service: Service, met: Met, trial: Tried) -> login.WrongPasswor
     return refusal
 
 
-async def opened(service: Service, opening: Callable[[], Work]) -> bool:
-    """Open a session in the next group; False where something it rests on has changed."""
+async def opened(service: Service, opening: Callable[[], Work]) -> str | None:
+    """Open a session in the next group and return where to go on; None where something it rests on has changed."""
     try:
-        return bool(await service.lane.write(opening))
+        where: str | None = await service.lane.write(opening)
     except Overtaken:
-        return False
+        return None
+    return where
 
 
-def entered(request: Request, made: Entered, whose: Owner, here: Kept, settings: Configuration) -> Response:
-    """Send a person on who has just proved who they are: to their second step, or where the journey was going."""
-    confirm = whose.needs_factor(settings) and not meets(made.session.acr, AAL2)
-    response = pages.go(request, address("/sign-in/confirm", here) if confirm else flows.resume(here))
+def entered(request: Request, made: Entered, where: str) -> Response:
+    """Send a person on who has just proved who they are."""
+    response = pages.go(request, where)
     with_secrets(request, response, made.session.secret, made.device_secret)
     return response
 
