@@ -15,7 +15,6 @@ from idp.database.glance import Glance
 from idp.jobs.lease import Lease
 from idp.jobs.sealing import Sealing
 from idp.jobs.signals import Signals
-from idp.settings import Settings
 
 _log = structlog.get_logger("idp.jobs")
 _PATIENCE = 10.0
@@ -36,7 +35,7 @@ class Job:
     """Seconds between two runs."""
     work: Callable[[Database], bool]
     share: float = 1.0
-    """Part of the time that it may work when more of it always waits; the rest is left to its requests."""
+    """Part of the time that it may work when more of it always waits; the rest is its worker's requests'."""
 
     def pause(self, worked: float) -> float:
         """Return the seconds to wait before the next run when one of `worked` seconds left more to do."""
@@ -118,7 +117,7 @@ class Running:
 
 def start(database: Database) -> Running:
     """Start every job; in development a missing checkpoint key is made, elsewhere raises NotConfigured."""
-    ensure_checkpoint_key(database.settings)
+    checkpoint.ensure_key(database.settings)
     glance = Glance(database)
     signals = Signals(database, glance)
     return Running(
@@ -130,14 +129,3 @@ def start(database: Database) -> Running:
         ),
         closing=(signals.stop, glance.close),
     )
-
-
-def ensure_checkpoint_key(settings: Settings) -> None:
-    """Make the checkpoint key where development has none; a real deployment is told to (`idp bootstrap`)."""
-    if settings.development and not settings.audit_key_file.exists():
-        try:
-            checkpoint.make_key(settings.audit_key_file)
-        except FileExistsError:
-            return  # another worker was quicker
-    else:
-        checkpoint.load_key(settings.audit_key_file)

@@ -126,7 +126,7 @@ async def _keep(request: Request, service: Service, journey: Journey, query: str
     elif anew and flow.session_id is not None:
         flow = flows.changed(flow, session_id=None)
         work.append(partial(flows.keep, flow))
-    await _write(service, journey, *work)
+    await _write(service, journey, *work, light=True)
     return flow
 
 
@@ -162,8 +162,11 @@ async def _issue(service: Service, journey: Journey) -> str:
     return location
 
 
-async def _write(service: Service, journey: Journey, *work: Callable[[], Work]) -> None:
-    """Commit together with the note that the person is still there; nothing when there is nothing to write."""
+async def _write(service: Service, journey: Journey, *work: Callable[[], Work], light: bool = False) -> None:
+    """Commit together with the note that the person is still there; nothing when there is nothing to write.
+
+    `light`: the work is of one statement, and may be lost with the machine's power.
+    """
     session = journey.arrival.session
     due = session is not None and sessions.is_due(session.last_seen_at, journey.now)
     if not work and not due:
@@ -175,7 +178,7 @@ async def _write(service: Service, journey: Journey, *work: Callable[[], Work]) 
         for one in work:  # made anew each time: a group that failed is done again, item by item
             yield from one()
 
-    await service.lane.write(all_of_it)
+    await service.lane.write(all_of_it, light=light and len(work) + due == 1)
 
 
 def routes(service: Service) -> list[BaseRoute]:

@@ -55,7 +55,7 @@ async def leave(request: Request, upstream_id: str) -> Response:
     begun = pending.begun(
         service.database.ring, attempt, browser=browser, flow_id=here.id, ends=now + chosen.clocks.flow
     )
-    await service.lane.write(partial(pending.insert, begun))
+    await service.lane.write(partial(pending.insert, begun), light=True)
     return outside.send_browser(request, send)
 
 

@@ -78,7 +78,7 @@ async def _say_who(request: Request) -> Response:
     if not typed or len(typed) > LONGEST_NAME:
         raise ForPages
     kept = flows.noted(here, "identifier", typed)
-    await service.lane.write(lambda: flows.keep(kept))
+    await service.lane.write(lambda: flows.keep(kept), light=True)
     return pages.go(request, address("/sign-in/password", here))
 
 
