@@ -7,7 +7,7 @@ signed in. Here stands no rule that login.py lacks: what is refused, shown and r
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
@@ -30,6 +30,7 @@ from idp.oauth.memory import Picture, read
 from idp.web import cookies, onward, pages
 from idp.web.bearer import memory_of
 from idp.web.boundary import Service, service_of
+from idp.web.errors import wants_page
 from idp.web.fast import ForPages
 from idp.web.forms import Form, checked
 from idp.web.guards import open_to_anyone, visitor
@@ -48,6 +49,12 @@ from idp.web.signing_in import (
 _ANYONE = "people come here to say who they are"
 PLAIN_FACTS = frozenset({"wants", "identifier"})
 _FORM = "application/x-www-form-urlencoded"
+
+
+class Said(NamedTuple):
+    """What a page tells of a refusal that is the same for everybody."""
+
+    detail: str
 
 
 @open_to_anyone(_ANYONE)
@@ -92,12 +99,7 @@ async def password(request: Request) -> Response:
     here = _plain_journey(request, met, now)
     if "identifier" not in here.facts:
         raise ForPages
-    shown = await _shown(service_of(request), picture, here)
-    typed = {"identifier": shown.pop("identifier")}
-    own = {"flow": here.id}
-    return pages.page(
-        request, "login/password.html", settings=picture.configuration, each_own=own, as_typed=typed, **shown
-    )
+    return await _page(request, picture, here)
 
 
 def only_flow(request: Request) -> str:
@@ -119,9 +121,27 @@ async def _check(request: Request) -> Response:
     try:
         return await _entered(request, picture, met, here, form.get("password", "")[:LONGEST_PASSWORD])
     except (login.WrongPassword, TooMany) as refusal:
+        if isinstance(refusal, login.WrongPassword) and wants_page(request):
+            return await _page(request, picture, here, status=refusal.status, refusal=Said(refusal.detail))
         refusal.page = "login/password.html"
         refusal.context = {"settings": picture.configuration, **await _shown(service, picture, here)}
         raise
+
+
+async def _page(request: Request, picture: Picture, here: Kept, status: int = 200, **more: Any) -> Response:
+    """Show the page that asks for the password, rendered once for everybody."""
+    shown = await _shown(service_of(request), picture, here)
+    own, typed, settings = {"flow": here.id}, {"identifier": shown.pop("identifier")}, picture.configuration
+    return pages.page(
+        request,
+        "login/password.html",
+        status=status,
+        settings=settings,
+        each_own=own,
+        as_typed=typed,
+        **shown,
+        **more,
+    )
 
 
 async def _entered(request: Request, picture: Picture, met: Met, here: Kept, typed: str) -> Response:
