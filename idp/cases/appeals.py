@@ -5,9 +5,8 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock
-from idp.cases import file, labels, telling
+from idp.cases import file, labels, telling, urgency
 from idp.cases.tables import CaseAction, CaseAppeal, SecurityCase
-from idp.database import of
 from idp.database.inserting import insert_unless_there
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound
 from idp.notices import outbox
@@ -23,8 +22,7 @@ def appeal(db: Db, carried: str, said: str) -> SecurityCase:
     if not 3 <= len(said) <= LONGEST:
         raise Invalid(fields={"said": f"Say what is wrong, in 3 to {LONGEST} characters."})
     assert case.account_id is not None
-    due = clock.next_business_day(clock.now(), of(db).settings.time_zone)
-    made = CaseAppeal(case_id=case.id, account_id=case.account_id, due_at=due)
+    made = CaseAppeal(case_id=case.id, account_id=case.account_id, due_at=urgency.triage_due(db))
     if not insert_unless_there(db, CaseAppeal, made.model_dump()):
         raise Conflict("You appealed already. Somebody looks at it, and you hear from us.")
     file.write(db, case, "appealed", {"appeal": made.id, "said": said}, by=case.account_id)

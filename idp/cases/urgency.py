@@ -11,7 +11,8 @@ from idp.database import of
 
 def triage_due(db: Db) -> datetime:
     """Return when a case that opens now must be taken up: the end of the next business day."""
-    return clock.next_business_day(clock.now(), of(db).settings.time_zone)
+    holidays = configuration.current(db).insurer.holidays
+    return clock.next_business_day(clock.now(), of(db).settings.time_zone, holidays)
 
 
 def to_desk(db: Db, case: SecurityCase) -> None:
