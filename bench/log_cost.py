@@ -138,9 +138,7 @@ def main() -> None:
                         without.append(_cpu(database, given.count))
                 for name, part in (("process", lambda one: one[0]), ("server", lambda one: one[1]), ("both", sum)):
                     a, b = median(map(part, with_it)), median(map(part, without))
-                    print(
-                        f"grant, {name}: {a:.2f} ms CPU recorded, {b:.2f} not: {100 * (a / b - 1):.0f} % more"
-                    )
+                    print(f"grant, {name}: {a:.2f} ms CPU recorded, {b:.2f} not: {100 * (a / b - 1):.0f} % more")
                 lags: list[float] = []
                 sealed, unsealed = [], []
                 for _ in range(given.turns):

@@ -22,4 +22,3 @@ def run(session: Session, statement: str, values: Sequence[object]) -> Any:
             statement, tuple(values), problem, dbapi, connection_invalidated=gone, dialect=connection.dialect
         ) from problem
     return cursor
-
