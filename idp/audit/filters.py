@@ -17,6 +17,8 @@ from idp.audit.windows import Way
 from idp.envelope import KeyRing
 from idp.errors import Invalid
 
+_ANOTHER = f"{windows.BESIDE} another"
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
@@ -91,11 +93,11 @@ class Filters:
         """Whom it was about is another: a record is found one way only."""
         about = column("account_id")
         another = or_(about.is_(None), about != self.person)
-        return {**self.named(column), "person": [column("actor_id") == self.person], windows.BESIDE: [another]}
+        return {**self.named(column), "person": [column("actor_id") == self.person], _ANOTHER: [another]}
 
     def served(self) -> list[list[ColumnElement[bool]]]:
         """Return the conditions of each way on audit_record, with the times."""
-        found = [{**way(stored), windows.BESIDE: []} for way in self.ways()]  # records found both ways are put together
+        found = [{**way(stored), _ANOTHER: []} for way in self.ways()]  # records found both ways are put together
         return [[one for some in (*way.values(), self.times()) for one in some] for way in found]
 
 

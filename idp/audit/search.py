@@ -45,20 +45,21 @@ class Page:
     """How far this page looked when it stopped before it was full; None when it looked at everything it had to."""
 
 
-_SHOWN = (
-    AuditRecord.seq,
-    AuditRecord.at,
-    AuditRecord.event,
-    AuditRecord.outcome,
-    AuditRecord.reason,
-    AuditRecord.actor_id,
-    AuditRecord.account_id,
-    AuditRecord.provider_id,
-    AuditRecord.entitlement,
-    AuditRecord.client_id,
-    AuditRecord.session_id,
-    AuditRecord.device_id,
+_NAMES = (
+    "seq",
+    "at",
+    "event",
+    "outcome",
+    "reason",
+    "actor_id",
+    "account_id",
+    "provider_id",
+    "entitlement",
+    "client_id",
+    "session_id",
+    "device_id",
 )
+_SHOWN = tuple(stored(name) for name in _NAMES)
 
 
 def find(session: Session, filters: Filters, cursor: str | None = None) -> Page:
@@ -75,7 +76,7 @@ def find(session: Session, filters: Filters, cursor: str | None = None) -> Page:
         return _through_windows(session, filters, onward, place)
     merged: dict[int, Any] = {}
     for way in filters.served():
-        query = select(*(col(column) for column in _SHOWN)).where(*way, *onward)
+        query = select(*_SHOWN).where(*way, *onward)
         query = query.order_by(seq.desc() if older else seq.asc()).limit(PAGE + 1)
         merged.update((row.seq, row) for row in session.execute(query).all())
     rows = sorted(merged.values(), key=lambda row: int(row.seq), reverse=older)
@@ -96,9 +97,8 @@ def _through_windows(
 ) -> Page:
     """Return a page of a search by several filters (windows.py)."""
     older = place is None or place.direction == "o"
-    names = [column.key for column in map(col, _SHOWN)]
     looked = [
-        windows.look(session, way, onward, filters.times(), names, newest_first=older, wanted=PAGE + 1)
+        windows.look(session, way, onward, filters.times(), _NAMES, newest_first=older, wanted=PAGE + 1)
         for way in filters.ways()
     ]
     edges = [one.edge for one in looked if one.edge is not None]
@@ -142,7 +142,7 @@ def newest(session: Session, filters: Filters, count: int = PAGE, *, oldest: boo
     bounds = _bounds(session, filters)
     merged: dict[int, Any] = {}
     for way in filters.served():
-        query = select(*(col(column) for column in _SHOWN)).where(*way, *bounds)
+        query = select(*_SHOWN).where(*way, *bounds)
         query = query.order_by(seq.asc() if oldest else seq.desc()).limit(count)
         merged.update((row.seq, row) for row in session.execute(query).all())
     rows = sorted(merged.values(), key=lambda row: int(row.seq), reverse=True)

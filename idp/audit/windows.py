@@ -23,7 +23,7 @@ BUDGET = 0.05
 Named = Mapping[str, Sequence[ColumnElement[bool]]]
 """The conditions of each filter."""
 BESIDE = "beside"
-"""Name of a condition that never leads."""
+"""How the names of conditions begin that never lead."""
 Way = Callable[[Callable[[str], Any]], Named]
 """The conditions of each filter on whatever columns it is given."""
 
@@ -41,7 +41,7 @@ class Looked:
 
 def leading(session: Session, named: Named, bounds: Sequence[ColumnElement[bool]]) -> str:
     """Return the name of the filter that finds least; those that find very many are not told apart."""
-    tied = [name for name in named if name != BESIDE]
+    tied = [name for name in named if not name.startswith(BESIDE)]
     for most in (MOST, 10 * MOST):
         counted = {name: _count(session, [*named[name], *bounds], most) for name in tied}
         least = min(counted.values())
@@ -76,7 +76,7 @@ def look(
     hits, size, edge = 0, _FIRST, None
     seq = col(AuditRecord.seq)
     while True:
-        onward = [] if edge is None else [seq < edge if newest_first else seq > edge]
+        onward: list[Any] = [] if edge is None else [seq < edge if newest_first else seq > edge]
         window = _window(way, lead, [*bounds, *times, *onward], shown, newest_first=newest_first, size=size)
         query = _matching(window, way, lead, shown, newest_first=newest_first, wanted=max(wanted - len(rows), 0))
         found = session.execute(query).all()
@@ -106,9 +106,10 @@ def _window(
 
     leading_filter = way(column)[lead]
     seq = col(AuditRecord.seq)
-    asked = select(*(_stored(name) for name in dict.fromkeys([*shown, *sorted(named)])))  # type: ignore[call-overload]
+    asked: Select[Any] = select(*(_stored(name) for name in dict.fromkeys([*shown, *sorted(named)])))
     asked = asked.where(*leading_filter, *bounds)
-    return asked.order_by(seq.desc() if newest_first else seq.asc()).limit(size)  # type: ignore[no-any-return]
+    made: Select[Any] = asked.order_by(seq.desc() if newest_first else seq.asc()).limit(size)
+    return made
 
 
 def _matching(
@@ -127,4 +128,5 @@ def _matching(
     order = read.c.seq.desc() if newest_first else read.c.seq.asc()
     matches = select(*(read.c[name] for name in shown)).where(hit).order_by(order).limit(wanted).subquery()
     last = matches.c.seq.desc() if newest_first else matches.c.seq.asc()
-    return select(whole, matches).select_from(whole.outerjoin(matches, true())).order_by(last)
+    made: Select[Any] = select(*whole.c, *matches.c).select_from(whole.outerjoin(matches, true())).order_by(last)
+    return made
