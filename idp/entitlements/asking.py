@@ -21,7 +21,7 @@ from idp.entitlements import explaining, supposing
 from idp.entitlements import facts as gathering
 from idp.entitlements.before import Before
 from idp.entitlements.before import before as reading_before
-from idp.entitlements.decision import Decision, decide
+from idp.entitlements.decision import Decision, decide, settled
 from idp.entitlements.explaining import Explanation
 from idp.entitlements.facts import Facts
 from idp.entitlements.memo import Memo
@@ -54,10 +54,26 @@ class Decider:
             answer = await self._lane.fetch(step[0], *step[1])
 
     async def decide(self, question: Question, known: Before | None = None) -> Decision:
-        """Decide without recording it: for searches and measurements. Nobody may act on it."""
+        """Decide without recording it: for searches and measurements. Nobody may act on it.
+
+        Where the lane can tell that nothing was committed since the same was asked, nothing else is read.
+        """
+        mark = None
+        asked = (question.account_id, question.sid, question.provider_id, question.asked_line, question.entitlement)
         if known is None:
+            if question.at is None and not question.supposes and question.record.get("shared_account") is None:
+                mark = self._lane.mark()
+            if mark is not None:
+                at = clock.micros(clock.now())
+                found = self.memo.held(mark, asked, at)
+                if found is not None:
+                    return _again(question, at, found)
             known = await self.read(reading_before(question.account_id, question.sid))
-        return decide(await self.read(_gather(question, known, self.memo)))
+        facts = await self.read(_gather(question, known, self.memo))
+        assert isinstance(facts, Facts)
+        if mark is not None:
+            self.memo.hold(mark, asked, facts)
+        return decide(facts, settled(facts))
 
     async def look(self, question: Question) -> Facts:
         """Return what the gates see for a question, to explain the answer; nobody may act on it."""
@@ -150,6 +166,23 @@ class Decider:
 
     def _row(self, question: Question, decision: Decision) -> tuple[object, ...]:
         return log.machine_row(self._database, event(question, decision), clock.now())
+
+
+def _again(question: Question, at: int, seen: Facts) -> Decision:
+    """Decide on what the gates saw before, for a question of now."""
+    facts = Facts(
+        question,
+        at,
+        seen.epoch,
+        seen.version,
+        seen.world,
+        seen.function,
+        seen.organisation,
+        seen.person,
+        seen.session,
+        None,
+    )
+    return decide(facts, settled(facts))
 
 
 def event(question: Question, decision: Decision) -> Event:

@@ -7,13 +7,20 @@ answer, so there is no staleness to bound. Bounded, oldest out first;
 used by one thread, the worker's event loop.
 """
 
+from __future__ import annotations
+
 from collections import OrderedDict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from idp.entitlements.before import Before
 from idp.entitlements.standing import Organisation, Person
 from idp.entitlements.world import World
 
+if TYPE_CHECKING:
+    from idp.entitlements.facts import Facts
+
+Asked = tuple[str, str | None, str | None, str, str]
+"""Account, session, provider, line and function."""
 LIMIT = 8_000
 """Entries of each kind; a few kilobytes each at ten grants."""
 
@@ -27,6 +34,24 @@ class Memo:
         self._organisations: OrderedDict[tuple[str, str], tuple[int, Organisation]] = OrderedDict()
         self._before: OrderedDict[tuple[str, str | None], Before] = OrderedDict()
         self._people: OrderedDict[tuple[str, str, str], tuple[int, int, Person]] = OrderedDict()
+        self._mark: int | None = None
+        self._held: dict[Asked, tuple[int, int, Facts]] = {}
+
+    def held(self, mark: int, asked: Asked, at: int) -> Facts | None:
+        """Return what the gates saw when the same was asked and nobody has committed anything since."""
+        if mark != self._mark:
+            return None
+        found = self._held.get(asked)
+        return found[2] if found is not None and found[0] <= at < found[1] else None
+
+    def hold(self, mark: int, asked: Asked, facts: Facts) -> None:
+        """Keep what the gates saw while the database's mark stays; strangers are not kept."""
+        if mark != self._mark or len(self._held) >= self._limit:
+            self._mark, self._held = mark, {}
+        person, organisation = facts.person, facts.organisation
+        if person.exists and person.affiliated_once and organisation.exists:
+            since, until = max(person.since, organisation.since), min(person.until, organisation.until)
+            self._held[asked] = (since, until, facts)
 
     def before(self, account_id: str, sid: str | None) -> Before | None:
         """Return versions and session as last read; whoever answers by them has the commit check them."""
@@ -77,7 +102,7 @@ class Memo:
         return len(self._organisations) + len(self._people)
 
 
-def _keep(entries: "OrderedDict[Any, Any]", key: tuple[Any, ...], entry: Any, limit: int) -> None:
+def _keep(entries: OrderedDict[Any, Any], key: tuple[Any, ...], entry: Any, limit: int) -> None:
     entries[key] = entry
     entries.move_to_end(key)
     while len(entries) > limit:
