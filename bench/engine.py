@@ -3,14 +3,18 @@
     python -m bench.engine [--sizes 1000,100000,1000000] [--keep FOLDER] [--json FILE]
 
 For each size an SQLite file is filled with people (ten grants each over three practices, 3 % pauses, 10 %
-run out), then decisions are timed one by one: remembered people, people asked about for the first time,
-and beside them one indexed query with the rule in Python, and plain pycasbin on the same grants. Every
-answer is compared with a plain rule; a wrong one fails the run. Look at the ratios, not at the times.
+run out), then decisions are timed: the same asked again, with the database asked whether anybody committed
+anything (and with somebody committing something before each), a function asked about for the first time of
+somebody known there, a person asked about for the first time, their practice too; and beside them one
+indexed query with the rule in Python, and plain pycasbin on the same grants. Questions are made before the
+clock starts. Every answer is compared with a plain rule; a wrong one fails the run. Look at the ratios.
 """
 
 import argparse
 import asyncio
+import os
 import random
+import sqlite3
 import statistics
 import sys
 import tempfile
@@ -18,7 +22,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -30,7 +34,6 @@ from idp.database.lane import open_lane
 from idp.entitlements import candidates
 from idp.entitlements import memo as memory
 from idp.entitlements.asking import Decider
-from idp.entitlements.before import before
 from idp.entitlements.memo import Memo
 from idp.entitlements.question import AskingApp, Question
 from idp.settings import load
@@ -68,22 +71,35 @@ def ask(person: int, place: int, key: str) -> Question:
     return Question(account(person), key, provider(person, place), APP, sid=f"ses_{person}")
 
 
+Asked = tuple[int, int, str]
+Made = TypeVar("Made")
+"""A question as what is asked wants it."""
+
+
 async def _timed(
-    questions: Sequence[tuple[int, int, str]],
-    decide: Callable[[tuple[int, int, str]], Awaitable[bool]],
-    right: Callable[[tuple[int, int, str]], bool],
+    questions: Sequence[Asked],
+    made: Callable[[Asked], Made],
+    decide: Callable[[Made], Awaitable[bool]],
+    right: Callable[[Asked], bool],
+    *,
+    before: Callable[[list[Asked]], Awaitable[None]] | None = None,
+    block: int = BLOCK,
 ) -> float:
     """Return CPU microseconds a decision, the tenth percentile over blocks; stop on a wrong answer.
 
-    CPU time of this thread and the quiet blocks, because the machine is shared with other work.
+    `before` is done before each block, and not counted. CPU time of this thread and the quiet blocks,
+    because the machine is shared with other work.
     """
     took = []
-    for start in range(0, len(questions), BLOCK):
-        block = questions[start : start + BLOCK]
+    for start in range(0, len(questions), block):
+        these = list(questions[start : start + block])
+        asked = [made(question) for question in these]
+        if before is not None:
+            await before(these)
         began = time.thread_time_ns()
-        answers = [await decide(question) for question in block]
-        took.append((time.thread_time_ns() - began) / len(block))
-        for question, allowed in zip(block, answers, strict=True):
+        answers = [await decide(question) for question in asked]
+        took.append((time.thread_time_ns() - began) / len(these))
+        for question, allowed in zip(these, answers, strict=True):
             if allowed != right(question):
                 sys.exit(f"wrong answer: {question} {allowed}")
     return (statistics.quantiles(took, n=10)[0] if len(took) > 1 else took[0]) / 1000
@@ -110,43 +126,62 @@ async def measure(size: int, home: Path, *, plain: bool = True, rounds: int = RO
     lane = await open_lane(database, log.append)
     found: dict[str, float] = {}
     try:
-        remembering = Decider(database, lane, Memo())
+        decider = Decider(database, lane, Memo())
 
-        async def by_engine(question: tuple[int, int, str]) -> bool:
-            return (await remembering.decide(ask(*question))).allowed
+        async def by_engine(question: Question) -> bool:
+            return (await decider.decide(question)).allowed
+
+        def asking(questions: Sequence[Asked], **more: Any) -> Awaitable[float]:
+            return _timed(questions, lambda one: ask(*one), by_engine, crowd.allows, **more)
 
         few = [pick.choice(some[:SAME_PEOPLE]) for _ in range(rounds)]
-        await _timed(few, by_engine, crowd.allows)
-        found["remembered"] = await _timed(few, by_engine, crowd.allows)
+        await asking(few)
+        found["remembered"] = await asking(few)
 
-        forgetting = Decider(database, lane, Memo())
+        writer = sqlite3.connect(home / f"engine-{size}.db", isolation_level=None)
+        writer.execute("PRAGMA synchronous=OFF")
 
-        async def first_time(question: tuple[int, int, str]) -> bool:
-            forgetting.memo._people.clear()  # noqa: SLF001 - every person is asked about for the first time
-            return (await forgetting.decide(ask(*question))).allowed
+        async def commits(_: list[Asked]) -> None:
+            writer.execute("UPDATE policy_epoch SET epoch = epoch")
 
-        await _timed(some[:200], first_time, crowd.allows)
-        found["first time"] = await _timed(some, first_time, crowd.allows)
+        found["remembered, something committed"] = await asking(few[: rounds // 4], before=commits, block=1)
+        writer.close()
 
-        async def nothing_known(question: tuple[int, int, str]) -> bool:
-            asked = ask(*question)
-            forgetting.memo._people.clear()  # noqa: SLF001
-            forgetting.memo._organisations.clear()  # noqa: SLF001
-            known = await forgetting.read(before(asked.account_id, asked.sid))
-            return (await forgetting.decide(asked, known)).allowed
+        async def known_there(questions: list[Asked]) -> None:
+            decider.memo = Memo()
+            for person, place, key in questions:
+                await decider.decide(ask(person, place, KEYS[KEYS.index(key) - 1]))
 
-        found["first time, new practice"] = await _timed(some, nothing_known, crowd.allows)
-        await _timed(some[:200], lambda q: crowd.by_query(database, q), crowd.allows)
-        found["one indexed query"] = await _timed(some, lambda q: crowd.by_query(database, q), crowd.allows)
+        found["function, first time"] = await asking(some, before=known_there)
+
+        async def practices_known(questions: list[Asked]) -> None:
+            decider.memo = Memo()
+            for person, place, key in questions:
+                neighbour = min(person // 30 * 30 + (person + 7) % 30, crowd.people - 1)
+                await decider.decide(ask(neighbour, place, key))
+            decider.memo._people.clear()  # noqa: SLF001 - only the people are forgotten
+            decider.memo._held.clear()  # noqa: SLF001
+
+        async def nothing_known(questions: list[Asked]) -> None:
+            decider.memo = Memo()
+            await decider.decide(ask(crowd.people + 1, 0, KEYS[0]))  # a stranger: what all decisions share is there
+
+        anew = list(dict.fromkeys(some))
+        found["person, first time"] = await asking(anew, before=practices_known)
+        found["person and practice, first time"] = await asking(anew, before=nothing_known)
+        stored = str(database.url.database)
+        query = crowd.by_query(stored)
+        await _timed(some[:200], crowd.named, query, crowd.allows)
+        found["one indexed query"] = await _timed(some, crowd.named, query, crowd.allows)
         found |= await _searches(Decider(database, lane, Memo()), crowd, pick)
         if plain and size <= PLAIN_LIMIT:
             stock = crowd.plain_casbin()
             few = some[: max(3, 200_000 // size // 10)]
 
-            async def by_stock(question: tuple[int, int, str]) -> bool:
-                return crowd.by_casbin(stock, question)
+            async def by_stock(asked: tuple[str, str, str]) -> bool:
+                return crowd.by_casbin(stock, asked)
 
-            found["plain pycasbin"] = await _timed(few, by_stock, crowd.allows)
+            found["plain pycasbin"] = await _timed(few, crowd.named, by_stock, crowd.allows)
     finally:
         await lane.close()
         database.dispose()
@@ -165,6 +200,7 @@ async def _searches(decider: Decider, crowd: Crowd, pick: random.Random) -> dict
         for _ in range(SEARCHES):
             person, place, key = pick.randrange(crowd.people), pick.randrange(PLACES), pick.choice(KEYS)
             decider.memo._people.clear()  # noqa: SLF001
+            decider.memo._held.clear()  # noqa: SLF001
             began = time.thread_time_ns()
             question = replace(ask(person, place, key), assume_authenticated=True)
             allowed = set()
@@ -198,23 +234,26 @@ def table(results: dict[int, dict[str, float]]) -> str:
     sizes = sorted(results)
     ways = list(results[sizes[0]])
     lines = ["CPU microseconds a decision, by number of grants"]
-    lines.append(f"{'':28}" + "".join(f"{size:>14,}" for size in sizes) + f"{'last/first':>12}")
+    lines.append(f"{'':34}" + "".join(f"{size:>14,}" for size in sizes) + f"{'last/first':>12}")
     for way in ways:
         values = [results[size].get(way) for size in sizes]
         shown = "".join(f"{value:14.1f}" if value is not None else f"{'-':>14}" for value in values)
         first, last = values[0], values[-1]
         ratio = f"{last / first:12.2f}" if first and last and len(sizes) > 1 else f"{'-':>12}"
-        lines.append(f"{way:28}{shown}{ratio}")
+        lines.append(f"{way:34}{shown}{ratio}")
     for size in sizes:
         row = results[size]
         query = row["one indexed query"]
         parts = [
             f"remembered / query {row['remembered'] / query:.2f}",
-            f"first time / query {row['first time'] / query:.2f}",
+            f"function, first time / query {row['function, first time'] / query:.2f}",
+            f"person, first time / query {row['person, first time'] / query:.2f}",
         ]
         if "plain pycasbin" in row:
-            parts.append(f"pycasbin / first time {row['plain pycasbin'] / row['first time']:,.0f}x")
-            parts.append(f"pycasbin / remembered {row['plain pycasbin'] / row['remembered']:,.0f}x")
+            parts += [
+                f"pycasbin / {way} {row['plain pycasbin'] / row[way]:,.0f}x"
+                for way in ("remembered", "function, first time", "person, first time")
+            ]
         lines.append(f"at {size:,}: " + "; ".join(parts))
     return "\n".join(lines)
 
@@ -231,7 +270,8 @@ def main() -> None:
         for size in [int(size) for size in given.sizes.split(",")]:
             results[size] = asyncio.run(measure(size, given.keep or Path(home)))
             sys.stderr.write(f"{size:,} grants done\n")
-    sys.stdout.write(table(results) + f"\nentries kept per worker: {memory.LIMIT:,} of each kind\n")
+    load = f"at a load of {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    sys.stdout.write(table(results) + f"\n{load}; entries kept per worker: {memory.LIMIT:,} of each kind\n")
     if given.json:
         body: Any = {str(size): row for size, row in results.items()}
         given.json.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))

@@ -68,11 +68,14 @@ class Decider:
                 found = self.memo.held(mark, asked, at)
                 if found is not None:
                     return _again(question, at, found)
-            known = await self.read(reading_before(question.account_id, question.sid))
+                known = self.memo.held_before(mark, question.account_id, question.sid)
+            if known is None:
+                known = await self.read(reading_before(question.account_id, question.sid))
+                assert known is not None
         facts = await self.read(_gather(question, known, self.memo))
         assert isinstance(facts, Facts)
         if mark is not None:
-            self.memo.hold(mark, asked, facts)
+            self.memo.hold(mark, asked, known, facts)
         return decide(facts, settled(facts))
 
     async def look(self, question: Question) -> Facts:

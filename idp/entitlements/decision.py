@@ -4,7 +4,7 @@ Order is meaning: the first gate that stops is the answer (domain.md 4). No answ
 purpose is a no.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -111,23 +111,25 @@ def settled(facts: Facts) -> Sequence[Gate]:
     known = facts.person.settled.get(question.entitlement)
     if known is None:
         try:
-            known = tuple(_settle(facts))
+            known = _settle(facts)
         except Exception:
             return DECIDED_BY  # `decide` comes to the same error, records it and says no
         facts.person.settled[question.entitlement] = known
     return known
 
 
-def _settle(facts: Facts) -> Iterator[Gate]:
+def _settle(facts: Facts) -> tuple[Gate, ...]:
+    left: list[Gate] = []
     for gate in DECIDED_BY:
         if gate in ASKED_EACH_TIME:
-            yield gate
+            left.append(gate)
             continue
         verdict = gate(facts)
         if verdict is not PASS:
-            yield _says(gate, verdict)
+            left.append(_says(gate, verdict))
         if isinstance(verdict, Stop):
-            return
+            break
+    return tuple(left)
 
 
 def _says(gate: Gate, verdict: Verdict) -> Gate:

@@ -102,7 +102,7 @@ def _enforcer() -> Any:
         """The stock enforcer, its matcher compiled (pycasbin is pinned: this is not its public interface)."""
 
         @staticmethod
-        def _get_expression(expr: str, functions: object = None) -> _Matcher:
+        def _get_expression(expr: str, functions: object = None) -> _Matcher:  # noqa: ARG004 - Casbin's signature
             return _matcher(expr)
 
     made = Enforcer(str(MODEL))

@@ -36,6 +36,7 @@ class Memo:
         self._people: OrderedDict[tuple[str, str, str], tuple[int, int, Person]] = OrderedDict()
         self._mark: int | None = None
         self._held: dict[Asked, tuple[int, int, Facts]] = {}
+        self._held_before: dict[tuple[str, str | None], Before] = {}
 
     def held(self, mark: int, asked: Asked, at: int) -> Facts | None:
         """Return what the gates saw when the same was asked and nobody has committed anything since."""
@@ -44,14 +45,19 @@ class Memo:
         found = self._held.get(asked)
         return found[2] if found is not None and found[0] <= at < found[1] else None
 
-    def hold(self, mark: int, asked: Asked, facts: Facts) -> None:
-        """Keep what the gates saw while the database's mark stays; strangers are not kept."""
+    def held_before(self, mark: int, account_id: str, sid: str | None) -> Before | None:
+        """Return versions and session as read since anybody has committed anything."""
+        return self._held_before.get((account_id, sid)) if mark == self._mark else None
+
+    def hold(self, mark: int, asked: Asked, before: Before, facts: Facts) -> None:
+        """Keep what was read while the database's mark stays; strangers are not kept."""
         if mark != self._mark or len(self._held) >= self._limit:
-            self._mark, self._held = mark, {}
+            self._mark, self._held, self._held_before = mark, {}, {}
         person, organisation = facts.person, facts.organisation
         if person.exists and person.affiliated_once and organisation.exists:
             since, until = max(person.since, organisation.since), min(person.until, organisation.until)
             self._held[asked] = (since, until, facts)
+            self._held_before[asked[:2]] = before
 
     def before(self, account_id: str, sid: str | None) -> Before | None:
         """Return versions and session as last read; whoever answers by them has the commit check them."""
