@@ -160,7 +160,7 @@ async def measure(size: int, home: Path, *, plain: bool = True, rounds: int = RO
                 neighbour = min(person // 30 * 30 + (person + 7) % 30, crowd.people - 1)
                 await decider.decide(ask(neighbour, place, key))
             decider.memo._people.clear()  # noqa: SLF001 - only the people are forgotten
-            decider.memo._held.clear()  # noqa: SLF001
+            decider.memo._seen.clear()  # noqa: SLF001
 
         async def nothing_known(questions: list[Asked]) -> None:
             decider.memo = Memo()
@@ -200,7 +200,7 @@ async def _searches(decider: Decider, crowd: Crowd, pick: random.Random) -> dict
         for _ in range(SEARCHES):
             person, place, key = pick.randrange(crowd.people), pick.randrange(PLACES), pick.choice(KEYS)
             decider.memo._people.clear()  # noqa: SLF001
-            decider.memo._held.clear()  # noqa: SLF001
+            decider.memo._seen.clear()  # noqa: SLF001
             began = time.thread_time_ns()
             question = replace(ask(person, place, key), assume_authenticated=True)
             allowed = set()
