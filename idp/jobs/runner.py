@@ -14,7 +14,6 @@ from idp.audit.seal import LogDamaged, Sealer
 from idp.database import Database
 from idp.jobs.lease import Lease
 from idp.jobs.signals import Signals
-from idp.settings import Settings
 
 _log = structlog.get_logger("idp.jobs")
 _PATIENCE = 10.0
@@ -32,7 +31,7 @@ class Job:
     """Seconds between two runs."""
     work: Callable[[Database], bool]
     share: float = 1.0
-    """Part of the time that it may work when more of it always waits; the rest is left to the requests of its worker."""
+    """Part of the time that it may work when more of it always waits; the rest is its worker's requests'."""
 
     def pause(self, worked: float) -> float:
         """Return the seconds to wait before the next run when one of `worked` seconds left more to do."""
@@ -113,7 +112,7 @@ class Running:
 def start(database: Database) -> Running:
     """Start every job; in development a missing checkpoint key is made, elsewhere raises NotConfigured."""
     settings = database.settings
-    ensure_checkpoint_key(settings)
+    checkpoint.ensure_key(settings)
     sealer = Sealer(database)
     signals = Signals(database)
 
@@ -140,14 +139,3 @@ def start(database: Database) -> Running:
         ),
         closing=(signals.stop,),
     )
-
-
-def ensure_checkpoint_key(settings: Settings) -> None:
-    """Make the checkpoint key where development has none; a real deployment is told to (`idp bootstrap`)."""
-    if settings.development and not settings.audit_key_file.exists():
-        try:
-            checkpoint.make_key(settings.audit_key_file)
-        except FileExistsError:
-            return  # another worker was quicker
-    else:
-        checkpoint.load_key(settings.audit_key_file)
