@@ -10,6 +10,7 @@ import casbin
 from bench import crowd_rows
 from idp import clock
 from idp.database import Database, transaction
+from idp.database.lane import Lane, Sql
 from idp.entitlements import catalog
 
 NOW = clock.now().replace(minute=0, second=0, microsecond=0)
@@ -89,6 +90,20 @@ class Crowd:
                 "AND line_of_business = 'medical' AND entitlement = ? AND ended_at IS NULL",
                 asked,
             ).fetchall()
+            live = [e for e, starts, ends in rows if starts <= self.at and (ends is None or ends > self.at)]
+            return "allow" in live and "deny" not in live
+
+        return ask
+
+    def by_lane(self, lane: Lane) -> Callable[[tuple[str, str, str]], Awaitable[bool]]:
+        """Return the same through a lane's reader, for a server."""
+        query = Sql(
+            'SELECT effect, not_before, expires_at FROM "grant" WHERE account_id = $1 AND provider_id = $2 '
+            "AND line_of_business = 'medical' AND entitlement = $3 AND ended_at IS NULL"
+        )
+
+        async def ask(asked: tuple[str, str, str]) -> bool:
+            rows = await lane.fetch(query, *asked)
             live = [e for e, starts, ends in rows if starts <= self.at and (ends is None or ends > self.at)]
             return "allow" in live and "deny" not in live
 
