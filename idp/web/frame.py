@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from idp import clock
@@ -48,6 +49,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "support": (("Look up a person", "/support"),),
     "verify": (("First managers", "/insurer/first-managers"),),
+    "companies": (("Companies", "/insurer/companies"),),
 }
 """Entries by area, in the order every page shows them; `{p}` is the practice."""
 
@@ -59,6 +61,14 @@ class Area:
     key: str
     label: str
     href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Emergency access under way: where it can be given back, and how long it lasts yet."""
+
+    href: str
+    left: str
 
 
 def navigation(area: str, provider_id: str | None) -> list[tuple[str, str]]:
@@ -94,11 +104,30 @@ def areas(db: Session, account_id: str) -> list[Area]:
     return found + [Area(key, label, href) for needs, key, label, href in _STAFF if needs & held]
 
 
+# The table belongs to a part that is loaded later than the first page; only two columns are read here, by name.
+_RUNNING = text(
+    "SELECT provider_id, ends_at FROM emergency_use WHERE account_id = :a AND ended_at IS NULL AND ends_at > :now "
+    "ORDER BY ends_at DESC LIMIT 1"
+)
+
+
+def emergency(db: Session, account_id: str) -> Running | None:
+    """Return the emergency access a person has now, the one that ends last; None as a rule."""
+    now = clock.micros(clock.now())
+    found = db.execute(_RUNNING, {"a": account_id, "now": now}).first()
+    if found is None:
+        return None
+    minutes = -(-(found[1] - now) // 60_000_000)
+    hours = f"{minutes // 60} h " if minutes >= 60 else ""
+    return Running(f"/account/access/{found[0]}/emergency", f"{hours}{minutes % 60} min")
+
+
 _STAFF = (
     (frozenset({"audit.search"}), "security", "Security", "/security/search"),
     (frozenset({"catalogue.manage"}), "catalogue", "Catalog", "/insurer/catalogue"),
     (frozenset({"support.view"}), "support", "Support", "/support"),
     (frozenset({"wam.verify"}), "verify", "First managers", "/insurer/first-managers"),
+    (frozenset({"partner.manage"}), "companies", "Companies", "/insurer/companies"),
 )
 """Areas of the insurer's staff, by the functions that open them."""
 
