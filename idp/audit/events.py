@@ -203,6 +203,9 @@ VOCABULARY: dict[str, str] = {
     "security.report.made": "Misuse was reported",
     "security.report.viewed": "A report of misuse was opened",
     "security.report.closed": "A report of misuse was closed",
+    "security.score.crossed": "A login reached a line of the sharing detector",
+    "security.scores.viewed": "The scores of the sharing detector were looked at",
+    "security.score.viewed": "The score of a login was looked at",
     # the log itself and the service
     "notices.mail.sent": "A notice was handed to the mail relay",
     "audit.log.searched": "The log was searched",

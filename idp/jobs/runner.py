@@ -46,6 +46,7 @@ JOBS: tuple[tuple[str, float, str], ...] = (
     ("recovery", 2.0, "idp.accounts.recovery_mail.send"),
     ("reviews", 60.0, "idp.jobs.reviews.run"),
     ("catalogue", 60.0, "idp.jobs.catalogue.run"),
+    ("sharing", 5.0, "idp.sharing.live.feeding.run"),
     ("silence", 3600.0, "idp.jobs.silence.run"),
     ("cleanup", 60.0, "idp.jobs.cleanup.run"),
     ("cleanup-old", 3600.0, "idp.jobs.cleanup.run_old"),

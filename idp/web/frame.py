@@ -33,6 +33,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Search", "/security/search"),
         ("Who could", "/security/who"),
         ("Access reviews", "/security/reviews"),
+        ("Shared logins", "/security/sharing"),
         ("Misuse reports", "/security/reports"),
         ("Revocations", "/security/revocations"),
         ("Emergency access", "/security/emergency"),
