@@ -104,6 +104,8 @@ class Clocks(_Section):
     """Not seen for so long, a person is told that their access will be paused (domain.md 7)."""
     inactivity_suspends: timedelta = Limit(default=timedelta(days=90), ge=timedelta(days=2))
     inactivity_ends: timedelta = Limit(default=timedelta(days=180), ge=timedelta(days=3))
+    case_triage_urgent: timedelta = Limit(default=timedelta(hours=4), gt=timedelta(0), le=timedelta(days=3))
+    """How soon the desk takes up a case in which what an account had open was ended; others: 1 business day."""
     seal: timedelta = timedelta(milliseconds=250)
     checkpoint: timedelta = timedelta(seconds=60)
 

@@ -8,6 +8,7 @@ import idp.accounts.proof_tables
 import idp.accounts.tables
 import idp.apply.tables
 import idp.audit.tables
+import idp.cases.tables
 import idp.catalogue.tables
 import idp.configuration
 import idp.database.history

@@ -4,32 +4,25 @@ A logout token only takes away: the sessions it names end with their tokens, ref
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import NoReturn
 
-from sqlalchemy import text
 from sqlmodel import Session as Db
 from sqlmodel import col, or_, select
 
-from idp import clock, configuration
 from idp.accounts import sessions
 from idp.accounts.tables import Login, Session
 from idp.audit import log
 from idp.audit.events import Event
-from idp.database import reading, transaction
+from idp.database import transaction
 from idp.errors import Refused
-from idp.federation import upstreams
-from idp.federation.contract import AnswerRefused, SignedOut, Told, TrustedUpstream
+from idp.federation import hearing, upstreams
+from idp.federation.contract import SignedOut, TrustedUpstream
 from idp.federation.flow import Federation
-from idp.outbound import OutboundFailed
 
 LONGEST = timedelta(hours=1)
 """A logout token that claims to live longer is refused: its id has to be remembered that long."""
-_SEEN = text(
-    "INSERT INTO seen_logout (upstream_id, jti, expires_at, created_at) VALUES (:u, :j, :e, :now) "
-    "ON CONFLICT DO NOTHING RETURNING 1"
-)
 
 
 class LogoutRefused(Refused):
@@ -52,32 +45,21 @@ def receive(federation: Federation, upstream_id: str, token: str) -> Ended:
 
     Raises LogoutRefused, LoginPaused, NotFound.
     """
-    with reading(federation.database) as db:
-        upstream = upstreams.trusted(db, upstream_id)
-        clocks = configuration.current(db).clocks
-    told = Told(upstream, clock.now(), clocks.leeway, clocks.upstream_metadata)
-    try:
-        with federation.breaker.call(upstream_id):
-            said = federation.connector(upstream.kind).signed_out(told, token)
-    except (AnswerRefused, OutboundFailed) as problem:
-        _refuse(federation, upstream, problem.reason)
+    told, said = hearing.understood(
+        federation, upstream_id, lambda connector, told: connector.signed_out(told, token), partial(_refuse, federation)
+    )
+    upstream = told.upstream
     if said.expires_at - told.now > LONGEST:
         _refuse(federation, upstream, "lifetime")
     with transaction(federation.database) as db:
         upstreams.trusted(db, upstream_id)
-        if not first_time(db, upstream_id, said.jti, said.expires_at + clocks.leeway):
+        if not hearing.first_time(db, upstream_id, said.jti, said.expires_at + told.leeway):
             raise LogoutRefused("This logout token was used before.", then=(refused(upstream, "replayed"),))
         found = _named(db, upstream, said)
         ended = sum(sessions.end(db, one, because="signed_out_at_organization") for one in found)
         details = {"upstream": upstream.id, "sessions": ended, "by": "sid" if said.sid else "sub"}
         log.record(db, Event("federation.logout.received", details=details))
     return Ended(ended)
-
-
-def first_time(db: Db, upstream_id: str, identifier: str, until: datetime) -> bool:
-    """Remember a message's id until it could no longer be believed; say whether it was new, over all workers."""
-    values = {"u": upstream_id, "j": identifier, "e": clock.micros(until), "now": clock.micros(clock.now())}
-    return bool(db.execute(_SEEN, values).all())
 
 
 def _named(db: Db, upstream: TrustedUpstream, said: SignedOut) -> list[Session]:

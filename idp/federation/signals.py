@@ -10,21 +10,18 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, NoReturn
 
-from sqlalchemy import text
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
-from idp import clock, configuration
 from idp.accounts import moved, sessions
 from idp.accounts.tables import Login, Session
 from idp.audit import log
 from idp.audit.events import Event
-from idp.database import reading, transaction
+from idp.database import transaction
 from idp.errors import Refused
-from idp.federation import upstreams
-from idp.federation.contract import AnswerRefused, Signalled, Told, TrustedUpstream
+from idp.federation import hearing, upstreams
+from idp.federation.contract import Signalled, TrustedUpstream
 from idp.federation.flow import Federation
-from idp.outbound import OutboundFailed
 
 _CAEP = "https://schemas.openid.net/secevent/caep/event-type/"
 _RISC = "https://schemas.openid.net/secevent/risc/event-type/"
@@ -38,10 +35,6 @@ ENDED_BY = frozenset({_CAEP + "session-revoked", _RISC + "sessions-revoked"})
 LET_IN_BY = _RISC + "account-enabled"
 OLDEST = timedelta(hours=24)
 """An older event is refused: its id is remembered no longer."""
-_SEEN = text(
-    "INSERT INTO seen_logout (upstream_id, jti, expires_at, created_at) VALUES (:u, :j, :e, :now) "
-    "ON CONFLICT DO NOTHING RETURNING 1"
-)
 _ERRORS = {"issuer": "invalid_issuer", "audience": "invalid_audience", "unknown_key": "invalid_key"}
 
 
@@ -67,22 +60,15 @@ def receive(federation: Federation, upstream_id: str, token: str) -> Heard:
 
     Raises SignalRefused, LoginPaused, NotFound.
     """
-    with reading(federation.database) as db:
-        upstream = upstreams.trusted(db, upstream_id)
-        clocks = configuration.current(db).clocks
-    told = Told(upstream, clock.now(), clocks.leeway, clocks.upstream_metadata)
-    try:
-        with federation.breaker.call(upstream_id):
-            said = federation.connector(upstream.kind).signalled(told, token)
-    except (AnswerRefused, OutboundFailed) as problem:
-        _refuse(federation, upstream, problem.reason)
+    told, said = hearing.understood(
+        federation, upstream_id, lambda connector, told: connector.signalled(told, token), partial(_refuse, federation)
+    )
+    upstream = told.upstream
     if said.at < told.now - OLDEST:
         _refuse(federation, upstream, "too_old")
     with transaction(federation.database) as db:
         upstreams.trusted(db, upstream_id)
-        ends = clock.micros(said.at + OLDEST + clocks.leeway)
-        values = {"u": upstream_id, "j": said.jti, "e": ends, "now": clock.micros(told.now)}
-        if not db.execute(_SEEN, values).all():
+        if not hearing.first_time(db, upstream_id, said.jti, said.at + OLDEST + told.leeway):
             return Heard()
         return _done(db, upstream, said)
 

@@ -17,7 +17,7 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of, reading, transaction
 from idp.errors import NotFound, Refused
-from idp.federation import logout, upstreams
+from idp.federation import hearing, logout, upstreams
 from idp.federation.contract import AnswerRefused, Leaving, SendBrowser, Told, TrustedUpstream
 from idp.federation.flow import Federation
 from idp.outbound import OutboundFailed
@@ -122,7 +122,7 @@ def answered(federation: Federation, upstream_id: str, token: str, reference: st
     with transaction(federation.database) as db:
         flow = db.get(Flow, leaving.reference)
         assert flow is not None
-        if not logout.first_time(db, upstream_id, leaving.request, flow.expires_at):
+        if not hearing.first_time(db, upstream_id, leaving.request, flow.expires_at):
             raise AnswerNotAccepted(upstream, "replayed")
         flows.note(db, flow, _OUTCOME, outcome)
         details = {"upstream": upstream_id, "ended": outcome}

@@ -32,7 +32,7 @@ class Job:
     """Seconds between two runs."""
     work: Callable[[Database], bool]
     share: float = 1.0
-    """Part of the time that it may work when more of it always waits; the rest is left to the requests of its worker."""
+    """Part of the time that it may work when more of it always waits; the rest is its worker's requests'."""
 
     def pause(self, worked: float) -> float:
         """Return the seconds to wait before the next run when one of `worked` seconds left more to do."""

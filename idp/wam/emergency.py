@@ -5,8 +5,7 @@ never past a pause: who is away, not seen for long or under review stays so. Eve
 every decision by it shows it (its grants begin with `emg_`), and somebody else looks at it by the next business day.
 """
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from sqlalchemy import CursorResult, update
 from sqlmodel import Session, col, select
@@ -82,7 +81,7 @@ def start(db: Session, *, account_id: str, provider_id: str, line: str, reason: 
         reason=said,
         starts_at=now,
         ends_at=ends,
-        due_at=next_business_day(now, of(db).settings.time_zone),
+        due_at=clock.next_business_day(now, of(db).settings.time_zone),
     )
     if not insert_unless_there(db, EmergencyUse, made.model_dump()):
         raise Conflict("You have emergency access here already.")
@@ -219,15 +218,6 @@ def find(db: Session, use_id: str, provider_id: str | None = None) -> EmergencyU
     if found is None or (provider_id is not None and found.provider_id != provider_id):
         raise NotFound
     return found
-
-
-def next_business_day(moment: datetime, zone: str) -> datetime:
-    """Return the end of the next business day after a moment, in a zone: Monday to Friday, holidays not known."""
-    day = moment.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
-    while day.weekday() >= 5:
-        day += timedelta(days=1)
-    over = day + timedelta(days=1)
-    return datetime(over.year, over.month, over.day, tzinfo=ZoneInfo(zone)).astimezone(clock.now().tzinfo)
 
 
 def _close(db: Session, use: EmergencyUse, by: str, at: datetime) -> bool:

@@ -1,6 +1,6 @@
 """Turn a template and facts into a page, the same way everywhere."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -18,6 +18,7 @@ from idp import clock, configuration, entropy
 from idp.accounts.assurance import idle_limit
 from idp.accounts.sessions import InForce
 from idp.database import reading
+from idp.errors import Refused
 from idp.notices import saying
 from idp.web import cookies, forms, frame, moulds
 from idp.web.boundary import service_of
@@ -164,6 +165,19 @@ def browser_of(request: Request) -> str:
     if known is None:
         request.state.browser = known = entropy.token()
     return str(known)
+
+
+@contextmanager
+def shown_again(
+    template: str, facts: Mapping[str, Any] | Callable[[], Mapping[str, Any]], *refusals: type[Refused]
+) -> Iterator[None]:
+    """Show a refusal from within on the page whose form was sent, as `problem`, beside these facts."""
+    try:
+        yield
+    except refusals as problem:
+        known = facts() if callable(facts) else facts
+        problem.page, problem.context = template, {**known, "problem": problem.detail}
+        raise
 
 
 def go(request: Request, where: str) -> RedirectResponse:

@@ -27,7 +27,8 @@ LOADED = {
 AREAS = """
 apply cli.app demo merging sharing resource_server federation.connectors.oidc federation.connectors.saml
 outbound.exchange web.manager web.desk web.me web.registration web.recover web.outside_saml web.invited
-web.linked providers.nppes providers.registry_tables audit.search audit.verify wam registration leaving
+web.linked cases.opening cases.file providers.nppes providers.registry_tables audit.search audit.verify wam
+registration leaving
 """
 LATER = tuple(f"idp.{name}." for name in AREAS.split())
 """Areas and parts of ours whose first use is later: pages (idp/web/areas.py), jobs, tools."""

@@ -319,6 +319,9 @@ ELSEWHERE = {
         "wam/test_resting.py::test_domain_7_not_seen_for_60_days_warned_90_paused_180_ended"
     ),
     "emergency": "wam/test_emergency.py::test_emergency_access_ends_after_four_hours_by_itself",
+    "case_triage_urgent": (
+        "cases/test_opening.py::test_domain_10_triage_is_due_in_a_business_day_and_in_four_hours_when_contained"
+    ),
     "first_manager_key first_manager_fact first_manager_call": (
         "first_managers/test_w1_first_manager.py::test_w1_by_a_letter_whose_key_is_on_paper_alone_and_good_for_60_days"
     ),

@@ -1,7 +1,6 @@
 """A person signs in through an OpenID provider of other makers: the whole way, and where it breaks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
@@ -15,28 +14,15 @@ from idp.partners.tables import Partner
 from idp.settings import Settings
 from tests.browser import Browser
 from tests.foreign import openid
+from tests.foreign import world as foreign_world
 
 on_one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 """What happens between the provider and us is the same on both databases."""
 AAL1, AAL2 = (f"http://idmanagement.gov/ns/assurance/aal/{level}" for level in (1, 2))
 
 
-@dataclass
-class World:
-    """The service, and the foreign provider as one of its organizations."""
-
-    database: Database
-    foreign: openid.ForeignProvider
-    client: TestClient
-    settings: Settings
-
-    def browser(self) -> Browser:
-        sites = {self.settings.issuer: self.client, self.foreign.issuer: self.foreign.site}
-        return Browser(sites, self.settings.issuer)
-
-    def rows(self, statement: str) -> list[tuple[object, ...]]:
-        with self.database.engine.connect() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(statement).all()]
+class World(foreign_world.World[openid.ForeignProvider]):
+    """With npm's oidc-provider."""
 
     def reasons(self) -> list[object]:
         """Why the organization's answers were not accepted, oldest first."""

@@ -1,20 +1,20 @@
 """A person signs in through a SAML identity provider of other makers, npm's samlify: the way, and where it breaks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 from starlette.testclient import TestClient
 
 from idp.accounts import linking, people
 from idp.app import create_app
-from idp.database import Database, transaction
+from idp.database import transaction
 from idp.federation import upstreams
 from idp.partners.tables import Partner
 from idp.settings import Settings
 from tests.browser import Browser
 from tests.fakes.upstreams.saml_workshop import MFA
 from tests.foreign import saml
+from tests.foreign import world as foreign_world
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 """What happens between the provider and us is the same on both databases."""
@@ -29,22 +29,8 @@ def provider() -> Iterator[saml.ForeignSaml]:
         yield made
 
 
-@dataclass
-class World:
-    """The service, and the foreign provider as one of its organizations."""
-
-    database: Database
-    foreign: saml.ForeignSaml
-    client: TestClient
-    settings: Settings
-
-    def browser(self) -> Browser:
-        sites = {self.settings.issuer: self.client, self.foreign.issuer: self.foreign.site}
-        return Browser(sites, self.settings.issuer)
-
-    def rows(self, statement: str) -> list[tuple[object, ...]]:
-        with self.database.engine.connect() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(statement).all()]
+class World(foreign_world.World[saml.ForeignSaml]):
+    """With npm's samlify."""
 
     def sign_in(self, **mode: object) -> Browser:
         """Go there, come back."""

@@ -62,15 +62,12 @@ def one(request: Request, db: Transaction, at: Decides, m: str) -> Response:
 def change(request: Request, db: Transaction, at: Decides, m: str, form: TheForm) -> Response:
     """Make them an administrator, or no longer one, or let them go with all they have through the company."""
     facts, by = _one(db, at, m), at.visitor.account.id
-    try:
+    with pages.shown_again("company/person.html", facts, Conflict):
         if form.get("what") == "leave":
             staffing.let_go(db, by=by, partner_id=at.company.id, member_id=m)
         else:
             wanted = form.get("what") == "name"
             staffing.name(db, by=by, partner_id=at.company.id, member_id=m, administrator=wanted)
-    except Conflict as problem:
-        problem.page, problem.context = "company/person.html", facts | {"problem": problem.detail}
-        raise
     if not members.administers(db, by, at.company.id):
         return pages.go(request, "/account")
     return pages.go(request, f"/company/{at.company.id}/people")

@@ -38,14 +38,11 @@ def one(request: Request, staff: Staff, db: Transaction, x: str) -> Response:
 def review(request: Request, staff: Staff, db: Transaction, x: str, form: TheForm) -> Response:
     """End it, or say whether it was justified."""
     facts, by, use = _one(staff, db, x), staff.visitor.account.id, emergency.find(db, x)
-    try:
+    with pages.shown_again("audit/emergency_one.html", facts, Invalid, Conflict, NotEntitled):
         if form.get("what") == "end":
             emergency.end(db, use, by=by)
         else:
             emergency.review(db, use, by=by, verdict=form.get("verdict", ""), note=form.get("note", ""))
-    except (Invalid, Conflict, NotEntitled) as problem:
-        problem.page, problem.context = "audit/emergency_one.html", facts | {"problem": problem.detail}
-        raise
     return pages.go(request, PATH)
 
 

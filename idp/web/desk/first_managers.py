@@ -76,11 +76,10 @@ def refuse(request: Request, staff: Staff, db: Transaction, x: str, form: TheFor
 @contextmanager
 def _refused_there(facts: dict[str, Any]) -> Iterator[None]:
     """Show a refusal on the claim's own page, as it stood before."""
-    try:
+    with pages.shown_again(
+        "insurer/first_manager.html", facts, first_manager.WrongProof, TooMany, Invalid, Conflict, NotEntitled
+    ):
         yield
-    except (first_manager.WrongProof, TooMany, Invalid, Conflict, NotEntitled) as problem:
-        problem.page, problem.context = "insurer/first_manager.html", facts | {"problem": problem.detail}
-        raise
 
 
 def _frame(staff: Acting) -> dict[str, Any]:

@@ -31,15 +31,12 @@ def listed(request: Request, staff: MayExcept, db: Transaction) -> Response:
 def pair(request: Request, staff: MayEdit, db: Transaction, form: TheForm) -> Response:
     """Add a pair that may not be in one person's hands, or end one."""
     by = staff.visitor.account.id
-    try:
+    with pages.shown_again("insurer/duties.html", lambda: _facts(db, staff, form), Invalid, Conflict):
         if form.get("end"):
             exceptions.end_pair(db, form["end"][:64], by=by)
         else:
             first, second, why = form.of("first", "second", "why")
             exceptions.add_pair(db, first, second, why=why, by=by)
-    except (Invalid, Conflict) as problem:
-        problem.page, problem.context = "insurer/duties.html", _facts(db, staff, form) | {"problem": problem.detail}
-        raise
     return pages.go(request, PATH)
 
 
@@ -47,16 +44,13 @@ def pair(request: Request, staff: MayEdit, db: Transaction, form: TheForm) -> Re
 def exception(request: Request, staff: MayExcept, db: Transaction, form: TheForm) -> Response:
     """Ask for an exception, confirm one that a colleague asked for, or take one back."""
     by = staff.visitor.account.id
-    try:
+    with pages.shown_again("insurer/duties.html", lambda: _facts(db, staff, form), Invalid, Conflict, NotEntitled):
         if form.get("confirm"):
             exceptions.confirm(db, exceptions.find(db, form["confirm"][:64]), by=by)
         elif form.get("end"):
             exceptions.end(db, exceptions.find(db, form["end"][:64]), by=by)
         else:
             _ask(db, form, by)
-    except (Invalid, Conflict, NotEntitled) as problem:
-        problem.page, problem.context = "insurer/duties.html", _facts(db, staff, form) | {"problem": problem.detail}
-        raise
     return pages.go(request, PATH)
 
 

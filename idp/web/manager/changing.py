@@ -49,7 +49,12 @@ def confirm(request: Request, db: Transaction, acting: Manages, a: str, form: Th
     provider_id, by = acting.provider.id, acting.visitor.account.id
     line = _line(request, db, acting)
     wish, _ = _wish(request, db, acting, line)
-    try:
+    with pages.shown_again(
+        "wam/check.html",
+        lambda: _check_facts(request, db, acting, a) | {"reason": form.get("reason", "")},
+        Invalid,
+        granting.ChangedMeanwhile,
+    ):
         receipt = granting.apply(
             db,
             by=by,
@@ -61,10 +66,6 @@ def confirm(request: Request, db: Transaction, acting: Manages, a: str, form: Th
             reason=form.get("reason", ""),
             form_id=form.get("form_id", ""),
         )
-    except (Invalid, granting.ChangedMeanwhile) as problem:
-        facts = _check_facts(request, db, acting, a) | {"problem": problem.detail, "reason": form.get("reason", "")}
-        problem.page, problem.context = "wam/check.html", facts
-        raise
     return pages.go(request, views.href(receipt))
 
 

@@ -45,7 +45,7 @@ def choose(request: Request, db: Transaction, acting: Approves) -> Response:
 def delegate(request: Request, db: Transaction, acting: Approves, form: TheForm) -> Response:
     """Let the company work for the practice; both sides are told."""
     facts = _new_facts(db, acting, form)
-    try:
+    with pages.shown_again("wam/delegation_new.html", facts, Invalid, NotEntitled):
         made = delegating.delegate(
             db,
             by=acting.visitor.account.id,
@@ -55,9 +55,6 @@ def delegate(request: Request, db: Transaction, acting: Approves, form: TheForm)
             redelegable=form.get("redelegable") == "yes",
             form_id=form.get("form_id", ""),
         )
-    except (Invalid, NotEntitled) as problem:
-        problem.page, problem.context = "wam/delegation_new.html", facts | {"problem": problem.detail}
-        raise
     return pages.go(request, f"/p/{acting.provider.id}/delegations/{made.id}")
 
 
@@ -79,7 +76,7 @@ def ask(request: Request, db: Transaction, acting: Approves, d: str) -> Response
 def end(request: Request, db: Transaction, acting: Approves, d: str, form: TheForm) -> Response:
     """End it with all that hang on it, at once."""
     facts = _end_facts(db, acting, d)
-    try:
+    with pages.shown_again("wam/delegation_end.html", facts, Invalid, Conflict):
         delegating.end(
             db,
             by=acting.visitor.account.id,
@@ -87,9 +84,6 @@ def end(request: Request, db: Transaction, acting: Approves, d: str, form: TheFo
             delegation_id=d,
             reason=form.get("reason", ""),
         )
-    except (Invalid, Conflict) as problem:
-        problem.page, problem.context = "wam/delegation_end.html", facts | {"problem": problem.detail}
-        raise
     return pages.go(request, f"/p/{acting.provider.id}/delegations/{d}")
 
 

@@ -39,14 +39,11 @@ def review(request: Request, db: Transaction, acting: Manages, x: str, form: The
     """End a use, or say whether it was justified."""
     facts, by = _one(db, acting, x), acting.visitor.account.id
     use = emergency.find(db, x, acting.provider.id)
-    try:
+    with pages.shown_again("wam/emergency_one.html", facts, Invalid, Conflict, NotEntitled):
         if form.get("what") == "end":
             emergency.end(db, use, by=by)
         else:
             emergency.review(db, use, by=by, verdict=form.get("verdict", ""), note=form.get("note", ""))
-    except (Invalid, Conflict, NotEntitled) as problem:
-        problem.page, problem.context = "wam/emergency_one.html", facts | {"problem": problem.detail}
-        raise
     return pages.go(request, f"/p/{acting.provider.id}/emergency")
 
 

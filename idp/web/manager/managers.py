@@ -37,7 +37,7 @@ def choose(request: Request, db: Transaction, acting: Manages) -> Response:
 def appoint(request: Request, db: Transaction, acting: Manages, form: TheForm) -> Response:
     """Appoint the chosen person; every access manager is told."""
     facts = _new_facts(request, db, acting)
-    try:
+    with pages.shown_again("wam/manager_new.html", facts, Invalid, Conflict):
         succession.appoint(
             db,
             by=acting.visitor.account.id,
@@ -45,9 +45,6 @@ def appoint(request: Request, db: Transaction, acting: Manages, form: TheForm) -
             line=facts["line"],
             account_id=form.get("account", ""),
         )
-    except (Invalid, Conflict) as problem:
-        problem.page, problem.context = "wam/manager_new.html", facts | {"problem": problem.detail}
-        raise
     return pages.go(request, f"/p/{acting.provider.id}/managers")
 
 
@@ -61,7 +58,7 @@ def ask(request: Request, db: Transaction, acting: Manages, x: str) -> Response:
 def end(request: Request, db: Transaction, acting: Manages, x: str, form: TheForm) -> Response:
     """End it; what the person gave is flagged for the others."""
     facts = _end_facts(db, acting, x)
-    try:
+    with pages.shown_again("wam/manager_end.html", facts, Invalid, Conflict):
         succession.end(
             db,
             by=acting.visitor.account.id,
@@ -69,9 +66,6 @@ def end(request: Request, db: Transaction, acting: Manages, x: str, form: TheFor
             appointment_id=x,
             reason=form.get("reason", ""),
         )
-    except (Invalid, Conflict) as problem:
-        problem.page, problem.context = "wam/manager_end.html", facts | {"problem": problem.detail}
-        raise
     mine = facts["who"].id == acting.visitor.account.id
     return pages.go(request, "/account" if mine else f"/p/{acting.provider.id}/managers")
 

@@ -59,15 +59,11 @@ def held_page(request: Request, db: Transaction, acting: Sees, x: str) -> Respon
 def confirm(request: Request, db: Transaction, acting: Manages, x: str, form: TheForm) -> Response:
     """Confirm it as the second manager, or refuse it."""
     found, by = _held(db, acting, x), acting.visitor.account.id
-    try:
+    with pages.shown_again("wam/held.html", lambda: _held_facts(db, acting, found), Invalid, Conflict, NotEntitled):
         if form.get("answer") == "confirm":
             dual_control.confirm(db, found, by=by)
         else:
             dual_control.refuse(db, found, by=by)
-    except (Invalid, Conflict, NotEntitled) as problem:
-        facts = _held_facts(db, acting, found) | {"problem": problem.detail}
-        problem.page, problem.context = "wam/held.html", facts
-        raise
     return pages.go(request, f"/p/{acting.provider.id}/held/{found.id}")
 
 

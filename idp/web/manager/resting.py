@@ -31,7 +31,7 @@ def begin(request: Request, db: Transaction, acting: Manages, a: str, form: TheF
     """Record it; what the person was given rests and goes on afterwards."""
     zone = of(db).settings.time_zone
     start, until = form.of("start", "until")
-    try:
+    with pages.shown_again("wam/leave.html", lambda: _facts(db, acting, a, form), Invalid, Conflict, NotEntitled):
         leave.begin(
             db,
             by=acting.visitor.account.id,
@@ -41,9 +41,6 @@ def begin(request: Request, db: Transaction, acting: Manages, a: str, form: TheF
             starts_at=dates.start_of(dates.typed_day(start, "start"), zone) if start else None,
             ends_at=dates.end_of(dates.typed_day(until, "until"), zone) if until else None,
         )
-    except (Invalid, Conflict, NotEntitled) as problem:
-        problem.page, problem.context = "wam/leave.html", _facts(db, acting, a, form) | {"problem": problem.detail}
-        raise
     return pages.go(request, f"/p/{acting.provider.id}/people/{a}")
 
 

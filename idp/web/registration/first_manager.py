@@ -74,13 +74,10 @@ def call(request: Request, db: Transaction, by: SignedIn, claim: str, form: TheF
 def accept(request: Request, db: Transaction, by: SignedIn, claim: str, form: TheForm) -> Response:
     """Take on the duties of an access manager."""
     mine = _facts(db, by.account.id, claim)
-    try:
+    with pages.shown_again(_TEMPLATE, mine, Invalid, Refused):
         if form.get("duties") != "yes":
             _not_read()
         provider = confirming.accept(db, claim, account_id=by.account.id)
-    except (Invalid, Refused) as problem:
-        problem.page, problem.context = _TEMPLATE, mine | {"problem": problem.detail}
-        raise
     return pages.go(request, f"/p/{provider.id}/people")
 
 

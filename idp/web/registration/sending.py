@@ -62,11 +62,8 @@ def send(request: Request, db: Transaction, by: SignedIn, form: TheForm) -> Resp
     here = at(request, db, form.get("r", ""), "send", by)
     if missing_to_join(db, by.session) is not None:
         raise Conflict("Terms, the reason why you may act, or your second step come first. Open the page again.")
-    try:
+    with pages.shown_again("register/send.html", lambda: _summary(db, here, by), Conflict):
         applications.submit(db, here, by.account)
-    except Conflict as problem:
-        problem.page, problem.context = "register/send.html", _summary(db, here, by) | {"problem": problem.detail}
-        raise
     return pages.go(request, "/register/waiting")
 
 

@@ -1,0 +1,127 @@
+"""Altered evidence is found: by whoever owns the database, with digests made anew, and after a person is shredded."""
+
+from collections.abc import Callable
+from hashlib import sha256
+
+import orjson
+import pytest
+from sqlalchemy import text
+from sqlmodel import Session as Db
+
+from idp.audit import log, shredding
+from idp.cases import file
+from idp.cases.tables import CaseEntry, SecurityCase
+from idp.database import transaction
+from idp.envelope import seal_with
+from tests.cases.test_opening import opened
+from tests.wam.world import World
+
+
+def _stolen_rights(db: Db) -> None:
+    """Do what a database superuser can: take the guard away."""
+    if db.get_bind().dialect.name == "sqlite":
+        for act in ("update", "delete"):
+            db.execute(text(f"DROP TRIGGER case_entry_no_{act}"))
+    else:
+        db.execute(text("DROP TRIGGER case_entry_insert_only ON case_entry"))
+
+
+def change_the_body(db: Db, case: SecurityCase) -> None:
+    """Write other words, sealed rightly, beside the old digest."""
+    row = db.get_one(CaseEntry, (case.id, 1))
+    key = log.subject_key(db, row.owner)
+    assert key is not None
+    row.body = seal_with(key, b'{"evidence":{}}', f"case_entry.body:{case.id}:1")
+    db.add(row)
+
+
+def change_the_bytes(db: Db, case: SecurityCase) -> None:
+    """Flip what is stored."""
+    row = db.get_one(CaseEntry, (case.id, 1))
+    assert row.body is not None
+    row.body = row.body[:-1] + bytes([row.body[-1] ^ 1])
+    db.add(row)
+
+
+def change_body_and_digests(db: Db, case: SecurityCase) -> None:
+    """Make every digest anew: only the log knows better."""
+    change_the_body(db, case)
+    db.flush()
+    previous = ""
+    for entry in file.entries(db, case.id):
+        row = db.get_one(CaseEntry, (case.id, entry.number))
+        row.digest = previous = file.digest_of(case.id, entry, previous)
+        db.add(row)
+        case.head = previous
+    db.add(case)
+
+
+def remove_the_last(db: Db, case: SecurityCase) -> None:
+    """Cut the file and set the case back to before."""
+    db.execute(text("DELETE FROM case_entry WHERE case_id = :c AND number = 2"), {"c": case.id})
+    case.entries, case.head = 1, db.get_one(CaseEntry, (case.id, 1)).digest
+    db.add(case)
+
+
+def remove_the_first(db: Db, case: SecurityCase) -> None:
+    db.execute(text("DELETE FROM case_entry WHERE case_id = :c AND number = 1"), {"c": case.id})
+
+
+def say_another_did_it(db: Db, case: SecurityCase) -> None:
+    db.execute(text("UPDATE case_entry SET \"by\" = 'acc_other' WHERE case_id = :c AND number = 1"), {"c": case.id})
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        change_the_body,
+        change_the_bytes,
+        change_body_and_digests,
+        remove_the_last,
+        remove_the_first,
+        say_another_did_it,
+    ],
+)
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_se_5_altered_evidence_is_found_and_the_entry_named(
+    world: World, attack: Callable[[Db, SecurityCase], None]
+) -> None:
+    case_id = opened(world, "ana")
+    opened(world, "ana")
+    with transaction(world.database) as db:
+        case = file.hold(db, case_id)
+        assert file.check(db, case).whole
+        _stolen_rights(db)
+        attack(db, case)
+    with transaction(world.database) as db:
+        found = file.check(db, file.hold(db, case_id))
+        assert not found.whole
+        assert found.problem.startswith("Entry 2" if attack is remove_the_last else "Entry 1")
+
+
+def test_se_5_anybody_can_make_the_digest_again_from_what_the_page_shows(world: World) -> None:
+    case_id = opened(world, "ana")
+    with transaction(world.database) as db:
+        [entry] = file.entries(db, case_id)
+    whole = {
+        "at": entry.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "body": entry.body,
+        "by": "system",
+        "case": case_id,
+        "kind": "opened",
+        "number": 1,
+        "previous": "",
+    }
+    assert sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)).hexdigest() == entry.digest
+
+
+def test_domain_11_a_shredded_persons_file_is_unreadable_and_still_holds(world: World) -> None:
+    case_id = opened(world, "ana")
+    with transaction(world.database) as db:
+        shredding.shred(db, world.ana)
+    with transaction(world.database) as db:
+        [entry] = file.entries(db, case_id)
+        assert entry.body is None
+        found = file.check(db, file.hold(db, case_id))
+        assert found.whole
+        assert found.unreadable == 1
