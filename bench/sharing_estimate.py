@@ -1,7 +1,7 @@
 """Estimate the weights of the sharing detector on the fitting worlds.
 
-`python -m bench.sharing_estimate [accounts [days [seeds]]]` writes idp/sharing/weights.json. The worlds of `JUDGE` are never
-looked at here.
+`python -m bench.sharing_estimate [accounts [days [seeds]]]` writes idp/sharing/weights.json. The worlds of `JUDGE` are
+never looked at here.
 """
 
 import json

@@ -6,7 +6,9 @@ from idp.sharing.seen import Finding, Seen
 from idp.sharing.state import DAY, Own
 
 KIND = "hours_split"
-SETTLED, DAYS, OLDER, ALIKE = 14 * DAY, 2, 5, 0.25
+SETTLED, DAYS, OLDER, ALIKE = 14 * DAY, 2, 4.5, 0.25
+SAME_PLACE = 0.5
+"""Likeness of the organizations worked for: a morning here and an afternoon there is what a float does."""
 
 
 def look(seen: Seen) -> Finding | None:
@@ -33,6 +35,7 @@ def _apart(own: Own, other: Own) -> bool:
     return (
         other.used >= OLDER
         and other.first < own.first
+        and alike(own.providers, other.providers) > SAME_PLACE
         and alike(own.hours, other.hours) < ALIKE
         and factor(own.hours, other.hours, max(own.used, 1.0), other.used) > FACTOR
     )

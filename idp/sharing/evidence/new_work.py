@@ -7,6 +7,8 @@ from idp.sharing.state import DAY, FUNCTIONS
 
 KIND = "new_work"
 SETTLED, DAYS, STILL = 14 * DAY, 2, 4 * DAY
+FIRST_DAY, OTHER_DAYS = 0.5, 0.3
+"""What a first day counts, and a day on which the old computer is not used."""
 FUNCTIONS_NEW, SHARE = 2, 0.35
 """New functions at least, and their least share of what the computer is used for."""
 
@@ -17,7 +19,7 @@ def look(seen: Seen) -> Finding | None:
     if not isinstance(act, Request):
         return None
     own = account.devices.get(here)
-    if own is None or own.days < DAYS or own.first - account.first < SETTLED or not seen.desk(here):
+    if own is None or own.first - account.first < SETTLED or not seen.desk(here):
         return None
     others = [one for name, one in account.devices.items() if name != here]
     older = [
@@ -30,7 +32,8 @@ def look(seen: Seen) -> Finding | None:
         and one.last > own.first
         and seen.stands_alone(name)
     ]
-    if not older or len(account.functions) >= FUNCTIONS:
+    away = seen.away() and seen.site(act.network)
+    if not (older or away) or len(account.functions) >= FUNCTIONS:
         return None
     new = [
         name
@@ -41,7 +44,8 @@ def look(seen: Seen) -> Finding | None:
     total = sum(own.functions.values())
     if len(new) < FUNCTIONS_NEW or sum(own.functions[name] for name in new) < SHARE * total:
         return None
-    strength = 1.0 if any(name in account.today.desks for name in older) else 0.5
+    same_day = away or any(name in account.today.desks for name in older)
+    strength = (1.0 if own.days >= DAYS else FIRST_DAY) if same_day else OTHER_DAYS
     if seen.standing_in(here):
         strength *= STANDING_IN
     return Finding(

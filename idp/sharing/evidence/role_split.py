@@ -6,7 +6,7 @@ from idp.sharing.seen import Finding, Seen
 from idp.sharing.state import Own
 
 KIND = "role_split"
-DAYS, ALIKE, FACTOR = 3, 0.35, 3.0
+DAYS, ALIKE, FACTOR = 1.9, 0.35, 3.0
 STANDING_IN = 0.15
 """What is left of the strength where the computer's owner is away: somebody does an absent colleague's work."""
 """Device-days each profile needs; above which likeness they are one mix; the natural log of the Bayes factor needed."""

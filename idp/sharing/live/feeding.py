@@ -18,11 +18,13 @@ from sqlmodel import Session as Db
 from idp import clock
 from idp.audit.seal import BATCH
 from idp.database import Database, of, reading, transaction
+from idp.sharing.events import Act, Report
 from idp.sharing.live import stored, telling, translating
 from idp.sharing.live.networks import File, Networks
 from idp.sharing.live.stored import Known
-from idp.sharing.live.translating import Record
+from idp.sharing.live.translating import SHREDDED, Record
 from idp.sharing.live.watcher import Watcher
+from idp.sharing.state import DeviceMemory, Memory
 
 MOST = 400
 """Records in one round: bounds how long the write takes."""
@@ -133,12 +135,21 @@ def _looked(db: Db, part: Part, places: Networks) -> tuple[Watcher, dict[str, Kn
         getattr(act, "provider", None) or "" for _, act in acts
     }
     stored.load_providers(db, memory, providers, zone)
+    _remote_desktops(memory, acts, places)
     watcher = Watcher(memory=memory)
     latest = 0.0
     for one, act in acts:
         latest = act.time = max(act.time, latest)  # moments of one batch may cross, days must not
         watcher.look(one, act, known[act.account])
     return watcher, known, before
+
+
+def _remote_desktops(memory: Memory, acts: Sequence[tuple[Record, Act]], places: Networks) -> None:
+    """Take computers of ranges that the operator calls so for what they are: no browser says it."""
+    for _, act in acts:
+        line = None if isinstance(act, Report) else places.named(act.network)
+        if line is not None and line.remote_desktops and not isinstance(act, Report):
+            memory.devices.setdefault(act.device, DeviceMemory()).form = "remote_desktop"
 
 
 def _saved(
@@ -162,6 +173,7 @@ def _saved(
             return True
         stored.save(db, rows, clock.micros(now))
         telling.keep(db, watcher)
+        stored.forget(db, [one.account_id for one in part.records if one.event == SHREDDED and one.account_id])
         for crossed, score in watcher.findings:
             telling.found(db, crossed, score, known[crossed.account])
     return True

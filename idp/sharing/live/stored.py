@@ -132,6 +132,14 @@ def save(db: Db, rows: Iterable[tuple[str, str, bytes]], at: int) -> None:
         db.execute(_SAVE, values)
 
 
+def forget(db: Db, accounts: Iterable[str]) -> None:
+    """Forget people whose fields were destroyed: what they did is not theirs to find any more."""
+    for account_id in accounts:
+        db.execute(text("DELETE FROM sharing_memory WHERE kind = 'account' AND name = :a"), {"a": account_id})
+        for table in ("sharing_score", "sharing_day"):
+            db.execute(text(f"DELETE FROM {table} WHERE account_id = :a"), {"a": account_id})  # noqa: S608 - our own
+
+
 def _rows(db: Db, kind: str, names: Collection[str]) -> Iterable[tuple[str, bytes]]:
     wanted = sorted(names)
     for start in range(0, len(wanted), _CHUNK):

@@ -13,8 +13,8 @@ from sqlmodel import Session as Db
 from idp import clock, configuration
 from idp.audit import log
 from idp.audit.events import Event
-from idp.cases import opening
 from idp.cases.finding import Finding, Reason
+from idp.cases.opening import open_from_finding
 from idp.sharing import words
 from idp.sharing.detector import Crossed, Score
 from idp.sharing.live.stored import Known, Mark
@@ -78,7 +78,7 @@ def found(db: Db, crossed: Crossed, score: Score, known: Known) -> None:
     if band is None:
         return
     first = min((mark.at for of_kind in marks.values() for mark in of_kind), default=crossed.time)
-    opening.open_from_finding(
+    open_from_finding(
         db,
         Finding(
             account_id=crossed.account,

@@ -40,6 +40,7 @@ _NOT_DONE_BY_PERSON = (
     "oauth.token.issued", "oauth.token.refreshed", "oauth.token.revoked", "oauth.userinfo.", "oauth.family.",
 )  # fmt: skip
 """Beginnings of events that are a consequence or a machine's own doing; a request they belong to has its own record."""
+REPORTED, SHREDDED, _AWAY = "security.report.made", "audit.person.shredded", "wam.absence."
 _FOREVER = 4_102_444_800.0
 
 
@@ -72,7 +73,7 @@ class Record:
     @property
     def about(self) -> str | None:
         """Return whose memory it changes; None where it tells the detector nothing."""
-        if self.event == "security.report.made" or self.event.startswith("wam.absence."):
+        if self.event in (REPORTED, SHREDDED) or self.event.startswith(_AWAY):
             return self.account_id
         if self.session_id is None or self.event in ("accounts.session.ended", "accounts.device.met"):
             return None
@@ -107,7 +108,7 @@ def around(db: Db, records: Sequence[Record], known: Mapping[str, Known], places
     if people:
         for account_id, key in db.execute(_KEYS, {"ids": people}):
             made.keys[account_id] = made.ring.open("subjects", f"subject_key.key:{account_id}", bytes(key))
-    for account_id in {one.account_id for one in records if one.event.startswith("wam.absence.") and one.account_id}:
+    for account_id in {one.account_id for one in records if one.event.startswith(_AWAY) and one.account_id}:
         made.leaves[account_id] = [
             (begins / 1e6, min(_FOREVER if end is None else end / 1e6 for end in (ends, ended)), provider_id)
             for provider_id, begins, ends, ended in db.execute(_LEAVES, {"who": account_id})
@@ -125,12 +126,12 @@ def _shows_address(one: Record, known: Known) -> bool:
 def act_of(one: Record, known: Known, found: Around) -> Act | None:
     """Return the event of a record; None where it tells nothing. Keeps what the session showed."""
     time, who = one.at / 1e6, known.memory.account
-    if one.event == "security.report.made":
+    if one.event == REPORTED:
         return Report(time, who, "user" if one.actor_id == who else "colleague")
-    if one.event.startswith("wam.absence."):
+    if one.event.startswith(_AWAY):
         known.memory.leaves = found.leaves.get(who, known.memory.leaves)
         return None
-    visit = _visit(one, known, found)
+    visit = _visit(one, known, found) if one.session_id else None
     if visit is None:
         return None
     _seen_on(one, visit, who, found)

@@ -11,6 +11,8 @@ from typing import Any
 WIDTH = 1000
 _LEFT, _RIGHT, _TOP, _LANE = 210, 20, 30, 34
 _TICKS = 5
+BAR, _EDGE = 320, 6
+"""Length of a bar from 0 to 100, which a telephone shows whole, and what is left beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +108,8 @@ class Meter:
 
 def meter(score: int, lines: Mapping[str, int]) -> Meter:
     """Place a score and the lines on a bar."""
-    room = WIDTH - 2 * _RIGHT
     return Meter(
-        round(score / 100 * room, 1), [(round(_RIGHT + at / 100 * room, 1), name, at) for name, at in lines.items()]
+        round(score / 100 * BAR, 1), [(round(_EDGE + at / 100 * BAR, 1), name, at) for name, at in lines.items()]
     )
 
 
