@@ -28,6 +28,18 @@ MASTER_KEYS = "test:c7l3xGfVb1zwb9xJmR4Cq1Yy8Q2c3m5n7p9r1t3v5x8="
 ISSUER = "http://localhost:8000"
 MISSING = "PostgreSQL's server was not found: install Debian's package postgresql, or set IDP_TEST_POSTGRES_URL"
 
+FORGETFUL = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": 0,
+    "checkpoint_timeout": "1h",
+    "max_wal_size": "4GB",
+    "autovacuum": "off",
+}
+"""A server whose databases live for one test: making and dropping one takes a third less."""
+
 
 def scratch() -> Path | None:
     """Return a folder in memory for what a test makes and forgets, or None where there is no room for one.
@@ -168,9 +180,9 @@ class PostgresEngine:
             run |= {"user": "postgres", "group": "postgres", "extra_groups": []}
         initdb = [str(binaries / "initdb"), "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8"]
         subprocess.run([*initdb, "-D", str(folder / "data")], **run)  # type: ignore[call-overload]
-        options = (
-            f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync={self._fsync} -c max_connections=300"
-        )
+        wanted = {"listen_addresses": "''", "unix_socket_directories": folder, "max_connections": 300}
+        wanted |= {"fsync": "on"} if self._fsync == "on" else FORGETFUL
+        options = " ".join(f"-c {name}={value}" for name, value in wanted.items())
         control = [str(binaries / "pg_ctl"), "-D", str(folder / "data"), "-w"]
         begin = [*control, "-l", str(folder / "log"), "-o", options, "start"]
         subprocess.run(begin, **run)  # type: ignore[call-overload]

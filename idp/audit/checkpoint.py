@@ -13,6 +13,7 @@ The private key is a file outside the database, so whoever owns the database can
 import base64
 import binascii
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -67,9 +68,13 @@ def key_hash(name: str, public: Ed25519PublicKey) -> bytes:
 
 def sign(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> str:
     """Return the signed note of a checkpoint."""
-    text = checkpoint.text()
-    line = key_hash(checkpoint.origin, key.public_key()) + key.sign(text.encode())
-    return f"{text}\n{_DASH}{checkpoint.origin} {base64.b64encode(line).decode()}\n"
+    return signed(checkpoint.text(), checkpoint.origin, key)
+
+
+def signed(text: str, name: str, key: Ed25519PrivateKey) -> str:
+    """Return a note: the text, which ends in a line feed, and the named key's signature (c2sp.org/signed-note)."""
+    line = key_hash(name, key.public_key()) + key.sign(text.encode())
+    return f"{text}\n{_DASH}{name} {base64.b64encode(line).decode()}\n"
 
 
 def opened(note: str, name: str, public: Ed25519PublicKey) -> str:
@@ -124,6 +129,14 @@ def make_key(path: Path) -> Ed25519PublicKey:
         os.fsync(file.fileno())
     path.with_name(path.name + ".pub").write_bytes(public_pem(key.public_key()))
     return key.public_key()
+
+
+def ensure_key(settings: Settings) -> None:
+    """Make the key where development has none; raise NotConfigured elsewhere (`idp bootstrap` makes it)."""
+    if not settings.development or settings.audit_key_file.exists():
+        return
+    with suppress(FileExistsError):  # another worker was quicker
+        make_key(settings.audit_key_file)
 
 
 def load_key(path: Path) -> Ed25519PrivateKey:

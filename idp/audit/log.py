@@ -31,6 +31,7 @@ _FOUND = "subject keys found"
 """Where a transaction keeps the keys it read outside of a savepoint."""
 _MADE = "subject keys made"
 """Where a transaction that gathers keeps the keys it made; it destroys none, and nobody else can see them."""
+_HEARING = "who hears of records"
 NOBODY = "nobody"
 """Owner of person fields where no account is known, such as a user name nobody has."""
 
@@ -45,7 +46,14 @@ def record(session: Session, event: Event) -> None:
         subject = leaf.Subject(owner, subject_key(session, owner))
     values = leaf.row(event, where, clock.now(), of(session).ring, subject)
     gathering.write(session, _INSERT_NAMED, dict(zip(leaf.COLUMNS, values, strict=True)))
+    for hear in session.info.get(_HEARING, ()):
+        hear(event, values)
     metrics.EVENTS.labels(event.name, event.outcome).inc()
+
+
+def listen(session: Session, hear: Callable[[Event, tuple[object, ...]], object]) -> None:
+    """Tell `hear` of every record of this transaction from here on, with its columns."""
+    session.info.setdefault(_HEARING, []).append(hear)
 
 
 def _owner(event: Event, where: origin.Origin) -> str | None:

@@ -15,7 +15,10 @@ only the public key. Lines, in the order of the log's tree (RFC 6962):
 The value of `record` is the sealed bytes themselves: hashing them gives `hash`. A record that somebody made
 unreadable stands as `"leaf":"base64"` instead, so that it can be named.
 
-Exit status: 0 whole, 1 not whole (the first bad record is named), 2 cannot be read.
+`--receipt receipt.json` compares what the log promised at once, when access was given or taken, with the export or
+with `--proof inclusion.json` (the answer of /log/v1/inclusion/NUMBER): what was promised must stand in the log.
+
+Exit status: 0 whole, 1 not whole or promised and not there (what is bad is named), 2 cannot be read or said.
 """
 
 import argparse
@@ -24,8 +27,9 @@ import binascii
 import json
 import re
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -35,15 +39,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 FORMAT = "idp-audit-export/2"
+RECEIPT = "idp-log-receipt/1"
 _RECORD = re.compile(
     rb'\{"type":"record","index":([0-9]{1,19}),"number":(-?[0-9]{1,19}),"hash":"([A-Za-z0-9+/]{43}=)","record":(\{.*\})\}\n?'
 )
+_WAITING = re.compile(rb'\{"type":"waiting","number":[0-9]{1,19},"record":(\{.*\})\}\n?')
 _ROW = 4096
 """Hashes put into the tree at once; bounds the memory whatever the file holds."""
 
 
 class NotWhole(Exception):
     """The segment is not what was sealed; the text names the first bad record."""
+
+
+class CannotSay(Exception):
+    """Neither proven nor disproven by what is at hand; the text says what is missing."""
 
 
 @dataclass
@@ -62,6 +72,9 @@ class Result:
     first: int | None = None
     last: int | None = None
     signed_at: str = ""
+    filtered: bool = True
+    found: set[bytes] = field(default_factory=set)
+    """Those of the watched leaf hashes that stand in the file, sealed or waiting."""
 
     def sentence(self) -> str:
         """Return the outcome in words."""
@@ -118,6 +131,14 @@ class _Tree:
 
 def open_note(note: str, origin: str, key: Ed25519PublicKey) -> tuple[int, bytes, str]:
     """Return (size, root, time) of a checkpoint that the key signed; raise NotWhole otherwise."""
+    parts = _signed_lines(note, origin, key)
+    if parts is None or len(parts) != 5 or parts[0] != origin or not parts[1].isdigit():
+        raise NotWhole("A checkpoint is forged: this log's key did not sign it.")
+    return int(parts[1]), _bytes(parts[2]), parts[3]
+
+
+def _signed_lines(note: str, origin: str, key: Ed25519PublicKey) -> list[str] | None:
+    """Return the lines of a note that the key signed for this log (c2sp.org/signed-note), else None."""
     text, _, signatures = note.rpartition("\n\n")
     text += "\n"
     raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -129,21 +150,97 @@ def open_note(note: str, origin: str, key: Ed25519PublicKey) -> tuple[int, bytes
             try:
                 key.verify(signed[4:], text.encode())
             except InvalidSignature:
-                break
-            parts = text.split("\n")
-            if len(parts) != 5 or parts[0] != origin or not parts[1].isdigit():
-                break
-            return int(parts[1]), _bytes(parts[2]), parts[3]
-    raise NotWhole("A checkpoint is forged: this log's key did not sign it.")
+                return None
+            return text.split("\n")
+    return None
 
 
-def verify(lines: Iterable[bytes], key: Ed25519PublicKey) -> Result:
-    """Verify an export; raise NotWhole naming the first bad record."""
-    segment = _Segment(key)
+@dataclass(frozen=True)
+class Receipt:
+    """What the log promised, with its signature checked."""
+
+    origin: str
+    promised: datetime
+    due: datetime
+    hashes: tuple[bytes, ...]
+    numbers: dict[bytes, int]
+
+    @staticmethod
+    def read(text: bytes | str, key: Ed25519PublicKey) -> "Receipt":
+        """Read a receipt; raise NotWhole for one that the key did not sign or whose records are not those it signed."""
+        try:
+            said = json.loads(text)
+            note, records = (
+                str(said["note"]),
+                [(int(r["number"]), _bytes(r["hash"]), r["leaf"]) for r in said["records"]],
+            )
+            origin = note.split("\n")[1]
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise NotWhole("This is not a receipt of a log.") from None
+        lines = _signed_lines(note, origin, key)
+        if lines is None or lines[0] != RECEIPT or len(lines) < 6:
+            raise NotWhole("The receipt is forged: this log's key did not sign it.")
+        hashes = tuple(_bytes(line) for line in lines[4:-1])
+        for number, digest, leaf in records:
+            if digest not in hashes or sha256(b"\x00" + leaf.encode()).digest() != digest:
+                raise NotWhole(f"The receipt was changed: what it says of record {number} is not what was signed.")
+        numbers = {digest: number for number, digest, _ in records}
+        return Receipt(origin, datetime.fromisoformat(lines[2]), datetime.fromisoformat(lines[3]), hashes, numbers)
+
+    def name(self, digest: bytes) -> str:
+        return f"record {self.numbers[digest]}" if digest in self.numbers else f"the record of hash {digest.hex()[:16]}"
+
+    def compared(self, result: Result) -> str:
+        """Say that what was promised stands in an export; raise NotWhole where it does not, or CannotSay."""
+        if result.origin != self.origin:
+            raise CannotSay(f"The receipt is of the log {self.origin}, the export of {result.origin}.")
+        gone = [digest for digest in self.hashes if digest not in result.found]
+        if not gone:
+            return f"Kept: the {len(self.hashes)} records promised at {self.promised.isoformat()} stand in the log."
+        first = self.name(gone[0])
+        if not result.signed_at or datetime.fromisoformat(result.signed_at) < self.due:
+            raise CannotSay(f"{first} is not in this export, which was cut before it was due ({self.due.isoformat()}).")
+        if result.filtered or result.pruned:
+            raise CannotSay(f"{first} is not in this file, which does not hold all records: take a whole export.")
+        raise NotWhole(f"Promised but not in the log: {first}, promised at {self.promised.isoformat()}.")
+
+
+def included(text: bytes | str, origin: str, key: Ed25519PublicKey) -> bytes:
+    """Return the leaf hash that an inclusion proof proves (RFC 6962 2.1.1); raise NotWhole for one that does not."""
+    try:
+        said = json.loads(text)
+        place, path = int(said["index"]), [_bytes(node) for node in said["path"]]
+        node = leaf = _bytes(said["leaf_hash"])
+        size, root, _ = open_note(str(said["checkpoint"]), origin, key)
+    except (ValueError, LookupError, TypeError):
+        raise NotWhole("This is not an inclusion proof.") from None
+    last = size - 1
+    if not 0 <= place <= last:
+        raise NotWhole("The inclusion proof names a place outside the tree.")
+    for other in path:
+        if place == last == 0:
+            raise NotWhole("The inclusion proof is too long.")
+        if place & 1 or place == last:
+            node = sha256(b"\x01" + other + node).digest()
+            while not place & 1 and place:
+                place, last = place >> 1, last >> 1
+        else:
+            node = sha256(b"\x01" + node + other).digest()
+        place, last = place >> 1, last >> 1
+    if last or node != root:
+        raise NotWhole("The inclusion proof does not lead to the signed root.")
+    return leaf
+
+
+def verify(lines: Iterable[bytes], key: Ed25519PublicKey, watched: Iterable[bytes] = ()) -> Result:
+    """Verify an export; raise NotWhole naming the first bad record. The result names the watched leaf hashes met."""
+    segment = _Segment(key, frozenset(watched))
     exact, hashed, encoded, record = _RECORD.fullmatch, sha256, binascii.b2a_base64, segment.record
     for at, line in enumerate(lines):
         found = exact(line)
         if found is None:
+            if (waits := _WAITING.fullmatch(line)) is not None:
+                segment.met(sha256(b"\x00" + waits[1]).digest())
             segment.take(at, _entry(line, at))
             continue
         index, number, stated, leaf = found.groups()
@@ -153,8 +250,9 @@ def verify(lines: Iterable[bytes], key: Ed25519PublicKey) -> Result:
 
 
 class _Segment:
-    def __init__(self, key: Ed25519PublicKey) -> None:
+    def __init__(self, key: Ed25519PublicKey, watched: frozenset[bytes] = frozenset()) -> None:
         self._key = key
+        self._watched = watched
         self._result = Result()
         self._tree = _Tree()
         self._leaves: list[bytes] = []
@@ -167,7 +265,6 @@ class _Segment:
         self._pending = 0
         """Records since the last checkpoint."""
         self._seen = 0
-        self._filtered = True
         self._ended = False
 
     @property
@@ -201,12 +298,19 @@ class _Segment:
             raise NotWhole(f"Record {number} was changed after it was sealed.")
         self._place = index + 1
         self._leaves.append(digest)
+        if digest in self._watched:
+            self._result.found.add(digest)
         if self._pending == 0:
             self._first = number
         self._last = number
         self._pending += 1
         if len(self._leaves) >= _ROW:
             self._grow()
+
+    def met(self, digest: bytes) -> None:
+        """Note a record that waits to be sealed, if it is one that is watched."""
+        if digest in self._watched:
+            self._result.found.add(digest)
 
     def finish(self) -> Result:
         if not self._ended:
@@ -227,11 +331,11 @@ class _Segment:
         if entry.get("format") != FORMAT:
             raise NotWhole(f"The first line does not say that this is {FORMAT}.")
         self._result.origin = str(entry.get("origin"))
-        self._filtered = entry.get("filters") != {}
+        self._result.filtered = entry.get("filters") != {}
         self._place = 0
 
     def _skip(self, entry: dict[str, Any]) -> None:
-        if not self._filtered:
+        if not self._result.filtered:
             raise NotWhole(f"After {self._before} a record is missing: this is an export of all records.")
         self._result.skipped += self._stand_in(entry)
 
@@ -325,24 +429,46 @@ def _bytes(value: Any) -> bytes:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run as a program."""
-    parser = argparse.ArgumentParser(description="Verify an exported segment of the audit log.")
-    parser.add_argument("export", type=Path, help="the .jsonl file")
+    parser = argparse.ArgumentParser(description="Verify an exported segment of the audit log, and what it promised.")
+    parser.add_argument("export", type=Path, nargs="?", help="the .jsonl file")
     parser.add_argument("--key", type=Path, required=True, help="the log's public key (PEM), had by another way")
+    parser.add_argument("--receipt", type=Path, action="append", default=[], help="a receipt to compare with it")
+    parser.add_argument("--proof", type=Path, action="append", default=[], help="an inclusion proof of its records")
     asked = parser.parse_args(arguments)
+    if asked.export is None and not (asked.receipt and asked.proof):
+        parser.error("name an export, or a receipt and its proofs")
     try:
         key = load_pem_public_key(asked.key.read_bytes())
         if not isinstance(key, Ed25519PublicKey):
             sys.stderr.write("Cannot verify: the key is not Ed25519\n")
             return 2
-        with asked.export.open("rb") as file:
-            sys.stdout.write(verify(file, key).sentence() + "\n")
+        for sentence in _sentences(asked, key):
+            sys.stdout.write(sentence + "\n")
     except NotWhole as problem:
         sys.stdout.write(f"NOT whole. {problem}\n")
         return 1
+    except CannotSay as problem:
+        sys.stdout.write(f"Cannot say. {problem}\n")
+        return 2
     except (OSError, ValueError) as problem:
         sys.stderr.write(f"Cannot verify: {problem}\n")
         return 2
     return 0
+
+
+def _sentences(asked: argparse.Namespace, key: Ed25519PublicKey) -> Iterator[str]:
+    receipts = [Receipt.read(path.read_bytes(), key) for path in asked.receipt]
+    watched = [digest for one in receipts for digest in one.hashes]
+    result = Result()
+    if asked.export is not None:
+        with asked.export.open("rb") as file:
+            result = verify(file, key, watched)
+        yield result.sentence()
+    elif receipts:
+        result.origin = receipts[0].origin
+    result.found |= {included(path.read_bytes(), result.origin, key) for path in asked.proof}
+    for one in receipts:
+        yield one.compared(result)
 
 
 if __name__ == "__main__":

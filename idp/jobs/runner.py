@@ -14,7 +14,6 @@ from idp.audit.seal import LogDamaged, Sealer
 from idp.database import Database
 from idp.jobs.lease import Lease
 from idp.jobs.signals import Signals
-from idp.settings import Settings
 
 _log = structlog.get_logger("idp.jobs")
 _PATIENCE = 10.0
@@ -114,7 +113,7 @@ class Running:
 def start(database: Database) -> Running:
     """Start every job; in development a missing checkpoint key is made, elsewhere raises NotConfigured."""
     settings = database.settings
-    ensure_checkpoint_key(settings)
+    checkpoint.ensure_key(settings)
     sealer = Sealer(database)
     signals = Signals(database)
 
@@ -141,14 +140,3 @@ def start(database: Database) -> Running:
         ),
         closing=(signals.stop,),
     )
-
-
-def ensure_checkpoint_key(settings: Settings) -> None:
-    """Make the checkpoint key where development has none; a real deployment is told to (`idp bootstrap`)."""
-    if settings.development and not settings.audit_key_file.exists():
-        try:
-            checkpoint.make_key(settings.audit_key_file)
-        except FileExistsError:
-            return  # another worker was quicker
-    else:
-        checkpoint.load_key(settings.audit_key_file)

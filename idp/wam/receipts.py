@@ -1,11 +1,13 @@
 """Receipts: the same form sent twice does its work once and gives the same answer."""
 
+from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from idp import entropy
+from idp.audit import promises
 from idp.errors import Invalid, NotFound
 from idp.wam.tables import Receipt
 
@@ -32,7 +34,12 @@ def begin(db: Session, **values: Any) -> Receipt:
         made = earlier(db, values["made_by"], values["form_id"])
         assert made is not None
         raise AlreadyDone(made) from None
+    promises.want(db, receipt.provider_id, partial(_promised, receipt))
     return receipt
+
+
+def _promised(receipt: Receipt, promise: dict[str, Any]) -> None:
+    receipt.promise = promise
 
 
 class AlreadyDone(Exception):

@@ -27,6 +27,8 @@ class Receipt(Row, table=True):
     facts: dict[str, Any] = json_column()
     """What was done, in keys, ids, counts and times; never names."""
     at: datetime = moment(default_now=True)
+    promise: dict[str, Any] | None = json_column(nullable=True)
+    """The log's signed promise of what this recorded (idp/audit/promises.py), as it is downloaded."""
 
 
 _UNDER_WAY = text("status IN ('open','missed')")

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy import text
+from sqlmodel import Session
 
 from idp.audit import proofs
 from idp.database import reading
@@ -45,10 +46,15 @@ def consistency(service: TheService, *, old: int, new: int) -> Response:
 def inclusion(service: TheService, number: int) -> Response:
     """Prove that a record stands in the tree of the checkpoint it was sealed under."""
     with reading(service.database) as db:
-        found = proofs.inclusion(db, number) if 0 < number < 2**63 else None
+        return JSONResponse(told(db, number))
+
+
+def told(db: Session, number: int) -> dict[str, Any]:
+    """Return the proof as it is given out, for `verifier.py --proof`; raise NotFound for what is not sealed."""
+    found = proofs.inclusion(db, number) if 0 < number < 2**63 else None
     if found is None:
         raise NotFound("There is no sealed record of this number.")
-    said: dict[str, Any] = {
+    return {
         "number": number,
         "index": found.index,
         "size": found.size,
@@ -56,7 +62,6 @@ def inclusion(service: TheService, number: int) -> Response:
         "path": [_b64(node) for node in found.path],
         "checkpoint": found.note,
     }
-    return JSONResponse(said)
 
 
 def _b64(value: bytes) -> str:

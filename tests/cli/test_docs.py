@@ -103,3 +103,21 @@ def test_every_test_the_security_pages_name_exists() -> None:
             if named and files:
                 there = set().union(*(known[HOME / file] for file in files))
                 assert set(named) <= there, f"{page.name}: {set(named) - there} in {files}"
+
+
+def test_every_file_that_the_pages_name_is_there() -> None:
+    named = {
+        (page, path)
+        for page in PAGES
+        for path in re.findall(r"`((?:idp|tests|samples|policy|scripts|bench|migrations)/[\w/.-]+)`", page.read_text())
+    }
+    assert len(named) > 50
+    assert not sorted(f"{page.name}: {path}" for page, path in named if not (HOME / path).exists())
+
+
+def test_the_tree_of_the_architecture_names_every_package() -> None:
+    (tree, *_others) = blocks(HOME / "docs" / "architecture.md", "")
+    packages = [path.parent.name for path in (HOME / "idp").glob("*/__init__.py")]
+    assert not [name for name in packages if f"{name}/" not in tree]
+    pages = [path.parent.name for path in (HOME / "idp" / "web").glob("*/__init__.py")]
+    assert not [name for name in pages if f"{name}/" not in tree]

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
@@ -12,12 +13,15 @@ HOME = Path(__file__).parents[2]
 LOCKS = ("requirements.lock", "requirements-runtime.lock")
 
 
+installed = cache(packages_distributions)
+
+
 def test_passlib_comes_from_libpass_alone() -> None:
-    assert packages_distributions()["passlib"] == ["libpass"]
+    assert installed()["passlib"] == ["libpass"]
 
 
 def test_casbin_comes_from_pycasbin_alone() -> None:
-    assert packages_distributions()["casbin"] == ["pycasbin"]
+    assert installed()["casbin"] == ["pycasbin"]
 
 
 @pytest.mark.parametrize("name", ["passlib", "casbin", "httpx", "respx", "casbin-sqlalchemy-adapter"])

@@ -16,13 +16,14 @@ from idp.oauth import clients, keys
 from idp.settings import Settings
 from tests.engines import Filling
 from tests.flows.managing import Managed
-from tests.wam.world import World, _fill
+from tests.wam.world import World, build
 
 CALLBACK, SECRET, VERIFIER = "https://console.example/callback", "s" * 40, "v" * 50
 
 
-def _with_app(database: Database) -> dict[str, Any]:
-    facts = _fill(database)
+def with_app(database: Database) -> World:
+    """Make the small world, and an app of the console's scope."""
+    world = build(database)
     keys.ensure(database)
     with transaction(database) as db:
         clients.register(
@@ -34,10 +35,15 @@ def _with_app(database: Database) -> dict[str, Any]:
             grant_types=["authorization_code", "refresh_token"],
             scopes=["openid", "wam"],
         )
-    return facts
+    return world
 
 
-FILLING = Filling("console_api", _with_app)
+def _fill(database: Database) -> dict[str, Any]:
+    made = with_app(database)
+    return {"lakeside": made.lakeside, "harbor": made.harbor, "people": made.people, "logins": made.logins}
+
+
+FILLING = Filling("console_api", _fill)
 
 
 @dataclass

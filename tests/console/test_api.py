@@ -1,5 +1,6 @@
 """The console's JSON API: the pages' acts by their rules, each change once, lists by cursor, refusals as problems."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -27,7 +28,15 @@ def test_w4_a_change_is_previewed_made_and_answered_by_its_receipt(api: Api) -> 
     assert made.status_code == 200
     assert made.json()["did"]["added"] == ["remit.view"]
     assert api.held("finn") == {"remit.view"}
-    assert wes.get(f"/receipts/{made.json()['receipt']}").json() == made.json()
+    receipt = made.json()["receipt"]
+    assert wes.get(f"/receipts/{receipt}").json() == made.json()
+    promise = wes.get(f"/receipts/{receipt}/signed").json()
+    assert len(promise["records"]) == 7  # six functions end, one begins
+    page = f"/p/{api.world.lakeside}/receipts/{receipt}/signed.json"
+    assert json.loads(api.as_("mia").get(page).text) == promise
+    assert api.as_("otto").get(page).status == 404
+    otto = f"/p/{api.world.harbor}/receipts/{receipt}/signed.json"
+    assert api.as_("otto").get(otto).status == 404  # nor under their own practice
     [held] = wes.get(f"/people/{finn}").json()["held"]
     assert (held["function"], held["until"][:10], held["given_by"]) == ("remit.view", "2031-01-01", "Wes Kane")
     late = wes.post(f"/people/{finn}/changes", body | {"seen": shown["seen"], "reason": "again"})

@@ -1,4 +1,4 @@
-"""W-3 to W-9 and the insurer's side as a person walks them: real Chromium, one server, one browser, in order.
+"""W-2 to W-9 and the insurer's side as a person walks them: real Chromium, one server, one browser, in order.
 
 Each page is looked at on a phone and a desktop: accessible and fitting. IDP_PICTURES=folder keeps the
 pictures, of which docs/pictures holds one for each journey.
@@ -47,6 +47,28 @@ def press(page: Any, name: str) -> None:
 
 def follow(page: Any, name: str) -> None:
     page.get_by_role("link", name=name).first.click()
+
+
+def test_w2_a_request_is_asked_for_shown_with_who_asks_and_decided_once(window: Any, walked: Site) -> None:
+    asker = window("ana").page
+    asker.goto(f"/account/access/{walked.world.lakeside}")
+    asker.get_by_label("Function").select_option(f"{LINE}:remit.view")
+    asker.get_by_label("What do you need it for?").fill("I post payments")
+    press(asker, "Ask")
+    assert "Remittance" in asker.inner_text("main")
+    eyes, second = window("wes"), window("mia").page
+    page = eyes.page
+    page.goto(f"/p/{walked.world.lakeside}/inbox")
+    page.get_by_role("link", name=re.compile("Ana Ruiz")).first.click()
+    second.goto(page.url)
+    assert "I post payments" in page.inner_text("main")
+    eyes.look("w2-decides")
+    press(page, "Approve")
+    assert "approved" in page.inner_text("main")
+    press(second, "Approve")
+    assert "Wes Kane approved this" in second.inner_text("main")
+    asker.reload()
+    assert "approved" in asker.inner_text("main")
 
 
 def test_w3_people_are_added_from_a_file_after_a_look_at_each_line(window: Any, walked: Site) -> None:

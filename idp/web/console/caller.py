@@ -27,8 +27,8 @@ async def _caller(request: Request, service: TheService) -> Caller:
     return caller
 
 
-def _may(permission: str) -> Callable[..., object]:
-    """Ask for the line the request names, if it is theirs, else for the first they manage, as the pages do."""
+def may(permission: str) -> Callable[..., object]:
+    """Require a permission in the practice of the path, asked for the first line the person manages there."""
 
     async def guard(p: str, db: Transaction, caller: Annotated[Caller, Depends(_caller)]) -> Acting:
         if caller.provider_id != p:  # the token names the practice it is for; another one is not there
@@ -48,10 +48,12 @@ def _decided(db: Transaction, caller: Caller, p: str, permission: str) -> Acting
     return guards.acting(db, Visitor(account, session), p, permission, line, app=app_of(caller))
 
 
-Sees = Annotated[Acting, Depends(_may("access.view"))]
+Sees = Annotated[Acting, Depends(may("access.view"))]
 """May look at the people of the practice in the path."""
-Manages = Annotated[Acting, Depends(_may("access.manage"))]
+Manages = Annotated[Acting, Depends(may("access.manage"))]
 """May change them; needs a fresh second factor."""
+Approves = Annotated[Acting, Depends(may("delegation.approve"))]
+"""May let outside companies work for the practice; needs a fresh second factor."""
 
 
 def lines_of(db: Transaction, acting: Acting) -> list[str]:

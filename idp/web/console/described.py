@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.openapi.utils import get_openapi
 
 from idp.web.boundary import service_of
-from idp.web.console import changes, inbox, managers, people, reports, reviews
+from idp.web.console import changes, delegations, first_managers, inbox, managers, people, reports, resting, reviews
 from idp.web.console.routing import REFUSALS
 from idp.web.guards import open_to_anyone
 
@@ -18,7 +18,7 @@ Send a person's access token of scope `wam` for the practice in the path, whose 
 second step, changing one within 15 minutes. Each change carries an Idempotency-Key. Refusals are problem details
 (RFC 9457). Lists go on with the `next` of the page before as `after`."""
 router = APIRouter()
-for one in (people, changes, inbox, reviews, reports, managers):
+for one in (people, changes, inbox, reviews, reports, managers, delegations, resting, first_managers):
     router.include_router(one.router)
 
 

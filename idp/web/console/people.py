@@ -6,6 +6,7 @@ from fastapi import Query, Response
 
 from idp.database import of
 from idp.entitlements import bundles
+from idp.errors import NotFound
 from idp.wam import authority, holdings, importing, receipts, roster
 from idp.wam.roster import Entry
 from idp.web.boundary import Transaction
@@ -144,6 +145,15 @@ def held(db: Transaction, acting: Sees, line: Line) -> dict[str, Any]:
 def receipt(db: Transaction, acting: Sees, r: str) -> dict[str, Any]:
     """Show what a change or a removal did."""
     return receipt_of(receipts.at(db, acting.provider.id, r))
+
+
+@router.get("/receipts/{r}/signed")
+def signed_receipt(db: Transaction, acting: Sees, r: str) -> dict[str, Any]:
+    """Give out the log's signed promise of what the change recorded: to be kept, and compared with the log later."""
+    promise = receipts.at(db, acting.provider.id, r).promise
+    if promise is None:
+        raise NotFound("This change was made before receipts were signed.")
+    return promise
 
 
 def receipt_of(row: Any) -> dict[str, Any]:

@@ -1,10 +1,12 @@
-"""The access manager's proof that a removal was heard: app by app, with the time each heard it (W-5, SE-3)."""
+"""The access manager's proofs: that a removal was heard, app by app (W-5, SE-3), and the log's signed receipt."""
 
 # ruff: noqa: FAST003 - the guard in the signature takes `p`
 
+import orjson
 from fastapi import APIRouter, Request, Response
 
 from idp.accounts.tables import Account
+from idp.errors import NotFound
 from idp.transmitter import heard
 from idp.wam import receipts
 from idp.web import pages
@@ -30,3 +32,14 @@ def who_heard(request: Request, db: Transaction, acting: Sees, r: str) -> Respon
         receipt_id=receipt.id,
         **views.frame(db, acting.provider, acting.visitor.account.id),
     )
+
+
+@router.get("/p/{p}/receipts/{r}/signed.json", include_in_schema=False)
+def signed(db: Transaction, acting: Sees, r: str) -> Response:
+    """Give out the log's signed promise of what a change recorded (docs/access-managers.md)."""
+    receipt = receipts.at(db, acting.provider.id, r)
+    if receipt.promise is None:
+        raise NotFound("This change was made before receipts were signed.")
+    headers = {"Content-Disposition": f'attachment; filename="receipt-{receipt.id}.json"', "Cache-Control": "no-store"}
+    content = orjson.dumps(receipt.promise, option=orjson.OPT_INDENT_2)
+    return Response(content, media_type="application/json", headers=headers)

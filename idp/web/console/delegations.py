@@ -1,0 +1,130 @@
+"""Outside companies over the API: whom one may choose, delegations listed, made, previewed and ended (W-6)."""
+
+from typing import Any
+
+from fastapi import Response
+from sqlmodel import Session as Db
+
+from idp.audit import log
+from idp.audit.events import Event
+from idp.entitlements.tables import Delegation
+from idp.partners.standing import in_good_standing
+from idp.wam import company, delegating
+from idp.web.boundary import Transaction
+from idp.web.console.bodies import Line
+from idp.web.console.caller import Approves, Sees
+from idp.web.console.delegated import Delegate, EndDelegation
+from idp.web.console.once import TheOnce
+from idp.web.console.routing import part
+
+router = part()
+
+
+@router.get("/companies")
+def companies(db: Transaction, acting: Approves, line: Line) -> dict[str, Any]:
+    """List the companies one may choose from, and what can be handed on in a line: functions and places."""
+    functions = delegating.functions(db, acting.provider, [line])
+    return {
+        "companies": [{"company": one.id, "name": one.name} for one in delegating.companies(db)],
+        "functions": [{"function": key, "name": one.name} for key, one in sorted(functions.items())],
+        "places": [{"place": one.id, "name": one.name} for one in delegating.places(db, acting.provider.id)],
+    }
+
+
+@router.get("/delegations")
+def listed(db: Transaction, acting: Sees) -> dict[str, Any]:
+    """List every delegation the practice ever made, those in force first, then the newest."""
+    return {"delegations": [told(db, one) for one in delegating.all_of(db, acting.provider.id)]}
+
+
+@router.get("/delegations/{d}")
+def one(db: Transaction, acting: Sees, d: str) -> dict[str, Any]:
+    """Show a delegation with its chain and who works by it; looking is recorded."""
+    found = delegating.of_practice(db, acting.provider.id, d)
+    log.record(db, Event("wam.delegation.viewed", provider=acting.provider.id, details={"delegation": found.id}))
+    return told(db, found) | {
+        "people": [
+            {
+                "account": worker.account.id,
+                "name": worker.account.display_name,
+                "functions": sorted({grant.entitlement for grant in worker.functions}),
+                "places": list(worker.places) if worker.places is not None else None,
+            }
+            for worker in company.workers(db, found)
+        ]
+    }
+
+
+@router.post("/delegations", status_code=201)
+def delegate(db: Transaction, acting: Approves, once: TheOnce, body: Delegate) -> Response:
+    """Let a company work for the practice, never for more than the practice holds; both sides are told."""
+
+    def work() -> dict[str, Any]:
+        made = delegating.delegate(
+            db,
+            by=acting.visitor.account.id,
+            provider_id=acting.provider.id,
+            partner_id=body.company,
+            scope=body.scope(),
+            redelegable=body.redelegable,
+            form_id=once.form_id(acting),
+        )
+        return told(db, made)
+
+    return once.answer(db, acting, work, 201)
+
+
+@router.post("/delegations/{d}/preview")
+def preview(db: Transaction, acting: Approves, d: str) -> dict[str, Any]:
+    """Show who would lose what if it ended; nothing is done."""
+    lost = delegating.preview(db, by=acting.visitor.account.id, provider_id=acting.provider.id, delegation_id=d)
+    return {
+        "losses": [
+            {
+                "account": loss.account.id,
+                "name": loss.account.display_name,
+                "company": loss.company,
+                "functions": list(loss.functions),
+                "leaves": loss.leaves,
+            }
+            for loss in lost
+        ]
+    }
+
+
+@router.post("/delegations/{d}/end")
+def end(db: Transaction, acting: Approves, once: TheOnce, d: str, body: EndDelegation) -> Response:
+    """End it with all that hang on it, at once; both sides are told."""
+
+    def work() -> dict[str, Any]:
+        ended = delegating.end(
+            db,
+            by=acting.visitor.account.id,
+            provider_id=acting.provider.id,
+            delegation_id=d,
+            reason=body.reason,
+        )
+        return told(db, ended)
+
+    return once.answer(db, acting, work)
+
+
+def told(db: Db, row: Delegation) -> dict[str, Any]:
+    """Return a delegation as the API gives it."""
+    chain = delegating.chain_of(db, row)
+    return {
+        "delegation": row.id,
+        "company": row.partner_id,
+        "chain": [{"delegation": link.id, "company": name} for link, name in chain],
+        "paused": [name for link, name in chain if not in_good_standing(db, link.partner_id)],
+        "functions": list(row.entitlements),
+        "lines": list(row.lines),
+        "places": row.locations,
+        "redelegable": row.redelegable,
+        "status": row.status,
+        "approved_by": row.approved_by,
+        "starts_at": row.starts_at,
+        "ends_at": row.ends_at,
+        "ended_at": row.ended_at,
+        "end_reason": row.end_reason,
+    }
