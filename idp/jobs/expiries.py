@@ -12,7 +12,7 @@ from idp.entitlements import grants
 from idp.entitlements.tables import Grant
 from idp.leaving import credentials, delegations, people
 from idp.registration import reminders, waiting
-from idp.wam import emergency, leave, request_calendar
+from idp.wam import delegation_requests, emergency, leave, request_calendar
 
 BATCH = 200
 
@@ -34,6 +34,7 @@ def run(database: Database) -> bool:
         run_out = delegations.run_out(db, BATCH)
     with transaction(database) as db:
         leave.close_run_out(db, BATCH)
+        delegation_requests.expire(db)
         emergency.close_run_out(db, BATCH)
         emergency.remind(db)
     with transaction(database) as db:

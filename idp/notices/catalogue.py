@@ -247,6 +247,16 @@ TEMPLATES: dict[str, Template] = {
         "A practice asks to be called back: first access manager",
         "Somebody of the practice with the TIN ending {tin} asks to be called back at the number on file: {page}",
     ),
+    "delegation_wanted": Template(
+        "{company} asks to work for {provider}",
+        "{company} asks to work for {provider}: {note}\n\n"
+        "Nothing is open to it yet. Accept or deny it here: {inbox}\n\n"
+        "If you don't know this company, deny it and call {phone}.",
+    ),
+    "delegation_denied": Template(
+        "A practice does not let {company} work for it",
+        "The practice with the TIN ending {tin} denied {company}'s request. The reason: {reason}",
+    ),
     "delegation_made": Template(
         "{company} may work for {provider}",
         "{by} lets {company} work for {provider}, until {until}: {functions} ({lines}). Its administrators choose who "

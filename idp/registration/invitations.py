@@ -17,7 +17,7 @@ from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
-from idp.entitlements import appointed, bundles
+from idp.entitlements import appointed, bundles, grants
 from idp.errors import Conflict, NotFound, Refused
 from idp.notices import outbox
 from idp.partners import members
@@ -272,13 +272,24 @@ def _admit(db: Db, invitation: Invitation, account: Account) -> None:
 def _employ(db: Db, invitation: Invitation, account: Account) -> None:
     """Record the person as one of the company's, if the inviter still administers it (W-6)."""
     by, partner_id = invitation.invited_by, str(invitation.partner_id)
-    if by.startswith("acc_") and not members.administers(db, by, partner_id):
+    if by.startswith("acc_") and not members.administers(db, by, partner_id) and not _by_staff(db, invitation):
         raise InvitationLost("Who invited you no longer administers this company. Ask another administrator.")
     present = members.of_person(db, account.id, partner_id)
     if present is None:
         members.record(db, partner_id=partner_id, account_id=account.id, administrator=invitation.administrator, by=by)
     elif invitation.administrator:
         members.set_administrator(db, present, administrator=True, by=by)
+
+
+def _by_staff(db: Db, invitation: Invitation) -> bool:
+    """Say whether staff who manage partners may still bring this company's first administrator in."""
+    insurer = db.exec(select(Provider.id).where(col(Provider.kind) == "insurer")).first()
+    if insurer is None or members.in_force(db, str(invitation.partner_id), administrators=True):
+        return False
+    inviter = db.get(Account, invitation.invited_by)
+    held = grants.live(db, invitation.invited_by, insurer, clock.now())
+    of_it = {grant.effect for grant in held if grant.entitlement == "partner.manage"}
+    return inviter is not None and inviter.status == "active" and of_it == {"allow"}
 
 
 def open_of_company(db: Db, partner_id: str) -> list[Invitation]:

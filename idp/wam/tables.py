@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
-from idp.database.types import Row, id_column, json_column, moment
+from idp.database.types import Row, id_column, json_column, moment, secret_column
 
 
 class Receipt(Row, table=True):
@@ -215,3 +215,41 @@ class ApiAnswer(Row, table=True):
     status: int
     body: str
     expires_at: datetime = moment(index=True)
+
+
+_WANTED = text("status = 'requested'")
+
+
+class DelegationRequest(Row, table=True):
+    """An outside company asks a practice, named by its TIN, to let it work for it (W-6)."""
+
+    __tablename__ = "delegation_request"
+    __table_args__ = (
+        CheckConstraint("status IN ('requested','approved','denied','withdrawn','expired')", name="status"),
+        Index(
+            "uq_delegation_request_waiting",
+            "tin_hash",
+            "partner_id",
+            unique=True,
+            sqlite_where=_WANTED,
+            postgresql_where=_WANTED,
+        ),
+        Index("ix_delegation_request_partner", "partner_id", "created_at"),
+        Index("ix_delegation_request_due", "expires_at", sqlite_where=_WANTED, postgresql_where=_WANTED),
+    )
+    id: str = id_column("drq")
+    partner_id: str = Field(foreign_key="partner.id")
+    tin_hash: bytes = secret_column()
+    """By which the practice is found; whether there is one, the company is not told."""
+    tin_last4: str
+    entitlements: list[Any] = json_column()
+    lines: list[Any] = json_column()
+    ends_at: datetime = moment()
+    note: str
+    asked_by: str
+    status: str = "requested"
+    decided_by: str | None = None
+    decided_at: datetime | None = moment(nullable=True)
+    reason: str = ""
+    delegation_id: str | None = None
+    expires_at: datetime = moment()

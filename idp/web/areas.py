@@ -67,6 +67,7 @@ AREAS: tuple[Area, ...] = (
     Area("console.described", ("/api/v1",)),
     Area("company.delegations", ("/company",)),
     Area("desk.first_managers", ("/insurer/first-managers",)),
+    Area("desk.companies", ("/insurer/companies",)),
     Area("desk.emergency", ("/security/emergency",)),
 )
 

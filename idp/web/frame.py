@@ -49,6 +49,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "support": (("Look up a person", "/support"),),
     "verify": (("First managers", "/insurer/first-managers"),),
+    "companies": (("Companies", "/insurer/companies"),),
 }
 """Entries by area, in the order every page shows them; `{p}` is the practice."""
 
@@ -100,6 +101,7 @@ _STAFF = (
     (frozenset({"catalogue.manage"}), "catalogue", "Catalog", "/insurer/catalogue"),
     (frozenset({"support.view"}), "support", "Support", "/support"),
     (frozenset({"wam.verify"}), "verify", "First managers", "/insurer/first-managers"),
+    (frozenset({"partner.manage"}), "companies", "Companies", "/insurer/companies"),
 )
 """Areas of the insurer's staff, by the functions that open them."""
 

@@ -11,7 +11,12 @@ from idp import clock
 from idp.accounts.proof_tables import Recovery
 from idp.app import create_app
 from idp.database import Database, transaction
+from idp.entitlements import grants
+from idp.entitlements.tables import Grant
+from idp.errors import Conflict
 from idp.first_managers import facts as known_facts
+from idp.partners import members, register
+from idp.registration import invitations
 from idp.settings import Settings
 from idp.wam import emergency, inactivity
 from tests.console.conftest import Api, with_app
@@ -195,6 +200,80 @@ def test_ru8_a_manager_vouches_over_the_api_only_for_who_asked_and_once(api: Api
     assert (given.status_code, given.json()["usable_from"] > clock.iso(clock.now())) == (201, True)
     assert api.calls("mia").post(f"/people/{world.finn}/vouching", {"spoke": True}).status_code == 409
     assert wes.post(f"/people/{world.hana}/vouching", {"spoke": True}).status_code == 404
+
+
+@SQLITE
+def test_w6_the_insurer_invites_a_company_s_first_administrator_by_mail_and_nobody_themselves(api: Api) -> None:
+    world = parties(api)
+    insurer = str(api.one("SELECT id FROM provider WHERE kind = 'insurer'"))
+    with transaction(world.database) as db:
+        fresh = register.record(db, name="Birch Billing", kind="third_party", status="active").id
+        job = grants.grant(
+            db, account_id=world.sam, provider_id=insurer, line=LINE, entitlement="partner.manage", by="operator",
+            reason="desk",
+        ).id  # fmt: skip
+    for stranger in ("una", "wes", "ada"):
+        assert api.as_(stranger).get("/insurer/companies").status in (403, 404)
+    sam = api.as_("sam").get("/insurer/companies")
+    for sent in ({"company": world.firm}, {"company": world.paused}, {"email": ""}, {"name": ""}):
+        sam.submit("Mail the invitation", **{"company": fresh, "name": "Gus Hale", "email": "gus@birch.example"} | sent)
+        assert sam.status in (409, 422), sent
+    assert api.one("SELECT count(*) FROM invitation") == 0
+    sam.submit("Mail the invitation", company=fresh, name="Gus Hale", email="gus@birch.example")
+    assert "Gus Hale" in sam.text
+    assert "/invitations/" not in sam.text, "staff never hold the link"
+    waiting = str(api.one("SELECT id FROM invitation"))
+    with pytest.raises(Conflict), transaction(world.database) as db:
+        invitations.accept(db, waiting, account_id=world.sam)
+    with transaction(world.database) as db:
+        row = db.get(Grant, job)
+        assert row is not None
+        grants.end(db, row, by="operator", reason="left")
+    with pytest.raises(invitations.InvitationLost), transaction(world.database) as db:
+        invitations.accept(db, waiting)
+    with transaction(world.database) as db:
+        grants.grant(
+            db, account_id=world.sam, provider_id=insurer, line=LINE, entitlement="partner.manage", by="operator",
+            reason="desk",
+        )  # fmt: skip
+        gus = invitations.accept(db, waiting).id
+        assert members.administers(db, gus, fresh)
+        assert grants.live(db, gus, world.lakeside, clock.now()) == []
+
+
+@SQLITE
+def test_w6_a_company_that_asks_is_answered_over_the_api_within_what_it_asked(api: Api) -> None:
+    world, wes = parties(api), api.calls("wes")
+    ends = clock.now() + timedelta(days=60)
+    ada = api.as_("ada").get(f"/company/{world.firm}").click("Ask a practice")
+    ada.submit("Ask the practice", tin="12", note="Bills", f="eligibility.view", line=LINE, until=f"{ends:%m/%d/%Y}")
+    assert ada.status == 422
+    ada.submit(
+        "Ask the practice", tin="12-3456789", note="Bills", f="eligibility.view", line=LINE, until=f"{ends:%m/%d/%Y}"
+    )
+    assert "TIN ending 6789" in ada.text
+    [asked] = wes.get("/inbox").json()["delegation_requests"]
+    assert (asked["name"], asked["functions"]) == ("Evergreen Billing", ["eligibility.view"])
+    path = f"/delegation-requests/{asked['delegation_request']}/decision"
+    measure = {"functions": ["eligibility.view"], "lines": [LINE], "ends_at": ends.isoformat()}
+    for body in (
+        {},
+        {"accept": measure, "deny": "no"},
+        {"accept": measure | {"functions": ["remit.view"]}},
+        {"accept": measure | {"ends_at": (ends + timedelta(days=9)).isoformat()}},
+        {"accept": measure | {"company": world.helper}},
+        {"deny": " "},
+    ):
+        assert wes.post(path, body).status_code == 422, body
+    assert api.calls("otto", practice=world.harbor).post(path, {"deny": "no"}).status_code == 404
+    assert api.calls("finn").post(path, {"deny": "no"}).status_code in BARRED
+    early = {"accept": measure | {"ends_at": (ends - timedelta(days=9)).isoformat()}}
+    made = wes.post(path, early, key="a" * 20)
+    assert made.json()["delegation"]["functions"] == ["eligibility.view"], made.text
+    assert wes.post(path, early, key="a" * 20).content == made.content
+    assert wes.post(path, {"deny": "no"}).status_code == 409
+    page = api.as_("mia").get(f"/p/{world.lakeside}/delegation-requests/{asked['delegation_request']}")
+    assert "Wes Kane accepted this" in page.text
 
 
 @SQLITE

@@ -2,7 +2,12 @@
 
 import pytest
 
+from idp.database import transaction
+from idp.entitlements import grants
+from idp.partners import register
+from idp.providers import organisations
 from tests.wam.third_parties import Parties, extend
+from tests.wam.world import LINE, person
 from tests.web.conftest import Open, Site
 
 
@@ -86,3 +91,44 @@ def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_
     for page in (wes, ada):  # strangers' addresses are not there
         assert page.goto(f"/company/{parties.helper}").status == 404
     assert ada.goto(f"/p/{parties.lakeside}/delegations").status == 404
+
+
+def test_w6_a_company_asks_the_manager_accepts_less_and_staff_name_a_first_administrator(
+    parties: Parties, open_as: Open
+) -> None:
+    with transaction(parties.database) as db:
+        insurer = organisations.register(db, name="Meridian Health Plan", kind="insurer").id
+        organisations.open_portal(db, insurer, LINE, by="operator")
+        sam = person(db, parties, "sam", "Sam Ode", insurer, ial=2)
+        register.record(db, name="Birch Billing", kind="third_party", status="active")
+        grants.grant(
+            db, account_id=sam, provider_id=insurer, line=LINE, entitlement="partner.manage", by="operator", reason="x"
+        )
+    ada, hers = open_as("ada")
+    ada.goto(f"/company/{parties.firm}")
+    ada.get_by_role("link", name="Ask a practice").click()
+    ada.get_by_label("TIN of the practice").fill("12-3456789")
+    ada.get_by_label("What do you do for it?").fill("Billing since 2019")
+    for box in ("f-claim.status.view", "f-remit.view", "line-medical"):
+        ada.locator(f"label[for='{box}']").click()
+    hers.look("company-asks")
+    ada.get_by_role("button", name="Ask the practice").click()
+    ada.wait_for_selector("text=TIN ending 6789")
+    hers.look("company-asked")
+    wes, eyes = open_as("wes")
+    wes.goto(f"/p/{parties.lakeside}/inbox")
+    eyes.look("inbox-companies")
+    wes.get_by_role("link", name="Evergreen Billing").click()
+    wes.locator("label[for='f-remit.view']").click()  # checked before: not this one
+    eyes.look("delegation-request")
+    wes.get_by_role("button", name="Accept").click()
+    wes.wait_for_selector("text=Evergreen Billing works for Lakeside Clinic")
+    assert "Remittance" not in wes.inner_text("main")
+    staff, desk = open_as("sam")
+    staff.goto("/insurer/companies")
+    desk.look("insurer-companies")
+    staff.get_by_label("Company", exact=True).select_option(label="Birch Billing")
+    staff.get_by_label("Name").fill("Gus Hale")
+    staff.get_by_label("E-mail").fill("gus@birch.example")
+    staff.get_by_role("button", name="Mail the invitation").click()
+    staff.wait_for_selector("text=invited until")

@@ -15,15 +15,16 @@ from idp.leaving import delegations as ending
 from idp.partners.standing import in_good_standing
 from idp.partners.tables import Partner
 from idp.providers.tables import Provider
-from idp.wam import company, delegating, handing_on, receipts
+from idp.wam import company, delegating, delegation_requests, handing_on, receipts
 from idp.web import pages, scopes
 from idp.web.boundary import Transaction
-from idp.web.company import people
+from idp.web.company import asking, people
 from idp.web.company.guard import Decides, For, Looks
 from idp.web.forms import Form, TheForm
 
 router = APIRouter()
 router.include_router(people.router)
+router.include_router(asking.router)
 
 
 @router.get("/company/{c}")
@@ -32,7 +33,16 @@ def received(request: Request, db: Transaction, at: Looks) -> Response:
     entries = [_entry(db, one) for one in company.received(db, at.company.id)]
     live = [one for one in entries if one["row"].ended_at is None]
     past = [one for one in entries if one["row"].ended_at is not None]
-    return pages.page(request, "company/delegations.html", live=live, past=past, **_frame(at, db))
+    asked = delegation_requests.of_company(db, at.company.id)
+    names = {e.key: e.name for e in catalog.everything(db, insurer_side=False)}
+    facts: dict[str, Any] = {
+        "live": live,
+        "past": past,
+        "asked": asked,
+        "names": names,
+        "line_names": scopes.LINE_NAMES,
+    }
+    return pages.page(request, "company/delegations.html", **facts, **_frame(at, db))
 
 
 @router.get("/company/{c}/delegations/{d}")

@@ -31,6 +31,14 @@ class Delegate(Delegated):
     redelegable: Annotated[bool, Field(description="The company may pass it on, within it.")] = False
 
 
+class DelegationAnswer(Sent):
+    """The answer to a company that asks: accepted with a measure within what it asked for, or denied."""
+
+    accept: Delegated | None = None
+    redelegable: Annotated[bool, Field(description="The company may pass it on, within it.")] = False
+    deny: Annotated[Sentence | None, Field(description="Why not; the company reads it.")] = None
+
+
 class EndDelegation(Sent):
     """Why a delegation ends."""
 

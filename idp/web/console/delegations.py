@@ -8,12 +8,13 @@ from sqlmodel import Session as Db
 from idp.audit import log
 from idp.audit.events import Event
 from idp.entitlements.tables import Delegation
+from idp.errors import Invalid
 from idp.partners.standing import in_good_standing
-from idp.wam import company, delegating
+from idp.wam import company, delegating, delegation_requests
 from idp.web.boundary import Transaction
 from idp.web.console.bodies import Line
-from idp.web.console.caller import Approves, Sees
-from idp.web.console.delegated import Delegate, EndDelegation
+from idp.web.console.caller import Approves, Sees, lines_of
+from idp.web.console.delegated import Delegate, DelegationAnswer, EndDelegation
 from idp.web.console.once import TheOnce
 from idp.web.console.routing import part
 
@@ -72,6 +73,32 @@ def delegate(db: Transaction, acting: Approves, once: TheOnce, body: Delegate) -
         return told(db, made)
 
     return once.answer(db, acting, work, 201)
+
+
+@router.post("/delegation-requests/{x}/decision")
+def decide_request(db: Transaction, acting: Approves, once: TheOnce, x: str, body: DelegationAnswer) -> Response:
+    """Accept what a company asks for, whole or less of it, or deny it; the first answer holds."""
+
+    def work() -> dict[str, Any]:
+        found = delegation_requests.find(db, x[:64], acting.provider, lines_of(db, acting))
+        by = acting.visitor.account.id
+        if (body.accept is None) == (body.deny is None):
+            raise Invalid(fields={"accept": "Either accept or deny."})
+        if body.accept is None:
+            delegation_requests.deny(db, found, acting.provider, by=by, reason=body.deny or "")
+            return {"delegation_request": found.id, "status": found.status, "delegation": None}
+        made = delegation_requests.accept(
+            db,
+            found,
+            acting.provider,
+            by=by,
+            scope=body.accept.scope(),
+            redelegable=body.redelegable,
+            form_id=once.form_id(acting),
+        )
+        return {"delegation_request": found.id, "status": found.status, "delegation": told(db, made)}
+
+    return once.answer(db, acting, work)
 
 
 @router.post("/delegations/{d}/preview")

@@ -6,7 +6,7 @@ from fastapi import Response
 
 from idp.errors import Invalid
 from idp.registration import applications
-from idp.wam import dual_control, requests
+from idp.wam import delegation_requests, dual_control, requests
 from idp.web.boundary import Transaction
 from idp.web.console.bodies import Decision, SecondWord
 from idp.web.console.caller import Manages, Sees, lines_of
@@ -45,6 +45,20 @@ def inbox(db: Transaction, acting: Sees) -> dict[str, Any]:
                 "expires_at": one.expires_at,
             }
             for one in requests.waiting_at(db, provider.id, lines)
+        ],
+        "delegation_requests": [
+            {
+                "delegation_request": one.id,
+                "company": one.partner_id,
+                "name": name,
+                "functions": list(one.entitlements),
+                "lines": list(one.lines),
+                "note": one.note,
+                "ends_at": one.ends_at,
+                "since": one.created_at,
+                "expires_at": one.expires_at,
+            }
+            for one, name in delegation_requests.named(db, delegation_requests.waiting_at(db, provider, lines))
         ],
         "held_changes": [
             {

@@ -26,7 +26,7 @@ from idp.web import dates, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import Acting
-from idp.web.manager import requests, views
+from idp.web.manager import requests, views, wanted
 from idp.web.manager.guard import Manages, Sees
 
 router = APIRouter()
@@ -61,7 +61,12 @@ def inbox(request: Request, db: Transaction, acting: Sees) -> Response:
         for one in waiting
     ]
     return pages.page(
-        request, "wam/inbox.html", entries=entries, **requests.entries(db, acting, lines), **_frame(db, acting)
+        request,
+        "wam/inbox.html",
+        entries=entries,
+        companies=wanted.entries(db, acting, lines),
+        **requests.entries(db, acting, lines),
+        **_frame(db, acting),
     )
 
 

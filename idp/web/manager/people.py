@@ -35,6 +35,7 @@ from idp.web.manager import (
     reviews,
     views,
     vouching,
+    wanted,
     why,
 )
 from idp.web.manager.guard import Manages, Sees
@@ -187,6 +188,7 @@ router.include_router(vouching.router)
 router.include_router(why.router)
 router.include_router(managers.router)
 router.include_router(delegating.router)
+router.include_router(wanted.router)
 router.include_router(resting.router)
 router.include_router(emergency.router)
 router.include_router(reviews.router)
