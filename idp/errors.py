@@ -30,6 +30,8 @@ class Refused(Exception):
     status = 400
     code = "refused"
     title = "This was not done"
+    advice: str = ""
+    """What a person does next, on the page of the refusal."""
     page: str | None = None
     """Template the browser sees instead of errors/refused.html."""
 
@@ -89,6 +91,10 @@ class NotFound(Refused):
     status = 404
     code = "not_found"
     title = "There is nothing at this address"
+    advice = (
+        "The address may be mistyped, or it belongs to a practice you don't work for. Check it, or start again from "
+        "your home page."
+    )
 
 
 class Conflict(Refused):
@@ -97,6 +103,7 @@ class Conflict(Refused):
     status = 409
     code = "conflict"
     title = "This changed meanwhile"
+    advice = "Open the page again to see how it stands now, then decide."
 
 
 class Invalid(Refused):
@@ -117,6 +124,7 @@ class TooMany(Refused):
     status = 429
     code = "too_many_tries"
     title = "Too many tries"
+    advice = "Wait a little, then try again. Nothing is lost."
 
     def __init__(self, detail: str = "", *, retry_after: int, **more: Any) -> None:
         super().__init__(detail, **more)
@@ -144,6 +152,7 @@ class Unavailable(Refused):
     status = 503
     code = "unavailable"
     title = "We can't answer just now"
+    advice = "Nothing was changed. Try again in a moment."
 
     def __init__(self, detail: str = "", *, retry_after: int = 2, **more: Any) -> None:
         super().__init__(detail, **more)

@@ -12,7 +12,17 @@ import yaml
 
 from idp import configuration
 from idp.apply import export_people
-from idp.apply.sections import clients, communities, functions, partners, providers_export, terms, upstreams
+from idp.apply.sections import (
+    clients,
+    communities,
+    duties,
+    functions,
+    partners,
+    providers_export,
+    terms,
+    upstreams,
+    versions,
+)
 from idp.apply.work import References
 from idp.audit import log, origin
 from idp.audit.events import Event
@@ -52,6 +62,8 @@ def export(database: Database) -> str:
         document = {
             "settings": configuration.current(db).model_dump(mode="json", exclude_defaults=True),
             "functions": functions.export(db),
+            "jobs": versions.export_jobs(db),
+            "duties": duties.export(db, names, development=database.settings.development),
             "terms": terms.export(db),
             "partners": partners.export(db, names.named("partners")),
             "clients": clients.export(db, names.named("partners")),

@@ -30,6 +30,7 @@ _EVENTS = {
     "portal_access": "providers.portal.closed",
     "assignment": None,
     "delegation": "providers.provider.changed",
+    "withheld_function": "providers.function.opened",
 }
 
 

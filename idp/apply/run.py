@@ -15,6 +15,7 @@ from idp.apply.schema.document import Document, parse
 from idp.apply.sections import (
     clients,
     communities,
+    duties,
     functions,
     grants,
     partners,
@@ -25,6 +26,8 @@ from idp.apply.sections import (
     settings,
     terms,
     upstreams,
+    versions,
+    withheld,
 )
 from idp.apply.work import References, Work
 from idp.audit import origin
@@ -95,6 +98,9 @@ def _sections(work: Work, document: Document) -> None:
     work.tables = dict(TABLES)
     settings.apply(work, document.settings)
     functions.apply(work, document.functions)
+    versions.apply_functions(work, document.functions)
+    versions.apply_jobs(work, document.jobs)
+    duties.apply(work, document.duties)
     terms.apply(work, document.terms)
     partners.apply(work, document.partners)
     clients.apply(work, document.clients)
@@ -103,9 +109,11 @@ def _sections(work: Work, document: Document) -> None:
     communities.apply(work, document.communities)
     providers.apply(work, document.providers)
     provider_places.apply(work, document.providers)
+    withheld.apply(work, document.providers)
     grants.apply_delegations(work, document.providers)
     people.apply(work, document.people)
     providers.apply_practitioners(work, document.providers)
+    duties.apply_exceptions(work, document.duties)
     grants.apply_appointments(work, document.appointments)
     grants.apply(work, document.grants)
     sessions.apply(work, document.sessions)

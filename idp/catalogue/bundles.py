@@ -86,19 +86,53 @@ def publish(
     if effective_at <= clock.now():
         raise Invalid(fields={"effective": "Enter tomorrow or a later day, so that access managers can see it before."})
     now = bundles.find(db, key)
-    newest = db.exec(select(func.max(col(Bundle.version))).where(col(Bundle.key) == key)).one()
-    if newest != seen:
+    last = newest(db, key)
+    if last != seen:
         raise Conflict("Another version was published meanwhile. Check the difference again.")
     if coming(db, key) is not None:
         raise Conflict("A version waits for its day already. Publish after it, or withdraw it.")
     made = Bundle(
         key=key,
-        version=newest + 1,
+        version=last + 1,
         name=now.name,
         description=now.description,
         effective_at=effective_at,
         published_by=by,
         reason=reason.strip(),
+    )
+    db.add(made)
+    for item in wanted:
+        db.add(BundleItem(bundle=key, version=made.version, entitlement=item))
+    db.flush()
+    epochs.changed_policy(db)
+    _log(db, "entitlements.bundle.published", made, by, items=wanted)
+    return made
+
+
+def newest(db: Session, key: str) -> int:
+    """Return the number of a job's newest version, in effect or not."""
+    return db.exec(select(func.max(col(Bundle.version))).where(col(Bundle.key) == key)).one()
+
+
+def set_up(db: Session, key: str, items: Iterable[str], *, by: str) -> Bundle:
+    """Make a version that holds at once, of a job nobody has: a new installation's.
+
+    Raises Invalid as `check` does, Conflict where somebody has it: they and their managers are told a day before.
+    """
+    wanted = check(db, key, items)
+    if _assigned(db, key, None, most=1):
+        raise Conflict("People have this job. Publish the change for a day to come.")
+    if coming(db, key) is not None:
+        raise Conflict("A version waits for its day already. Withdraw it first.")
+    now = bundles.find(db, key)
+    made = Bundle(
+        key=key,
+        version=newest(db, key) + 1,
+        name=now.name,
+        description=now.description,
+        effective_at=clock.now(),
+        published_by=by,
+        reason="set up",
     )
     db.add(made)
     for item in wanted:

@@ -1,4 +1,9 @@
-"""The organisation gate: functions the insurer keeps from one practice, whatever its managers give (gate 6)."""
+"""The organisation gate: functions the insurer keeps from one practice, whatever its managers give (gate 6).
+
+A withholding may begin on a day to come: decisions compare its dates themselves, a job tells the apps on the day.
+"""
+
+from datetime import datetime
 
 from sqlalchemy import CursorResult, update
 from sqlmodel import Session, col, select
@@ -13,9 +18,11 @@ from idp.errors import Conflict, Invalid, NotFound
 from idp.providers.tables import LINES, Provider
 from idp.signals import epochs, revocations
 
+BATCH = 50
+
 
 def withheld(db: Session, provider_id: str) -> list[WithheldFunction]:
-    """Return what is kept from an organisation now, by line and function."""
+    """Return what is kept from an organisation now or from a day to come, by line and function."""
     rows = db.exec(
         select(WithheldFunction).where(
             col(WithheldFunction.provider_id) == provider_id, col(WithheldFunction.ended_at).is_(None)
@@ -33,8 +40,10 @@ def impact(db: Session, provider_id: str, line: str, keys: list[str]) -> Impact:
     return Impact(tuple(Affected(a, provider_id, line, loses=tuple(sorted(k))) for a, k in sorted(lost.items())))
 
 
-def withhold(db: Session, provider_id: str, line: str, key: str, *, by: str, reason: str) -> WithheldFunction:
-    """Keep a function from an organisation, from the next decision on; grants stay as they are.
+def withhold(
+    db: Session, provider_id: str, line: str, key: str, *, by: str, reason: str, starts_at: datetime | None = None
+) -> WithheldFunction:
+    """Keep a function from an organisation, from the next decision or a moment on; grants stay as they are.
 
     Raises NotFound for an unknown organisation, Invalid for a line or function there is none of or no reason,
     Conflict when it is withheld already.
@@ -48,14 +57,40 @@ def withhold(db: Session, provider_id: str, line: str, key: str, *, by: str, rea
         entitlement=key,
         reason=reason.strip(),
         withheld_by=by,
-        starts_at=clock.now(),
+        starts_at=starts_at or clock.now(),
     )
     db.add(made)
     db.flush()
     epochs.changed_policy(db)
-    revocations.announce(db, "portal_closed", reason="organisation_not_granted", provider_id=provider_id)
+    if made.starts_at <= clock.now():
+        _announce(db, made)
     _log(db, "providers.function.withheld", made, by)
     return made
+
+
+def announce_due(db: Session) -> int:
+    """Tell the apps of withholdings whose day has come, each once; return how many."""
+    due = db.exec(
+        select(WithheldFunction)
+        .where(
+            col(WithheldFunction.announced_at).is_(None),
+            col(WithheldFunction.ended_at).is_(None),
+            col(WithheldFunction.starts_at) <= clock.now(),
+        )
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for row in due:
+        epochs.changed_policy(db)
+        _announce(db, row)
+    return len(due)
+
+
+def _announce(db: Session, row: WithheldFunction) -> None:
+    row.announced_at = clock.now()
+    db.add(row)
+    db.flush()
+    revocations.announce(db, "portal_closed", reason="organisation_not_granted", provider_id=row.provider_id)
 
 
 def give_back(db: Session, row: WithheldFunction, *, by: str) -> None:
@@ -96,7 +131,7 @@ def check(db: Session, provider_id: str, line: str, key: str, reason: str) -> No
 
 
 def _log(db: Session, event: str, row: WithheldFunction, by: str) -> None:
-    details = {"id": row.id, "line": row.line, "by": by}
+    details = {"id": row.id, "line": row.line, "from": clock.iso(row.starts_at), "by": by}
     log.record(
         db,
         Event(event, provider=row.provider_id, entitlement=row.entitlement, reason=row.reason, details=details),

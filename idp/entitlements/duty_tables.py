@@ -61,5 +61,7 @@ class WithheldFunction(Row, table=True):
     reason: str
     withheld_by: str
     starts_at: datetime = moment()
+    announced_at: datetime | None = moment(nullable=True)
+    """When apps were told; None while it waits for its day."""
     ended_at: datetime | None = moment(nullable=True)
     ended_by: str | None = None

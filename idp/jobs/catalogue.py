@@ -1,6 +1,6 @@
-"""Put versions of functions and jobs into effect when their day comes."""
+"""Put versions of functions and jobs, and what is withheld, into effect when their day comes."""
 
-from idp.catalogue import bundles, functions
+from idp.catalogue import bundles, functions, gate
 from idp.database import Database, transaction
 
 
@@ -8,5 +8,7 @@ def run(database: Database) -> bool:
     """Take a batch of each; return whether more waits."""
     with transaction(database) as db:
         more = functions.apply_due(db) >= functions.BATCH
+    with transaction(database) as db:
+        more = gate.announce_due(db) >= gate.BATCH or more
     with transaction(database) as db:
         return bundles.apply_due(db) >= bundles.BATCH or more

@@ -16,8 +16,16 @@ from idp.providers import affiliations
 from idp.providers.tables import Affiliation
 
 
+class CannotBecomeOne(Conflict):
+    """The two accounts must stay apart as they are; the sentence says what to change first."""
+
+    code = "not_mergeable"
+    title = "These accounts can't become one yet"
+    advice = ""
+
+
 def refuse_conflicts(db: Db, *, kept: str, closed: str) -> None:
-    """Raise Conflict where the two accounts together hold what one person must not (domain.md 6)."""
+    """Raise CannotBecomeOne where the two accounts together hold what one person must not (domain.md 6)."""
     together: dict[tuple[str, str], set[str]] = {}
     for row in (*_live(db, kept), *_live(db, closed)):
         if row.effect == "allow":
@@ -29,7 +37,7 @@ def refuse_conflicts(db: Db, *, kept: str, closed: str) -> None:
         together.setdefault(place, set()).add("access.manage")
     for held in together.values():
         if duties.clashes(db, held):
-            raise Conflict(
+            raise CannotBecomeOne(
                 "Together the two accounts hold functions that one person may not have. "
                 "Ask an access manager to take one of them away first."
             )

@@ -20,7 +20,7 @@ from idp.accounts.tables import Account, Login, Session
 from idp.audit import log
 from idp.audit.events import Event
 from idp.entitlements.tables import Appointment
-from idp.errors import Conflict, StepUp
+from idp.errors import StepUp
 from idp.leaving import people as leaving
 from idp.merging import access, second_steps
 from idp.notices import outbox
@@ -59,7 +59,9 @@ def find(db: Db, pending_id: str, *, browser: str | None) -> PendingMerge:
 def preview(db: Db, pending: PendingMerge, session: Session) -> tuple[Account, Account]:
     """Return the account kept and the account closed, once both are proved; raise what stands against it."""
     if session.account_id == pending.account_id:
-        raise Conflict("You are signed in to the same account. Sign in with a login of your other account.")
+        raise access.CannotBecomeOne(
+            "You are signed in to the same account. Sign in with a login of your other account."
+        )
     _require_strong_proof(db, session)
     first, second = sorted((pending.account_id, session.account_id))  # one lock order
     locked = {one: people.lock(db, one) for one in (first, second)}
@@ -68,7 +70,7 @@ def preview(db: Db, pending: PendingMerge, session: Session) -> tuple[Account, A
     if kept.status != "active" or closed.status != "active" or proof is None or proof.ended_at is not None:
         raise linking.LinkLost
     if _manages(db, closed.id):
-        raise Conflict(
+        raise access.CannotBecomeOne(
             "The account you would close manages other people's access. Begin with that account, so that it stays."
         )
     access.refuse_conflicts(db, kept=kept.id, closed=closed.id)
@@ -76,7 +78,10 @@ def preview(db: Db, pending: PendingMerge, session: Session) -> tuple[Account, A
 
 
 def merge(db: Db, pending: PendingMerge, session: Session) -> LinkOperation:
-    """Do it: logins and access go to the kept account, everything of both is signed out. Raises LinkLost, Conflict."""
+    """Do it: logins and access go to the kept account, everything of both is signed out.
+
+    Raises LinkLost, CannotBecomeOne.
+    """
     kept, closed = preview(db, pending, session)
     spent = db.execute(
         update(PendingMerge)

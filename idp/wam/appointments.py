@@ -26,6 +26,7 @@ class LastManager(Conflict):
 
     code = "last_access_manager"
     title = "Name a successor first"
+    advice = ""
 
 
 def appoint(

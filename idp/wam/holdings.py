@@ -55,6 +55,7 @@ def functions(db: Session, provider: Provider, line: str) -> dict[str, Entitleme
             col(WithheldFunction.provider_id) == provider.id,
             col(WithheldFunction.line) == line,
             col(WithheldFunction.ended_at).is_(None),
+            col(WithheldFunction.starts_at) <= now,
         )
     ).all()
     barred = AUTHORITY | set(withheld)

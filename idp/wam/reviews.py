@@ -34,6 +34,7 @@ class NotAllAnswered(Conflict):
 
     code = "not_all_answered"
     title = "Some people have no answer yet"
+    advice = ""
 
 
 def open_review(

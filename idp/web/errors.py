@@ -129,6 +129,7 @@ def answer(request: Request, problem: Exception) -> Response:
     )
     bug.status = 500
     bug.title = "Something went wrong on our side"
+    bug.advice = Unavailable.advice
     return present(request, bug)
 
 

@@ -1,8 +1,11 @@
 """The organisation gate: a function withheld from a practice is closed for everybody there, at the next decision."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from freezegun import freeze_time
+from sqlalchemy import text
 
 from idp import clock
 from idp.catalogue import gate
@@ -10,6 +13,7 @@ from idp.database import transaction
 from idp.entitlements import asking
 from idp.entitlements.question import OURSELVES, Question
 from idp.errors import Conflict, Invalid, NotFound
+from idp.jobs import catalogue
 from idp.wam import authority, granting, holdings
 from tests.wam.world import LINE, World
 
@@ -59,3 +63,31 @@ def test_t_07_withholding_names_a_real_place_function_and_reason(world: World) -
         row = gate.withhold(db, world.lakeside, LINE, "fee.view", by="acc_staff", reason="y")
         with pytest.raises(NotFound):
             gate.find(db, world.harbor, row.id)
+
+
+def test_t_07_a_withholding_from_a_day_to_come_closes_on_that_day_and_apps_hear_of_it_then(world: World) -> None:
+    start = clock.now() + timedelta(days=3)
+    with transaction(world.database) as db:
+        made = gate.withhold(
+            db, world.lakeside, LINE, "idcard.view", by="acc_staff", reason="contract ends", starts_at=start
+        )
+        assert "idcard.view" in holdings.functions(db, authority.provider(db, world.lakeside), LINE)
+    assert answer(world) == "step_up_required"
+    assert answer(world, at=start) == "organisation_not_granted"
+    assert answer(world, at=start - timedelta(microseconds=1)) != "organisation_not_granted"
+    assert told(world) == 0
+    catalogue.run(world.database)
+    assert told(world) == 0
+    with freeze_time(start):
+        assert answer(world) == "organisation_not_granted"
+        catalogue.run(world.database)
+        catalogue.run(world.database)
+        assert told(world) == 1
+    with transaction(world.database) as db:
+        gate.give_back(db, gate.find(db, world.lakeside, made.id), by="acc_staff")
+    assert answer(world, at=start + timedelta(days=1)) != "organisation_not_granted"
+
+
+def told(world: World) -> int:
+    with transaction(world.database) as db:
+        return int(db.execute(text("SELECT count(*) FROM revocation WHERE kind = 'portal_closed'")).scalar_one())

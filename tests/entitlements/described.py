@@ -213,6 +213,11 @@ class Maker:
         lines = LINES if self.rarely(0.5) else ("medical",)
         for section in ("portals", "agreements", "participation"):
             entry[section] = [span for line in lines for span in self.spans(line=line)]
+        entry["withheld"] = [
+            {"line": self.r.choice(lines), "function": key, "reason": "under review"}
+            | {name: at for name, at in self.span().items() if name in ("from", "ended")}
+            for key in self.r.sample(KEYS, self.r.randint(0, 6))
+        ]
         entry["practitioners"] = []
         for k in range(self.r.randint(1, 2)):
             npi = _npi(n * 10 + k)

@@ -110,7 +110,7 @@ class Oracle:
         mine = [a for a in person["affiliations"] if a["provider"] == q["provider"]]
         if provider is None or not any(datetime.fromisoformat(a["from"]) <= at for a in mine):
             return "provider_not_granted"
-        closed = self.opened(provider, q["line"], f, at)
+        closed = self.opened(provider, q["line"], q["key"], f, at)
         if closed is not None:
             return closed
         affiliation = next((a for a in mine if holds(a, at)), None)
@@ -167,7 +167,7 @@ class Oracle:
                 said.append({"from": line["from"], name: part[name]})
         return value({"history": said}, name, default, at)
 
-    def opened(self, provider: Rows, line: str, f: Rows, at: datetime) -> str | None:
+    def opened(self, provider: Rows, line: str, key: str, f: Rows, at: datetime) -> str | None:
         """Return why not, if it is not."""
         no = "organisation_not_granted"
 
@@ -178,6 +178,8 @@ class Oracle:
             return no
         if "site" not in value(provider, "channels", ["site"], at):
             return "channel_not_enabled"
+        if any((w["line"], w["function"]) == (line, key) and holds(w, at) for w in provider["withheld"]):
+            return no
         if provider["kind"] == "insurer":
             return None
         return None if any_of("agreements") and (f["np"] or any_of("participation")) else no

@@ -1,5 +1,6 @@
 """One person with two accounts: both proven in one browser, what they hold comes along, and it can be undone."""
 
+import html
 from datetime import datetime, timedelta
 
 import pytest
@@ -126,7 +127,9 @@ def test_invariant_7_an_account_that_manages_access_is_not_closed_by_a_merge(wor
         )
     browser = second(begun(world))
     assert browser.status == 409
+    assert "These accounts can't become one yet" in html.unescape(browser.text)
     assert "manages other people" in browser.text
+    assert "Open the page again" not in browser.text, "it would be the same again"
 
 
 def test_domain_6_a_merge_never_joins_functions_one_person_may_not_have(world: World) -> None:

@@ -8,7 +8,7 @@ from idp.apply.schema.apps import Client, ResourceServer
 from idp.apply.schema.common import DevelopmentOnly, Entry
 from idp.apply.schema.organisations import Partner, Provider, Upstream
 from idp.apply.schema.people import Appointment, Grant, Person, Session, Terms
-from idp.apply.schema.policy import Function, Settings
+from idp.apply.schema.policy import Duty, Function, Job, Settings
 from idp.apply.schema.trust import Community
 from idp.apply.source import FileWrong, Place, Source
 
@@ -18,6 +18,8 @@ class Document(Entry):
 
     settings: Settings | None = None
     functions: list[Function] = []
+    jobs: list[Job] = []
+    duties: list[Duty] = []
     terms: list[Terms] = []
     partners: list[Partner] = []
     clients: list[Client] = []
@@ -60,6 +62,8 @@ def _is_of_a_union(part: Any) -> bool:
 _KEYS: dict[str, Any] = {
     "terms": lambda e: (e.kind, e.version),
     "functions": lambda e: e.key,
+    "jobs": lambda e: e.bundle,
+    "duties": lambda e: tuple(sorted((e.first, e.second))),
     "clients": lambda e: e.client_id,
     "resource_servers": lambda e: e.identifier,
     "appointments": lambda e: e.key(),

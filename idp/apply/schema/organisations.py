@@ -206,6 +206,16 @@ class Delegation(Dated):
     end_reason: str = "applied"
 
 
+class Withheld(Entry):
+    """A function the insurer keeps from the organization in a line; `from` may be a day to come."""
+
+    line: Line
+    function: Text
+    starts: Moment | None = Field(default=None, alias="from")
+    reason: Text
+    ended: Moment | None = None
+
+
 Channel = Literal["site", "mobile", "third_party_site"]
 Arrangement = Literal["fee_for_service", "discounted_fee_for_service", "capitation", "salary"]
 
@@ -240,3 +250,4 @@ class Provider(Entry):
     npis: list[Npi] = []
     locations: list[Location] = []
     continuity: list[Continuity] = []
+    withheld: list[Withheld] = []

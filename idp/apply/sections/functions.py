@@ -7,6 +7,7 @@ from sqlmodel import Session as Db
 from idp.apply import past
 from idp.apply.difference import differing
 from idp.apply.schema.policy import Function as Wanted
+from idp.apply.sections import versions
 from idp.apply.work import Work
 from idp.database.history import whole
 from idp.entitlements import catalog
@@ -55,6 +56,7 @@ def export(db: Db) -> list[dict[str, Any]]:
         if row is None:
             continue
         differs = {name: getattr(row, name) for name in _FACTS if getattr(row, name) != default[name]}
+        differs |= versions.next_of(db, row.key)
         if differs:
             found.append({"key": row.key, **differs})
     return found

@@ -5,7 +5,7 @@ from typing import Any
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
-from idp.apply.sections import provider_places
+from idp.apply.sections import provider_places, withheld
 from idp.apply.sections.clients import variable
 from idp.apply.sections.providers import FACTS, dates
 from idp.apply.work import References, rows
@@ -45,6 +45,7 @@ def export(db: Db, names: References) -> list[dict[str, Any]]:
             "practitioners": _practitioners(db, row.id, names),
             "delegations": _delegations(db, row.id, names),
             **provider_places.export(db, row.id),
+            **withheld.export(db, row.id),
         }
         found.append(entry | {name: value for name, value in lists.items() if value})
     return found
