@@ -32,7 +32,7 @@ from bench.visitor import Visitor
 from idp.accounts import hash_memory
 from tests.engines import MASTER_KEYS, PostgresEngine
 
-PARTNER_PORT = 9032
+PARTNER_PORT = served.PORT + 1
 NAME, PASSWORD = "pat", "pat-long-password-1"
 MORE = f"""\
   - ref: fay

@@ -1,15 +1,17 @@
 """The one transaction, the group commit and what they promise."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from idp import clock
 from idp.audit import log, origin
 from idp.audit.events import Event
 from idp.database import Database, transaction
-from idp.database.lane import RestsOn, Sql, Stale, open_lane
+from idp.database.glance import Glance
+from idp.database.lane import RestsOn, Sql, Stale, Work, open_lane
 from idp.errors import Refused
 from idp.signals import epochs, revocations
 
@@ -98,3 +100,52 @@ def test_a_group_commit_keeps_good_neighbours_and_refuses_what_rests_on_old_vers
     assert answers[3] is None
     assert _count(database, "audit_record") == 2
     assert _count(database, "revoked_token") == 1
+
+
+def test_light_work_is_kept_beside_work_that_must_be_durable(database: Database) -> None:
+    """A journey that was begun may be lost with the power; its neighbours in the group are as durable as ever."""
+    insert = Sql("INSERT INTO revoked_token (jti, expires_at, created_at) VALUES ($1, $2, $3)")
+
+    def revoked(jti: str) -> Callable[[], Work]:
+        def work() -> Work:
+            yield insert, (jti, 1, 0)
+            return jti
+
+        return work
+
+    async def play() -> list[object]:
+        lane = await open_lane(database, log.append)
+        alone = await lane.write(revoked("a"), light=True)
+        row = log.machine_row(database, Event("oauth.token.issued", client="app"), clock.now())
+        together = await asyncio.gather(
+            lane.write(revoked("b"), light=True),
+            lane.write(revoked("c"), [row]),
+            lane.write(revoked("a"), light=True),
+            return_exceptions=True,
+        )
+        await lane.close()
+        return [alone, *together]
+
+    *kept, twice = asyncio.run(play())
+    assert kept == ["a", "b", "c"]
+    assert isinstance(twice, Exception)
+    assert (_count(database, "revoked_token"), _count(database, "audit_record")) == (3, 1)
+
+
+def test_figure_a_look_for_work_is_one_statement_and_heals_when_its_connection_is_lost(database: Database) -> None:
+    looks, look = Glance(database), Sql("SELECT CAST($1 AS BIGINT) + (SELECT count(*) FROM revoked_token)")
+    seen: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda _c, _u, statement, *_: seen.append(statement))
+    assert looks.at(look, 1) == 1
+    with transaction(database) as session:
+        session.execute(text("INSERT INTO revoked_token (jti, expires_at, created_at) VALUES ('a', 1, 0)"))
+    seen.clear()
+    assert looks.at(look, 1) == 2, "each look sees what was committed before it"
+    assert looks.at(Sql("SELECT 1 FROM revoked_token WHERE jti = $1"), "none") is None
+    assert seen == [], "nothing of the pages' session"
+    assert looks._held is not None
+    looks._held.dbapi_connection.close()  # type: ignore[union-attr]
+    with pytest.raises(Exception, match="clos"):
+        looks.at(look, 1)
+    assert looks.at(look, 1) == 2
+    looks.close()

@@ -137,13 +137,15 @@ def opening(
     left: Kept,
     ground: Callable[[], Work],
     clocks: Clocks,
+    onward: Callable[[], Work],
     now: datetime,
     before: Sequence[Event] = (),
 ) -> Callable[[], Work]:
-    """Return the work that opens the session, in a group of the lane; raises Overtaken.
+    """Return the work that opens the session, in a group of the lane, and answers what `onward` does; raises Overtaken.
 
     `ground` says whether what was proved still holds, and holds it until the commit; where it answers False the work
-    does. `left` is the journey `here` as the sign-in leaves it. `before`: events to record with it.
+    answers None. `left` is the journey `here` as the sign-in leaves it. `before`: events to record with it. `onward`
+    finds the session there, and says where the browser goes.
     """
     session = entered.session
     arrived = flows.completed(
@@ -169,7 +171,7 @@ def opening(
 
     def work() -> Work:
         if not (yield from ground()):
-            return False
+            return None
         until = session.until
         if until is not None and not (
             yield from devices.still_remembered(session.account_id, session.device_id, until)
@@ -189,6 +191,6 @@ def opening(
             yield from tell()
         yield from sessions.insert(session, clocks, now)
         yield from recorded()
-        return True
+        return (yield from onward())
 
     return work

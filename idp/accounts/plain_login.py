@@ -101,11 +101,19 @@ def tried(database: Database, met: Met, user_name: str) -> Tried:
 
 
 def opening(
-    database: Database, met: Met, trial: Tried, entered: Entered, browser: Browser, *, clocks: Clocks, now: datetime
+    database: Database,
+    met: Met,
+    trial: Tried,
+    entered: Entered,
+    browser: Browser,
+    *,
+    clocks: Clocks,
+    onward: Callable[[], Work],
+    now: datetime,
 ) -> Callable[[], Work]:
-    """Return the work a right password brings.
+    """Return the work a right password brings; it answers what `onward` does.
 
-    It answers False, and opens nothing, where the login or its password changed meanwhile; raises Overtaken.
+    It answers None, and opens nothing, where the login or its password changed meanwhile; raises Overtaken.
     """
     assert met.flow is not None
     assert met.whose is not None
@@ -127,5 +135,6 @@ def opening(
         left=flows.noted(met.flow, "identifier", None),
         ground=ground,
         clocks=clocks,
+        onward=onward,
         now=now,
     )

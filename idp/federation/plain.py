@@ -147,11 +147,12 @@ def opening(
     *,
     here: Kept,
     clocks: Clocks,
+    onward: Callable[[], Work],
     now: datetime,
 ) -> Callable[[], Work]:
-    """Return the work a proved assertion brings.
+    """Return the work a proved assertion brings; it answers what `onward` does.
 
-    It answers False, and opens nothing, where the login, its facts, its owner, the organization or its partner's
+    It answers None, and opens nothing, where the login, its facts, its owner, the organization or its partner's
     standing changed meanwhile; raises Overtaken.
     """
     told = orjson.dumps(assertion.facts, option=orjson.OPT_SORT_KEYS).decode()
@@ -172,6 +173,7 @@ def opening(
         left=here,
         ground=ground,
         clocks=clocks,
+        onward=onward,
         now=now,
         before=(login.received(assertion, one.whose.account_id),),
     )

@@ -10,9 +10,10 @@ import structlog
 
 from idp import entropy, metrics
 from idp.audit import checkpoint, origin
-from idp.audit.seal import LogDamaged, Sealer
 from idp.database import Database
+from idp.database.glance import Glance
 from idp.jobs.lease import Lease
+from idp.jobs.sealing import Sealing
 from idp.jobs.signals import Signals
 
 _log = structlog.get_logger("idp.jobs")
@@ -20,6 +21,9 @@ _PATIENCE = 10.0
 """Seconds that stopping waits for a job in the middle of its work."""
 _SHARE = 0.2
 """Of a core, for a backlog (a thousand reviews to open, a year of old sessions): nobody waits longer for their page."""
+
+_ANOTHERS = 1.0
+"""Seconds until a worker asks again for a lease that another one has: a worker that stops gives its leases back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,9 @@ class Running:
             try:
                 with origin.acting_as("system"):
                     begun = time.monotonic()
-                    if lease.held() and job.work(self._database):
+                    if not lease.held():
+                        wait = max(job.every, _ANOTHERS)
+                    elif job.work(self._database):
                         wait = job.pause(time.monotonic() - begun)
                 metrics.JOBS.labels(job.name, "done").inc()
             except Exception as problem:
@@ -112,31 +118,15 @@ class Running:
 
 def start(database: Database) -> Running:
     """Start every job; in development a missing checkpoint key is made, elsewhere raises NotConfigured."""
-    settings = database.settings
-    checkpoint.ensure_key(settings)
-    sealer = Sealer(database)
-    signals = Signals(database)
-
-    def seal(_database: Database) -> bool:
-        try:
-            done = sealer.seal()
-        except LogDamaged as problem:
-            metrics.DAMAGED.set(1)
-            _log.critical("audit_log_damaged", why=str(problem))
-            raise
-        metrics.DAMAGED.set(0)
-        metrics.SEALED.inc(done.records)
-        metrics.REFUSED.inc(done.refused)
-        if done.oldest is not None and done.checkpoint is not None:
-            metrics.SEAL_LAG.observe(max(0.0, (done.checkpoint.at - done.oldest).total_seconds()))
-        return done.more
-
+    checkpoint.ensure_key(database.settings)
+    glance = Glance(database)
+    signals = Signals(database, glance)
     return Running(
         database,
         (
-            Job("seal", 0.1, seal),
+            Job("seal", 0.1, Sealing(database, glance).run),
             Job("signals", 0.25, signals.run),
             *(Job(name, every, named(work), _SHARE) for name, every, work in JOBS),
         ),
-        closing=(signals.stop,),
+        closing=(signals.stop, glance.close),
     )

@@ -11,16 +11,16 @@ from starlette.routing import BaseRoute, Route
 from idp import clock, entropy
 from idp.accounts import flows, sessions
 from idp.accounts.flows import Kept
-from idp.audit import log, origin
+from idp.audit import origin
 from idp.database.lane import Work
 from idp.errors import OAuthRefused, Unavailable
-from idp.oauth import arrival, codes, practices
+from idp.oauth import arrival
 from idp.oauth import pushed as pushing
 from idp.oauth.arrival import Arrival
 from idp.oauth.authorization_request import PATH, pairs_of, pairs_of_target, understand
 from idp.oauth.memory import Picture, read
 from idp.oauth.steps import Journey, SignIn, next_step
-from idp.web import allowing, cookies, logout, pages
+from idp.web import allowing, cookies, logout, onward, pages
 from idp.web.bearer import memory_of
 from idp.web.boundary import Service, service_of
 from idp.web.guards import open_to_anyone
@@ -53,14 +53,7 @@ async def endpoint(request: Request) -> Response:
     asked = understand(picture, service.settings.issuer, now, pairs, pushed=checked)
     session = found.session
     if session is not None:
-        origin.narrow(
-            actor_id=session.account_id,
-            session_id=session.id,
-            device_id=session.device_id,
-            channel=session.channel,
-            acr=session.acr,
-            amr=tuple(session.amr),
-        )
+        origin.narrow(**onward.origin_of(session))
     origin.narrow(client_id=asked.client.client_id)
     journey = Journey(asked, found, flow, picture, now)
     step = next_step(journey)
@@ -133,7 +126,7 @@ async def _keep(request: Request, service: Service, journey: Journey, query: str
     elif anew and flow.session_id is not None:
         flow = flows.changed(flow, session_id=None)
         work.append(partial(flows.keep, flow))
-    await _write(service, journey, *work)
+    await _write(service, journey, *work, light=True)
     return flow
 
 
@@ -164,22 +157,16 @@ def _begun(request: Request, journey: Journey, query: str) -> Kept:
 
 async def _issue(service: Service, journey: Journey) -> str:
     """Store a code and its record, and end the journey; return where the browser takes the code."""
-    session = journey.arrival.session
-    assert session is not None
-    practice = practices.chosen(journey) if journey.request.client.acts_for_provider else None
-    issued = codes.issue(journey, service.settings.issuer, practice)
-    work: list[Callable[[], Work]] = [
-        partial(codes.store, issued, journey, session, practice),
-        log.person_record(service.database, issued.event, journey.now, journey.arrival.subject_key),
-    ]
-    if journey.flow is not None:
-        work.append(partial(flows.finish, journey.flow, journey.now))
+    location, work = onward.issuing(service, journey)
     await _write(service, journey, *work)
-    return issued.location
+    return location
 
 
-async def _write(service: Service, journey: Journey, *work: Callable[[], Work]) -> None:
-    """Commit together with the note that the person is still there; nothing when there is nothing to write."""
+async def _write(service: Service, journey: Journey, *work: Callable[[], Work], light: bool = False) -> None:
+    """Commit together with the note that the person is still there; nothing when there is nothing to write.
+
+    `light`: the work is of one statement, and may be lost with the machine's power.
+    """
     session = journey.arrival.session
     due = session is not None and sessions.is_due(session.last_seen_at, journey.now)
     if not work and not due:
@@ -191,7 +178,7 @@ async def _write(service: Service, journey: Journey, *work: Callable[[], Work]) 
         for one in work:  # made anew each time: a group that failed is done again, item by item
             yield from one()
 
-    await service.lane.write(all_of_it)
+    await service.lane.write(all_of_it, light=light and len(work) + due == 1)
 
 
 def routes(service: Service) -> list[BaseRoute]:

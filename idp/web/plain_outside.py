@@ -25,7 +25,7 @@ from idp.federation.pending import Pending, ReturnRefused
 from idp.federation.plain import Came
 from idp.oauth.memory import Picture, read
 from idp.outbound import OutboundFailed
-from idp.web import cookies, outside, pages
+from idp.web import cookies, onward, outside, pages
 from idp.web.bearer import memory_of
 from idp.web.boundary import service_of
 from idp.web.fast import ForPages
@@ -55,7 +55,7 @@ async def leave(request: Request, upstream_id: str) -> Response:
     begun = pending.begun(
         service.database.ring, attempt, browser=browser, flow_id=here.id, ends=now + chosen.clocks.flow
     )
-    await service.lane.write(partial(pending.insert, begun))
+    await service.lane.write(partial(pending.insert, begun), light=True)
     return outside.send_browser(request, send)
 
 
@@ -99,10 +99,19 @@ async def _arrived(request: Request, picture: Picture, came: Came, here: Kept, f
             now=now,
         )
         opening = plain.opening(
-            service.database, one, assertion, made, browser, here=here, clocks=settings.clocks, now=now
+            service.database,
+            one,
+            assertion,
+            made,
+            browser,
+            here=here,
+            clocks=settings.clocks,
+            onward=onward.after_sign_in(request, picture, here, made, whose=one.whose, now=now),
+            now=now,
         )
-        if await opened(service, opening):
-            return entered(request, made, one.whose, here, settings)
+        where = await opened(service, opening)
+        if where is not None:
+            return entered(request, made, where)
     return await run_in_threadpool(outside.arrived, request, assertion.upstream_id, finished)
 
 

@@ -7,7 +7,7 @@ signed in. Here stands no rule that login.py lacks: what is refused, shown and r
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
@@ -16,22 +16,21 @@ from starlette.responses import Response
 
 from idp import clock, configuration
 from idp.accounts import attempts, entering, flows, login, passwords, plain_login
-from idp.accounts.assurance import AAL2, meets
-from idp.accounts.entering import Entered, Overtaken, Owner
+from idp.accounts.entering import Entered, Overtaken
 from idp.accounts.flows import Kept
 from idp.accounts.login import Tried
 from idp.accounts.opening import SignedIn
 from idp.accounts.plain_login import Met
 from idp.audit import log
-from idp.configuration import Configuration
 from idp.database import reading, transaction, unconnected
 from idp.database.lane import Work
 from idp.errors import TooMany
 from idp.federation import offers
 from idp.oauth.memory import Picture, read
-from idp.web import cookies, pages
+from idp.web import cookies, onward, pages
 from idp.web.bearer import memory_of
 from idp.web.boundary import Service, service_of
+from idp.web.errors import wants_page
 from idp.web.fast import ForPages
 from idp.web.forms import Form, checked
 from idp.web.guards import open_to_anyone, visitor
@@ -50,6 +49,12 @@ from idp.web.signing_in import (
 _ANYONE = "people come here to say who they are"
 PLAIN_FACTS = frozenset({"wants", "identifier"})
 _FORM = "application/x-www-form-urlencoded"
+
+
+class Said(NamedTuple):
+    """What a page tells of a refusal that is the same for everybody."""
+
+    detail: str
 
 
 @open_to_anyone(_ANYONE)
@@ -80,7 +85,7 @@ async def _say_who(request: Request) -> Response:
     if not typed or len(typed) > LONGEST_NAME:
         raise ForPages
     kept = flows.noted(here, "identifier", typed)
-    await service.lane.write(lambda: flows.keep(kept))
+    await service.lane.write(lambda: flows.keep(kept), light=True)
     return pages.go(request, address("/sign-in/password", here))
 
 
@@ -94,12 +99,7 @@ async def password(request: Request) -> Response:
     here = _plain_journey(request, met, now)
     if "identifier" not in here.facts:
         raise ForPages
-    shown = await _shown(service_of(request), picture, here)
-    typed = {"identifier": shown.pop("identifier")}
-    own = {"flow": here.id}
-    return pages.page(
-        request, "login/password.html", settings=picture.configuration, each_own=own, as_typed=typed, **shown
-    )
+    return await _page(request, picture, here)
 
 
 def only_flow(request: Request) -> str:
@@ -121,9 +121,27 @@ async def _check(request: Request) -> Response:
     try:
         return await _entered(request, picture, met, here, form.get("password", "")[:LONGEST_PASSWORD])
     except (login.WrongPassword, TooMany) as refusal:
+        if isinstance(refusal, login.WrongPassword) and wants_page(request):
+            return await _page(request, picture, here, status=refusal.status, refusal=Said(refusal.detail))
         refusal.page = "login/password.html"
         refusal.context = {"settings": picture.configuration, **await _shown(service, picture, here)}
         raise
+
+
+async def _page(request: Request, picture: Picture, here: Kept, status: int = 200, **more: Any) -> Response:
+    """Show the page that asks for the password, rendered once for everybody."""
+    shown = await _shown(service_of(request), picture, here)
+    own, typed, settings = {"flow": here.id}, {"identifier": shown.pop("identifier")}, picture.configuration
+    return pages.page(
+        request,
+        "login/password.html",
+        status=status,
+        settings=settings,
+        each_own=own,
+        as_typed=typed,
+        **shown,
+        **more,
+    )
 
 
 async def _entered(request: Request, picture: Picture, met: Met, here: Kept, typed: str) -> Response:
@@ -142,9 +160,13 @@ async def _entered(request: Request, picture: Picture, met: Met, here: Kept, typ
         made = entering.entering(
             met.whose, plain_login.PROOF, device_id=met.device_id, browser=browser, settings=settings, now=now
         )
-        opening = plain_login.opening(database, met, trial, made, browser, clocks=settings.clocks, now=now)
-        if await opened(service, opening):
-            return entered(request, made, met.whose, here, settings)
+        further = onward.after_sign_in(request, picture, here, made, whose=met.whose, now=now)
+        opening = plain_login.opening(
+            database, met, trial, made, browser, clocks=settings.clocks, onward=further, now=now
+        )
+        where = await opened(service, opening)
+        if where is not None:
+            return entered(request, made, where)
     return await run_in_threadpool(_otherwise, request, here.id, finish)
 
 
@@ -159,18 +181,18 @@ async def _wrong(service: Service, met: Met, trial: Tried) -> login.WrongPasswor
     return refusal
 
 
-async def opened(service: Service, opening: Callable[[], Work]) -> bool:
-    """Open a session in the next group; False where something it rests on has changed."""
+async def opened(service: Service, opening: Callable[[], Work]) -> str | None:
+    """Open a session in the next group and return where to go on; None where something it rests on has changed."""
     try:
-        return bool(await service.lane.write(opening))
+        where: str | None = await service.lane.write(opening)
     except Overtaken:
-        return False
+        return None
+    return where
 
 
-def entered(request: Request, made: Entered, whose: Owner, here: Kept, settings: Configuration) -> Response:
-    """Send a person on who has just proved who they are: to their second step, or where the journey was going."""
-    confirm = whose.needs_factor(settings) and not meets(made.session.acr, AAL2)
-    response = pages.go(request, address("/sign-in/confirm", here) if confirm else flows.resume(here))
+def entered(request: Request, made: Entered, where: str) -> Response:
+    """Send a person on who has just proved who they are."""
+    response = pages.go(request, where)
     with_secrets(request, response, made.session.secret, made.device_secret)
     return response
 

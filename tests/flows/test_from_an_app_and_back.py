@@ -3,6 +3,7 @@
 import base64
 import re
 from hashlib import sha256
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -11,8 +12,10 @@ from idp.accounts import terms
 from idp.accounts.assurance import AAL2
 from idp.database import transaction
 from idp.oauth import clients
+from idp.web import authorize
 from tests.browser import Browser
 from tests.fakes.upstreams.oidc import answered
+from tests.flows.test_plain_sign_in import rows
 from tests.sign_in_world import PASSWORD, World, code_now, link_ana, sign_in
 
 APP = "https://claims.meridian.example/callback"
@@ -69,6 +72,43 @@ def test_ru3_the_first_time_through_the_affiliate_with_proof_terms_and_attestati
     # The form policy of these pages lets the browser go on to the app after a form was sent.
     again = ask(claims.browser())
     assert "form-action 'self' https://claims.meridian.example" in again.response.headers["content-security-policy"]
+
+
+def _in(browser: Browser, way: str) -> Browser:
+    if way == "affiliate":
+        return browser.click("Find your organization").click("Evergreen Billing")
+    return browser.submit("Continue", username="ana.ruiz").submit("Sign in", password=PASSWORD)
+
+
+@pytest.mark.parametrize("way", ["password", "affiliate"])
+def test_figure_a_sign_in_that_leaves_nothing_to_do_brings_its_code_itself(
+    claims: World, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Session, records and code are there together or not at all; authorize is asked again only to refuse."""
+    link_ana(claims)
+    _in(ask(claims.browser()), way)  # now the organization's metadata are known
+    understood = []
+    real = authorize.understand
+
+    def counted(*given: Any, **more: Any) -> Any:
+        understood.append(given)
+        return real(*given, **more)
+
+    monkeypatch.setattr(authorize, "understand", counted)
+    codes, sessions = claims.count("authorization_code"), claims.count("session")
+    browser = _in(ask(claims.browser()), way)
+    assert landed(browser)["state"] == "st"
+    assert len(understood) == 1, "when the app asked"
+    assert (claims.count("authorization_code"), claims.count("session")) == (codes + 1, sessions + 1)
+    assert browser.get("/account").path == "/account", "and signed in here"
+    assert claims.count("flow", "ended_at IS NULL AND client_id IS NOT NULL") == 0
+    [said] = rows(claims, "SELECT actor_id, session_id, client_id FROM audit_record ORDER BY seq DESC LIMIT 1")
+    assert said[0] == claims.ids()["ana"]
+    assert (said[1] is not None, said[2]) == (True, "claims"), "the record of the code says whose it is"
+    denied = _in(ask(claims.browser(), acting_for="prv_nobodys"), way)
+    assert landed(denied)["error"] == "access_denied"
+    assert len(understood) == 3
+    assert (claims.count("authorization_code"), claims.count("session")) == (codes + 1, sessions + 2)
 
 
 def test_a_password_and_for_a_manager_the_second_step(claims: World) -> None:

@@ -27,6 +27,10 @@ def test_a_page_from_a_mould_is_the_page(world: World, monkeypatch: pytest.Monke
         browser.submit("Continue", username=name)
         assert browser.path == "/sign-in/password"
         assert moulds._secret not in browser.response.text
-    assert len(seen) == 2 * len(NAMES)
+        if name in NAMES[:3]:
+            browser.submit("Sign in", password="wrong")
+            assert browser.status == 401
+            assert "don't match" in browser.text
+    assert len(seen) == 2 * len(NAMES) + 3
     assert all(made == plain for made, plain in seen)
-    assert len(moulds._moulds) == 2, "one for each of the two pages, whoever comes"
+    assert len(moulds._moulds) == 3, "one for each of the two pages and for a wrong password, whoever comes"

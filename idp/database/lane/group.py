@@ -34,6 +34,7 @@ class Item:
     rests_on: RestsOn | None
     at_once: OneStatement | None
     future: "asyncio.Future[Any]"
+    light: bool = False
     result: Any = None
     error: BaseException | None = None
 

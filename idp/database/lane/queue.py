@@ -41,17 +41,21 @@ class Lane:
         rows: Sequence[tuple[Any, ...]] = (),
         rests_on: RestsOn | None = None,
         at_once: OneStatement | None = None,
+        *,
+        light: bool = False,
     ) -> Any:
         """Do the work and append the rows in the next group; return once it is committed.
 
-        `at_once` is the common case of `work` in one statement, for the driver that can.
+        `at_once` is the common case of `work` in one statement, for the driver that can. `light` says that the work is
+        one statement, rests on nothing, and may be lost with the machine's power: a journey that was begun, never
+        something used up, counted or recorded.
 
         Raises Stale when `rests_on` no longer holds (nothing of this item was written) and Unavailable
         when the queue is full or the database does not answer in time.
         """
         if self._closing or len(self._waiting) >= QUEUE_LIMIT:
             raise Unavailable("The service is busy. Try again in a moment.")
-        item = Item(work, rows, rests_on, at_once, self._loop.create_future())
+        item = Item(work, rows, rests_on, at_once, self._loop.create_future(), light)
         self._waiting.append(item)
         self._wake()
         # A timer, not wait_for: one of these stands behind every machine's answer.

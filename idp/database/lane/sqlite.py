@@ -15,9 +15,6 @@ from idp.database.lane.resting import HOLDS_ONE, Stale, one
 from idp.database.lane.statements import Many, Sql
 from idp.errors import Unavailable
 
-MAPPED = 1 << 30
-"""Bytes of an SQLite file read through memory instead of by system calls: a million grants cost like a few."""
-
 _AWAY_CODES = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
     | {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PROTOCOL}
@@ -39,9 +36,9 @@ class SqliteLane(Lane):
         self._loop = asyncio.get_running_loop()
         self._reader = self._connect()
         self._reader.execute("PRAGMA query_only=ON")
-        self._reader.execute(f"PRAGMA mmap_size={MAPPED}")
         marks = ", ".join("?" * len(records.columns))
         self._insert = f"INSERT INTO {records.table} ({records.names}) VALUES ({marks})"  # noqa: S608 - our own names
+        self._durable = True
         self._signal = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lane-writer", daemon=True)
         self._thread.start()
@@ -69,6 +66,7 @@ class SqliteLane(Lane):
             group: list[Item] = []
             try:
                 with closing(self._connect()) as connection:  # what was begun on it ends with it
+                    self._durable = True
                     self._write_on(connection, group)
             except BaseException as problem:
                 _log.error("lane_writer_failed", cause=type(problem).__name__)
@@ -107,6 +105,7 @@ class SqliteLane(Lane):
                 self._commit(connection, [item])
 
     def _drive(self, connection: sqlite3.Connection, group: list[Item]) -> None:
+        self._keep(connection, durable=not all(item.light for item in group))
         connection.execute("BEGIN IMMEDIATE")
         try:
             self._check(connection, group)
@@ -134,9 +133,17 @@ class SqliteLane(Lane):
         if rows:
             self._records.count(rows)
 
+    def _keep(self, connection: sqlite3.Connection, *, durable: bool) -> None:
+        """Let the next commit wait for the disk, or not: a wait costs as much as the rest of a small commit."""
+        if durable != self._durable:
+            connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
+
     @staticmethod
     def _check(connection: sqlite3.Connection, group: list[Item]) -> None:
         """Mark the items whose ground no longer holds; the write lock keeps it as it is until the commit."""
+        if all(item.rests_on is None for item in group):
+            return
         [(epoch,)] = connection.execute("SELECT epoch FROM policy_epoch").fetchall()
         for item in group:
             base = item.rests_on
