@@ -126,7 +126,7 @@ def around(db: Db, records: Sequence[Record], known: Mapping[str, Known], places
             made.keys[account_id] = made.ring.open("subjects", f"subject_key.key:{account_id}", bytes(key))
     cases = sorted({one.reason for one in records if one.event == DECIDED and one.reason})
     if cases:
-        made.cases = {case_id: kind for case_id, kind in db.execute(_CASES, {"ids": cases})}
+        made.cases = {one[0]: one[1] for one in db.execute(_CASES, {"ids": cases})}
     for account_id in {one.account_id for one in records if one.event.startswith(_AWAY) and one.account_id}:
         made.leaves[account_id] = [
             (begins / 1e6, min(_FOREVER if end is None else end / 1e6 for end in (ends, ended)), provider_id)
