@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from idp import clock
 from idp.accounts import sessions
-from idp.audit import shredding
+from idp.audit import log, shredding
 from idp.audit.events import Event
 from idp.audit.tables import AuditRecord
 from idp.cases.tables import SecurityCase
@@ -215,6 +215,23 @@ def test_leave_from_one_practice_is_known_and_a_shredded_person_is_forgotten(tol
         assert db.get(SharingMemory, ("account", world.finn)) is None
         assert db.get(SharingScore, (world.finn, "sharing")) is None
         assert not db.execute(text("SELECT 1 FROM sharing_day WHERE account_id = :a"), {"a": world.finn}).all()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("decision", ["innocent", "substantiated"])
+def test_what_the_desk_decides_to_be_innocent_speaks_no_more_against_a_login(
+    told: History, world: World, decision: str
+) -> None:
+    fed(told)
+    with transaction(told.database) as db:
+        case = db.exec(select(SecurityCase)).one()
+        details = {"case": case.id, "decision": decision, "cause": "two_jobs"}
+        log.record(db, Event("security.case.decided", account=world.finn, reason=case.id, details=details))
+    fed(told)
+    with reading(told.database) as db:
+        kept = stored.account(db.get_one(SharingMemory, ("account", world.finn)).body)
+        assert (db.get(SharingScore, (world.finn, "sharing")) is None) == (decision == "innocent")
+        assert bool(kept.memory.evidence) == bool(kept.marks) == (decision != "innocent")
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -22,7 +22,7 @@ from idp.sharing.events import Act, Report
 from idp.sharing.live import stored, telling, translating
 from idp.sharing.live.networks import File, Networks
 from idp.sharing.live.stored import Known
-from idp.sharing.live.translating import SHREDDED, Record
+from idp.sharing.live.translating import SHREDDED, Cleared, Record
 from idp.sharing.live.watcher import Watcher
 from idp.sharing.state import DeviceMemory, Memory
 
@@ -41,7 +41,8 @@ _BATCHES = text(
     "WHERE first_index > :before AND first_index + count > :place ORDER BY first_index LIMIT :most"
 )
 _COLUMNS = (
-    "seq, at, event, outcome, actor_id, account_id, provider_id, entitlement, client_id, session_id, address_hash, leaf"
+    "seq, at, event, outcome, actor_id, account_id, provider_id, entitlement, client_id, session_id, address_hash, "
+    "reason, leaf"
 )
 _RECORDS = text(f"SELECT {_COLUMNS} FROM audit_record WHERE seq IN :seqs").bindparams(  # noqa: S608 - our own names
     bindparam("seqs", expanding=True)
@@ -126,7 +127,8 @@ def _looked(db: Db, part: Part, places: Networks) -> tuple[Watcher, dict[str, Kn
     asked = [one for one in part.records if one.about]
     known = stored.load_accounts(db, {one.about for one in asked if one.about})
     found = translating.around(db, asked, known, places)
-    acts = [(one, act) for one in asked if (act := translating.act_of(one, known[one.about or ""], found)) is not None]
+    told = [(one, act) for one in asked if (act := translating.act_of(one, known[one.about or ""], found)) is not None]
+    acts = [(one, act) for one, act in told if not isinstance(act, Cleared)]
     devices = {act.device for _, act in acts if hasattr(act, "device")}
     networks = {act.network for _, act in acts if hasattr(act, "network")}
     memory, before = stored.load_around(db, known.values(), devices, networks, places=places)
@@ -138,7 +140,10 @@ def _looked(db: Db, part: Part, places: Networks) -> tuple[Watcher, dict[str, Kn
     _remote_desktops(memory, acts, places)
     watcher = Watcher(memory=memory)
     latest = 0.0
-    for one, act in acts:
+    for one, act in told:
+        if isinstance(act, Cleared):
+            watcher.clear(act, known[act.account])
+            continue
         latest = act.time = max(act.time, latest)  # moments of one batch may cross, days must not
         watcher.look(one, act, known[act.account])
     return watcher, known, before

@@ -29,6 +29,7 @@ _SCORE = text(
     "ON CONFLICT (account_id, what) DO UPDATE SET log_odds = excluded.log_odds, band = excluded.band, "
     "at = excluded.at, version = excluded.version, evidence = excluded.evidence"
 )
+_CLEAR = text("DELETE FROM sharing_score WHERE account_id = :account AND what = :what")
 _DAY = text(
     "INSERT INTO sharing_day (account_id, what, day, log_odds, parts, version, created_at) "
     "VALUES (:account, :what, :day, :log_odds, :parts, :version, :now) "
@@ -51,6 +52,8 @@ def keep(db: Db, watcher: Watcher) -> None:
                 "at": round(time * 1e6), "version": version, "evidence": _json(told), "now": now,
             }
         )  # fmt: skip
+    for account, what in watcher.cleared:
+        db.execute(_CLEAR, {"account": account, "what": what})
     if rows:
         db.execute(_SCORE, rows)
     days = [

@@ -28,6 +28,7 @@ _SESSIONS = text("SELECT id, account_id, device_id FROM session WHERE id IN :ids
 _KEYS = text("SELECT account_id, key FROM subject_key WHERE key IS NOT NULL AND account_id IN :ids").bindparams(
     bindparam("ids", expanding=True)
 )
+_CASES = text("SELECT id, kind FROM security_case WHERE id IN :ids").bindparams(bindparam("ids", expanding=True))
 _LEAVES = text(
     "SELECT provider_id, starts_at, ends_at, ended_at FROM absence WHERE account_id = :who ORDER BY starts_at"
 )
@@ -41,7 +42,19 @@ _NOT_DONE_BY_PERSON = (
 )  # fmt: skip
 """Beginnings of events that are a consequence or a machine's own doing; a request they belong to has its own record."""
 REPORTED, SHREDDED, _AWAY = "security.report.made", "audit.person.shredded", "wam.absence."
+DECIDED = "security.case.decided"
+WHAT = ("sharing", "takeover")
 _FOREVER = 4_102_444_800.0
+
+
+@dataclass(slots=True)
+class Cleared:
+    """A person of the desk decided that what was seen is innocent: it speaks against this login no more."""
+
+    time: float
+    account: str
+    what: str
+    """The kind of the case: `sharing`, `takeover`; others change nothing."""
 
 
 @dataclass(slots=True)
@@ -60,6 +73,7 @@ class Record:
     client_id: str | None
     session_id: str | None
     address_hash: bytes | None
+    reason: str | None
     leaf: Any
 
     @property
@@ -73,7 +87,7 @@ class Record:
     @property
     def about(self) -> str | None:
         """Return whose memory it changes; None where it tells the detector nothing."""
-        if self.event in (REPORTED, SHREDDED) or self.event.startswith(_AWAY):
+        if self.event in (REPORTED, SHREDDED, DECIDED) or self.event.startswith(_AWAY):
             return self.account_id
         if self.session_id is None or self.event in ("accounts.session.ended", "accounts.device.met"):
             return None
@@ -90,6 +104,8 @@ class Around:
     """Account and device by session."""
     keys: dict[str, bytes] = field(default_factory=dict)
     leaves: dict[str, list[tuple[float, float, str]]] = field(default_factory=dict)
+    cases: dict[str, str] = field(default_factory=dict)
+    """Kind by case."""
 
 
 def around(db: Db, records: Sequence[Record], known: Mapping[str, Known], places: Networks) -> Around:
@@ -108,6 +124,9 @@ def around(db: Db, records: Sequence[Record], known: Mapping[str, Known], places
     if people:
         for account_id, key in db.execute(_KEYS, {"ids": people}):
             made.keys[account_id] = made.ring.open("subjects", f"subject_key.key:{account_id}", bytes(key))
+    cases = sorted({one.reason for one in records if one.event == DECIDED and one.reason})
+    if cases:
+        made.cases = {one[0]: one[1] for one in db.execute(_CASES, {"ids": cases})}
     for account_id in {one.account_id for one in records if one.event.startswith(_AWAY) and one.account_id}:
         made.leaves[account_id] = [
             (begins / 1e6, min(_FOREVER if end is None else end / 1e6 for end in (ends, ended)), provider_id)
@@ -123,11 +142,14 @@ def _shows_address(one: Record, known: Known) -> bool:
     return visit is None or visit.address != bytes(one.address_hash).hex()
 
 
-def act_of(one: Record, known: Known, found: Around) -> Act | None:
+def act_of(one: Record, known: Known, found: Around) -> Act | Cleared | None:
     """Return the event of a record; None where it tells nothing. Keeps what the session showed."""
     time, who = one.at / 1e6, known.memory.account
     if one.event == REPORTED:
         return Report(time, who, "user" if one.actor_id == who else "colleague")
+    if one.event == DECIDED:
+        what = found.cases.get(one.reason or "", "")
+        return Cleared(time, who, what) if _details(one).get("decision") == "innocent" and what in WHAT else None
     if one.event.startswith(_AWAY):
         known.memory.leaves = found.leaves.get(who, known.memory.leaves)
         return None
@@ -196,14 +218,18 @@ def _seen_on(one: Record, visit: Visit, who: str, found: Around) -> None:
 
 def _factor(one: Record, visit: Visit, time: float, who: str) -> Act | None:
     """Tell how long the answer took, where it answered a sign-in: at other times nobody knows when it was asked."""
-    try:
-        kind = (orjson.loads(raw(one.leaf)).get("details") or {}).get("kind")
-    except orjson.JSONDecodeError:
-        return None
+    kind = _details(one).get("kind")
     asked, visit.asked = visit.asked, 0.0
     if kind not in _FACTORS or not asked or not 0 <= time - asked <= AT_ONCE:
         return None
     return Factor(time, who, visit.device, visit.network, _FACTORS[kind], round(time - asked, 1))  # type: ignore[arg-type]
+
+
+def _details(one: Record) -> dict[str, Any]:
+    try:
+        return orjson.loads(raw(one.leaf)).get("details") or {}
+    except orjson.JSONDecodeError:
+        return {}
 
 
 def _refresh(visit: Visit, function: str, time: float) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from idp.sharing.detector import Crossed, Detector, Score
 from idp.sharing.events import Act, Report
 from idp.sharing.live.stored import MARKS, Known, Mark
-from idp.sharing.live.translating import Record
+from idp.sharing.live.translating import Cleared, Record
 from idp.sharing.seen import Seen, local
 
 
@@ -20,6 +20,7 @@ class Watcher(Detector):
     highest: dict[tuple[str, str, int], Score] = field(default_factory=dict)
     """The highest score by account, what and day."""
     findings: list[tuple[Crossed, Score]] = field(default_factory=list)
+    cleared: set[tuple[str, str]] = field(default_factory=set)
     record: Record | None = None
     known: Known | None = None
 
@@ -30,6 +31,17 @@ class Watcher(Detector):
             self.devices.add(act.device)
         for crossed in self.feed(act):
             self.findings.append((crossed, self.standing(crossed.account, crossed.time, crossed.what)))
+
+    def clear(self, cleared: Cleared, known: Known) -> None:
+        """Let go of what was seen of an account and decided to be innocent; what comes after counts anew."""
+        memory, what = known.memory, cleared.what
+        if what == "sharing":
+            memory.evidence, memory.band = {}, ""
+        else:
+            memory.takeover, memory.takeover_band = {}, ""
+        known.marks = {key: marks for key, marks in known.marks.items() if not key.startswith(f"{what} ")}
+        self.scores.pop((cleared.account, what), None)
+        self.cleared.add((cleared.account, what))
 
     def _noted(self, seen: Seen, what: str, kind: str) -> None:
         record, known, act = self.record, self.known, seen.act
