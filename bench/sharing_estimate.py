@@ -60,7 +60,7 @@ def estimated(made: dict[str, Sample], how: str) -> dict[str, object]:
 def main() -> None:
     """Run the worlds and write what came out."""
     given = [int(value) for value in sys.argv[1:]]
-    accounts, days, seeds = (given + [240, 60, 12][len(given) :])[:3]
+    accounts, days, seeds = (given + [240, 60, 8][len(given) :])[:3]
     how = (
         f"{len(FIT)} families of worlds, {seeds} seeds from {FIRST_SEED}, {accounts} accounts and {days} days each; "
         "docs/sharing.md"

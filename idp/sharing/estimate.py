@@ -32,8 +32,6 @@ RATES = {"notice": 8.0, "case": 0.3, "containment": 0.02}
 AIM = 0.6
 """The lines are laid at this share of the allowed rates: other people's worlds are not these."""
 
-TAIL = 12
-"""Highest innocent months, at least, through which the tail is laid."""
 Amounts = dict[str, float]
 
 
@@ -162,7 +160,7 @@ def place(sample: Sample, prior: float, weights: dict[str, float]) -> dict[str, 
 
 def _line(peaks: list[float], allowed: float, prior: float) -> float:
     """Find the value that `allowed` of the peaks exceed; below one of them, along the tail of the highest."""
-    top = peaks[: max(TAIL, len(peaks) // 200)]  # the tail alone: what is common says nothing of it
+    top = peaks[: max(8, len(peaks) // 40)]
     if not top:
         return prior + 2.0
     rank = int(allowed)
