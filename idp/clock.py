@@ -1,6 +1,7 @@
 """The one place times come from; every time in the service is UTC-aware."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,10 +33,10 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
-def next_business_day(moment: datetime, zone: str) -> datetime:
-    """Return the end of the next business day after a moment, in a zone: Monday to Friday, holidays not known."""
+def next_business_day(moment: datetime, zone: str, holidays: Collection[date] = ()) -> datetime:
+    """Return the end of the next business day after a moment, in a zone: Monday to Friday, but for holidays."""
     day = moment.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
-    while day.weekday() >= 5:
+    while day.weekday() >= 5 or day in holidays:
         day += timedelta(days=1)
     over = day + timedelta(days=1)
     return datetime(over.year, over.month, over.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)

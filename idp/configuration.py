@@ -4,7 +4,7 @@ They live in one row of the database, put there by `idp apply`, and hold default
 said. Changing them raises the policy epoch, so every worker reads them again.
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Limit
@@ -139,6 +139,8 @@ class Insurer(_Section):
     affiliate_name: str = "Meridian Care Management"
     """The affiliated company that answers for precertification of shared accounts (S-02)."""
     affiliate_phone: str = "1-800-555-0177"
+    holidays: tuple[date, ...] = ()
+    """Days on which staff do not work: "the next business day" passes over them."""
 
 
 class Passwords(_Section):

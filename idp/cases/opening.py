@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from math import exp
 from typing import Any
 
@@ -91,9 +92,13 @@ def _found_or_made(db: Db, *, kind: str, source: str, account_id: str | None, by
             reference=_reference(), kind=kind, source=source, account_id=account_id, status=status, opened_by=by
         )
         if status == "new":
-            made.triage_due_at = clock.next_business_day(clock.now(), of(db).settings.time_zone)
+            made.triage_due_at = _next_business_day(db)
         if insert_unless_there(db, SecurityCase, made.model_dump()):
             return file.hold(db, made.id), True
+
+
+def _next_business_day(db: Db) -> datetime:
+    return clock.next_business_day(clock.now(), of(db).settings.time_zone, configuration.current(db).insurer.holidays)
 
 
 def _rise(db: Db, case: SecurityCase, band: str, score: int | None) -> None:
@@ -104,7 +109,7 @@ def _rise(db: Db, case: SecurityCase, band: str, score: int | None) -> None:
         case.band = band
         if band != _NOTICE and case.status == "question":
             case.status = "new"
-            case.triage_due_at = clock.next_business_day(clock.now(), of(db).settings.time_zone)
+            case.triage_due_at = _next_business_day(db)
         if band == _URGENT:
             soon = clock.now() + configuration.current(db).clocks.case_triage_urgent
             case.triage_due_at = min(soon, case.triage_due_at or soon)

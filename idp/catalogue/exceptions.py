@@ -9,11 +9,14 @@ from idp import clock
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
-from idp.entitlements import duties
+from idp.entitlements import duties, grants
+from idp.entitlements.defaults import AUTHORITY
 from idp.entitlements.duty_tables import DutyConflict, DutyException
-from idp.entitlements.tables import Entitlement
+from idp.entitlements.tables import Entitlement, Grant
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound
-from idp.providers.tables import LINES, Affiliation
+from idp.leaving import telling
+from idp.notices import outbox
+from idp.providers.tables import LINES, Affiliation, Provider
 
 LONGEST = timedelta(days=366)
 
@@ -106,7 +109,7 @@ def confirm(db: Session, exception: DutyException, *, by: str) -> None:
 
 
 def end(db: Session, exception: DutyException, *, by: str) -> None:
-    """Take an exception back: nothing new is given under it; what was given ends on its day at the latest."""
+    """Take an exception back: of a pair the person holds by it, what came later ends at once; all hear of it."""
     ended = db.execute(
         update(DutyException)
         .where(col(DutyException.id) == exception.id, col(DutyException.ended_at).is_(None))
@@ -115,7 +118,48 @@ def end(db: Session, exception: DutyException, *, by: str) -> None:
     assert isinstance(ended, CursorResult)
     if ended.rowcount != 1:
         raise Conflict("This exception was taken back already.")
+    db.refresh(exception)
     _log(db, "entitlements.duty.exception_ended", exception, by)
+    pair = db.get(DutyConflict, exception.conflict_id)
+    others = duties.in_force(db, exception.account_id, exception.provider_id, exception.line)
+    if pair is not None and exception.confirmed_at is not None and pair.id not in others:
+        _undo(db, exception, pair, by=by)
+
+
+def _undo(db: Session, exception: DutyException, pair: DutyConflict, *, by: str) -> None:
+    """End what a person holds of a pair beside the other, the later of the two: that was given by the exception."""
+    rows = db.exec(
+        select(Grant).where(
+            col(Grant.account_id) == exception.account_id,
+            col(Grant.provider_id) == exception.provider_id,
+            col(Grant.line_of_business) == exception.line,
+            col(Grant.entitlement).in_((pair.first, pair.second)),
+            col(Grant.effect) == "allow",
+            col(Grant.ended_at).is_(None),
+        )
+    ).all()
+    held = {row.entitlement for row in rows}
+    if pair.first in AUTHORITY or pair.second in AUTHORITY:  # an appointment is not given by an exception
+        held |= {pair.first, pair.second} & AUTHORITY
+    if held != {pair.first, pair.second}:
+        return
+    latest = max(rows, key=lambda row: (row.created_at, row.id)).entitlement
+    for row in rows:
+        if row.entitlement == latest:
+            grants.end(db, row, by=by, reason="duty_exception_ended")
+    person, provider, function = (
+        db.get(Account, exception.account_id),
+        db.get(Provider, exception.provider_id),
+        db.get(Entitlement, latest),
+    )
+    facts = {
+        "name": person.display_name if person else "",
+        "provider": provider.name if provider else "",
+        "function": function.name if function else latest,
+        "why": pair.why,
+    }
+    for account_id in sorted({exception.account_id} | telling.managers_of(db, exception.provider_id, exception.line)):
+        outbox.send(db, account_id, "duty_exception_over", facts)
 
 
 def find(db: Session, exception_id: str) -> DutyException:

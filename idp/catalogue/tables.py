@@ -30,3 +30,5 @@ class CatalogueChange(Row, table=True):
     effective_at: datetime = moment()
     applied_at: datetime | None = moment(nullable=True)
     withdrawn_at: datetime | None = moment(nullable=True)
+    told_at: datetime | None = moment(nullable=True)
+    """When the access managers of practices where people have the function were written to."""

@@ -53,6 +53,8 @@ class Bundle(Row, table=True):
     reason: str = ""
     withdrawn_at: datetime | None = moment(nullable=True)
     """Taken back before its day."""
+    told_at: datetime | None = moment(nullable=True)
+    """When the access managers of practices where people have it were written to."""
 
 
 class BundleItem(Row, table=True):

@@ -247,6 +247,17 @@ TEMPLATES: dict[str, Template] = {
         "A practice asks to be called back: first access manager",
         "Somebody of the practice with the TIN ending {tin} asks to be called back at the number on file: {page}",
     ),
+    "duty_exception_over": Template(
+        "{name} no longer has {function} at {provider}",
+        "{function} of {name} at {provider} ended at once: {insurer} took back the exception by which it was given. "
+        "{why}\n\n"
+        "If that is wrong, call {phone}.",
+    ),
+    "version_coming": Template(
+        "{what} changes on {from}",
+        "{insurer} changes {what} on {from}. The reason: {reason}\n\n"
+        "See who of {provider} is affected, and how: {page}",
+    ),
     "delegation_wanted": Template(
         "{company} asks to work for {provider}",
         "{company} asks to work for {provider}: {note}\n\n"

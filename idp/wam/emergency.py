@@ -81,7 +81,7 @@ def start(db: Session, *, account_id: str, provider_id: str, line: str, reason: 
         reason=said,
         starts_at=now,
         ends_at=ends,
-        due_at=clock.next_business_day(now, of(db).settings.time_zone),
+        due_at=clock.next_business_day(now, of(db).settings.time_zone, configuration.current(db).insurer.holidays),
     )
     if not insert_unless_there(db, EmergencyUse, made.model_dump()):
         raise Conflict("You have emergency access here already.")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from idp import clock
@@ -62,6 +63,14 @@ class Area:
     href: str
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Emergency access under way: where it can be given back, and how long it lasts yet."""
+
+    href: str
+    left: str
+
+
 def navigation(area: str, provider_id: str | None) -> list[tuple[str, str]]:
     """Return the entries of an area; those of a practice only where one is acted for."""
     return [
@@ -93,6 +102,24 @@ def areas(db: Session, account_id: str) -> list[Area]:
     found += [Area("company", one.name, f"/company/{one.id}") for one in members.administered(db, account_id)[:5]]
     held = _at_the_insurer(db, account_id, now)
     return found + [Area(key, label, href) for needs, key, label, href in _STAFF if needs & held]
+
+
+# The table belongs to a part that is loaded later than the first page; only two columns are read here, by name.
+_RUNNING = text(
+    "SELECT provider_id, ends_at FROM emergency_use WHERE account_id = :a AND ended_at IS NULL AND ends_at > :now "
+    "ORDER BY ends_at DESC LIMIT 1"
+)
+
+
+def emergency(db: Session, account_id: str) -> Running | None:
+    """Return the emergency access a person has now, the one that ends last; None as a rule."""
+    now = clock.micros(clock.now())
+    found = db.execute(_RUNNING, {"a": account_id, "now": now}).first()
+    if found is None:
+        return None
+    minutes = -(-(found[1] - now) // 60_000_000)
+    hours = f"{minutes // 60} h " if minutes >= 60 else ""
+    return Running(f"/account/access/{found[0]}/emergency", f"{hours}{minutes % 60} min")
 
 
 _STAFF = (

@@ -85,8 +85,8 @@ def page(
 
     Templates always have: `insurer` (names and help), `form_key` (hidden field of every form), `path`,
     `fields` (field -> sentence, empty unless refused), `person` (the signed-in visitor or None),
-    `areas` (where they work), `zone`, `development`, `ask_after` and `here` (before the automatic sign-out);
-    and the functions `asset(name)` and `navigation(area, provider_id)`.
+    `areas` (where they work), `running` (emergency access), `zone`, `development`, `ask_after` and `here` (before
+    the automatic sign-out); and the functions `asset(name)` and `navigation(area, provider_id)`.
     `settings`: those in force, from whoever has read them; then a page for nobody reads no database, and with
     `each_own` (see moulds.py) it is rendered once for all who see it.
     """
@@ -94,6 +94,7 @@ def page(
     person = getattr(request.state, "person", None)
     areas: list[frame.Area] = []
     ask_after = 0
+    running: frame.Running | None = None
     if settings is not None and person is None:
         insurer = settings.insurer
     else:
@@ -101,6 +102,7 @@ def page(
             insurer = configuration.current(session).insurer
             ask_after = _ask_after(configuration.current(session).clocks, person.session) if person else 0
             areas = frame.areas(session, person.account.id) if person else []
+            running = frame.emergency(session, person.account.id) if person else None
     browser = cookies.read(request, service.settings, cookies.FLOW)
     fresh = None
     if browser is None:
@@ -114,6 +116,7 @@ def page(
         "ask_after": ask_after,
         "person": person,
         "areas": areas,
+        "running": running,
         "zone": service.settings.time_zone,
         "development": service.settings.development,
     }

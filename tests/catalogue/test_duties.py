@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import Session as Db
 
 from idp import clock
+from idp.accounts.tables import Contact
 from idp.catalogue import exceptions
 from idp.database import transaction
 from idp.entitlements import duties, grants
@@ -135,3 +137,28 @@ def test_domain_6_a_second_appointment_road_to_the_pair_is_closed_too(world: Wor
         give(db, world, "eft.manage")
     with pytest.raises(Conflict, match="can't be an access manager"), transaction(world.database) as db:
         appointments.appoint(db, account_id=world.finn, provider_id=world.lakeside, by="operator", verified_by="x")
+
+
+def test_domain_6_taking_an_exception_back_ends_what_was_given_by_it_and_only_that(world: World) -> None:
+    with transaction(world.database) as db:
+        db.add(Contact(account_id=world.mia, email="mia@lakeside.example", verified_at=clock.now()))
+        give(db, world, "demographics.update")
+        made = excused(db, world, world.finn)
+        give(db, world, "eft.manage", days=20)
+    with transaction(world.database) as db:
+        exceptions.end(db, exceptions.find(db, made.id), by=STAFF)
+    with transaction(world.database) as db:
+        held = {g.entitlement for g in grants.live(db, world.finn, world.lakeside, clock.now())}
+        assert "demographics.update" in held
+        assert "eft.manage" not in held
+        told = db.execute(text("SELECT count(*) FROM outbox WHERE template = 'duty_exception_over'")).scalar_one()
+        assert told == 1
+        one, two = excused(db, world, world.finn), excused(db, world, world.finn, days=60)
+        give(db, world, "eft.manage", days=20)
+    with transaction(world.database) as db:
+        exceptions.end(db, exceptions.find(db, one.id), by=STAFF)
+        kept = {g.entitlement for g in grants.live(db, world.finn, world.lakeside, clock.now())}
+        assert "eft.manage" in kept, "another exception allows it"
+        exceptions.end(db, exceptions.find(db, two.id), by=STAFF)
+        left = {g.entitlement for g in grants.live(db, world.finn, world.lakeside, clock.now())}
+        assert "eft.manage" not in left

@@ -8,9 +8,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from idp import clock
+from idp.accounts.tables import Contact
 from idp.app import create_app
+from idp.catalogue import bundles as versions
+from idp.catalogue import functions
 from idp.database import Database, transaction
-from idp.entitlements import grants
+from idp.entitlements import bundles, grants
+from idp.jobs import catalogue as job
 from idp.providers import organisations
 from idp.settings import Settings
 from tests.engines import Filling
@@ -159,3 +163,29 @@ def test_security_61_nobody_of_a_practice_sees_the_staff_s_pages(desk: Managed, 
     browser = desk.as_(name)
     for path in ("/insurer/catalogue", "/insurer/jobs", "/insurer/duties", "/support", "/support/people/acc_x"):
         assert browser.get(path).status == 404, path
+
+
+def test_domain_6_managers_are_written_to_once_before_a_version_and_see_what_it_does_to_their_people(
+    desk: Managed,
+) -> None:
+    world = desk.world
+    with transaction(world.database) as db:
+        for name in ("wes", "mia", "otto"):
+            db.add(Contact(account_id=world.people[name], email=f"{name}@practice.example", verified_at=clock.now()))
+        wanted = [*bundles.items(db, bundles.find(db, "front_desk"))[1:], "claim.attach"]
+        soon = clock.now() + timedelta(days=9)
+        versions.publish(db, "front_desk", wanted, seen=1, effective_at=soon, reason="new work", by="acc_staff")
+        present = functions.facts(functions.find(db, "precert.view"))
+        functions.publish(
+            db, "precert.view", present | {"fresh": True}, effective_at=soon, reason="stronger", by="acc_staff"
+        )
+    for _ in range(4):
+        job.run(world.database)
+    assert desk.mails("version_coming") == 6, "both versions, to both managers of Lakeside and the one of Harbor"
+    page = desk.as_("wes").get(f"{desk.here}/jobs")
+    assert "Front desk changes on" in page.text
+    assert "new work" in page.text
+    row = page.text[page.text.index("People of yours: 1") :]
+    assert "Finn Oakes" in row
+    assert "Claim attachments" in row
+    assert "Hana Cho" not in page.text

@@ -1,7 +1,8 @@
 """Emergency access: a reason, four hours at most, flagged, told, reviewed by somebody else the next business day."""
 
+import re
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ def test_emergency_access_is_taken_flagged_told_and_reviewed_by_the_pages(manage
     assert finn.status == 422
     finn.submit("Start emergency access", reason=WHY)
     assert "Emergency access is running" in finn.text
+    assert re.search(r"Emergency access: (4 h 0|3 h 59) min left", finn.get("/account").text), "on every page"
     assert reason(managed, key="precert.submit") in ("step_up_required", "precondition_failed")
     flagged = "SELECT count(*) FROM audit_record WHERE event = 'entitlements.decision.made' AND details LIKE '%emg_%'"
     assert managed.events("entitlements.emergency.started") == 1
@@ -145,6 +147,7 @@ def test_emergency_access_is_due_by_the_end_of_the_next_business_day_and_reminde
     tuesday = datetime(2026, 11, 24, 6, tzinfo=UTC)
     zone = "America/Chicago"
     assert clock.next_business_day(friday, zone) == clock.next_business_day(saturday, zone) == tuesday
+    assert clock.next_business_day(friday, zone, {date(2026, 11, 23)}) == tuesday + timedelta(days=1)
     start(managed)
     due = clock.next_business_day(clock.now(), managed.settings.time_zone)
     for moment, mails in ((due - timedelta(seconds=1), 0), (due, 1), (due + timedelta(days=1), 1)):
@@ -152,6 +155,15 @@ def test_emergency_access_is_due_by_the_end_of_the_next_business_day_and_reminde
             expiries.run(managed.world.database)
             expiries.remind(managed.world.database)
             assert managed.events("entitlements.emergency.overdue") == mails
+    closed = [str((clock.now() + timedelta(days=n)).date()) for n in range(9)]
+    with transaction(managed.world.database) as db:
+        row = db.get(ConfigurationRow, 1) or ConfigurationRow(id=1)
+        row.body = Configuration.model_validate({"insurer": {"holidays": closed}}).model_dump_json(
+            exclude_defaults=True
+        )
+        db.add(row)
+    start(managed, "ana")
+    assert managed.one("SELECT max(due_at) FROM emergency_use") > clock.micros(clock.now() + timedelta(days=9))
     assert managed.mails("emergency_overdue") >= 1
 
 
