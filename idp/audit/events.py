@@ -200,6 +200,7 @@ VOCABULARY: dict[str, str] = {
     "federation.community.registered": "A trust community was registered",
     "federation.community.refused": "An organization an app named was not found in any trust community",
     "federation.community.changed": "A trust community was changed",
+    "federation.community.withdrawn": "A trust community vouches no longer for an organization; its login was closed",
     "federation.upstream.key_changed": "Our key for an organization's SAML login changed",
     "federation.upstream.failed": "An organization's login failed or gave an unacceptable answer",
     "security.reviews.viewed": "The access reviews for security were looked at",

@@ -54,6 +54,7 @@ JOBS: tuple[tuple[str, float, str], ...] = (
     ("cleanup-old", 3600.0, "idp.jobs.cleanup.run_old"),
     ("months", 3600.0, "idp.audit.months.tend"),
     ("digest", 300.0, "idp.jobs.digest.run"),
+    ("communities", 6 * 3600.0, "idp.jobs.communities.run"),
 )
 """Name, seconds between two runs, and the function that does the work; its module is imported by the first run."""
 

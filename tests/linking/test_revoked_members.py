@@ -8,6 +8,7 @@ from cryptography import x509
 from freezegun import freeze_time
 
 from idp import clock
+from idp.federation import members
 from idp.federation.certificates import Untrusted, trusted_chain
 from idp.federation.revoked import Lists
 from idp.outbound import Outbound, OutboundFailed
@@ -77,6 +78,23 @@ def test_security_38_a_member_whose_certificate_was_taken_back_is_nobody(
         community.member.issuer, lists=[lists.address]
     )
     assert community.ask().path == "/link"  # a new certificate of the same member
+
+
+def test_security_38_a_member_taken_back_later_is_closed_with_what_it_opened(
+    world: World, community: Community, lists: RevocationLists
+) -> None:
+    assert community.ask().path == "/link"
+    outbound = world.app.state.service.parts["outbound"]
+    database = world.app.state.service.database
+    assert members.look_again(database, outbound) == []
+    lists.status = 503
+    assert members.look_again(database, outbound) == [], "a list that is not there says nothing about a member"
+    lists.status = 200
+    lists.revoked = [community.member.certificate]
+    assert len(members.look_again(database, outbound)) == 1
+    assert community.world.reasons("federation.community.withdrawn") == ["revoked"]
+    assert members.look_again(database, outbound) == [], "once"
+    assert community.ask().path != "/link"
 
 
 def test_security_38_a_list_that_cannot_be_believed_opens_nothing(community: Community, lists: RevocationLists) -> None:
