@@ -158,6 +158,8 @@ VOCABULARY: dict[str, str] = {
     "wam.request.denied": "A request for access was denied",
     "wam.request.escalated": "A request for access waits too long",
     "wam.request.ended": "A request for access was taken back or expired",
+    "wam.log.viewed": "Somebody of the practice looked at its log",
+    "wam.log.exported": "Somebody of the practice exported its log",
     "wam.report.viewed": "A report of who has what was looked at",
     "wam.report.exported": "A report of who has what was exported",
     "wam.people.imported": "An access manager invited people from a file",

@@ -13,20 +13,25 @@ from sqlmodel import Session
 from idp import clock, entropy, metrics
 from idp.audit import leaf, origin
 from idp.audit.events import Event
-from idp.database import Database, gathering, of
+from idp.database import Database, gathering, of, plainly
 from idp.database.lane import Append, Records, Sql, Work
 
-_INSERT_NAMED = text(
-    f"INSERT INTO audit_record ({','.join(leaf.COLUMNS)}) "  # noqa: S608 - our own names
-    f"VALUES ({','.join(':' + name for name in leaf.COLUMNS)})"
-)
+_INSERT = {
+    sqlite: f"INSERT INTO audit_record ({','.join(leaf.COLUMNS)}) "  # noqa: S608 - our own names
+    f"VALUES ({','.join([mark] * len(leaf.COLUMNS))})"
+    for sqlite, mark in ((True, "?"), (False, "%s"))
+}
+"""By whether it is for SQLite, in the driver's own form: SQLAlchemy has less to do for each record."""
 _EVENT, _OUTCOME = leaf.COLUMNS.index("event"), leaf.COLUMNS.index("outcome")
 _ACCOUNT = re.compile(r"acc_[\w-]{1,60}", re.ASCII)
 """Whose a record is must be an account's id, not what a stranger typed in its place."""
 _NEW_KEY = Sql("INSERT INTO subject_key (account_id, key, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
 _KEY = Sql("SELECT key FROM subject_key WHERE account_id = $1")
 _NEW_KEY_NAMED = text(_NEW_KEY.named)
-_KEY_NAMED = text(_KEY.named)
+_KEY_OF = {
+    sqlite: f"SELECT key FROM subject_key WHERE account_id = {mark}"  # noqa: S608 - our own names
+    for sqlite, mark in ((True, "?"), (False, "%s"))
+}
 _FOUND = "subject keys found"
 """Where a transaction keeps the keys it read outside of a savepoint."""
 _MADE = "subject keys made"
@@ -40,12 +45,13 @@ def record(session: Session, event: Event) -> None:
     """Add the event to the transaction that makes the change: both exist or neither does."""
     where = origin.current()
     owner = _owner(event, where)
+    database = of(session)
     subject = None
-    if owner or event.personal:
+    if event.personal or (owner and where.address):  # without either nothing personal is kept, and no key is needed
         owner = owner or NOBODY
         subject = leaf.Subject(owner, subject_key(session, owner))
-    values = leaf.row(event, where, clock.now(), of(session).ring, subject)
-    gathering.write(session, _INSERT_NAMED, dict(zip(leaf.COLUMNS, values, strict=True)))
+    values = leaf.row(event, where, clock.now(), database.ring, subject)
+    gathering.write(session, _INSERT[database.is_sqlite], values)
     for hear in session.info.get(_HEARING, ()):
         hear(event, values)
     metrics.EVENTS.labels(event.name, event.outcome).inc()
@@ -149,18 +155,20 @@ def subject_key(session: Session, account_id: str) -> bytes | None:
     found: dict[str, bytes | None] = session.info.setdefault(_FOUND, {})
     if account_id in found:
         return found[account_id]
-    row = session.execute(_KEY_NAMED, {"p1": account_id}).first()
+    find = _KEY_OF[database.is_sqlite]
+    row = plainly.run(session, find, (account_id,)).fetchone()
     if row is None:
         fresh = entropy.raw(32)
-        sealed = database.ring.seal("subjects", place, fresh)
-        result = session.execute(_NEW_KEY_NAMED, {"p1": account_id, "p2": sealed, "p3": clock.micros(clock.now())})
+        made = database.ring.seal("subjects", place, fresh)
+        result = session.execute(_NEW_KEY_NAMED, {"p1": account_id, "p2": made, "p3": clock.micros(clock.now())})
         assert isinstance(result, CursorResult)
         if result.rowcount == 1:
             if gathering.gathers(session) and not session.in_nested_transaction():  # a savepoint may be taken back
                 kept[account_id] = fresh
             return fresh
-        row = session.execute(_KEY_NAMED, {"p1": account_id}).one()
-    key = None if row.key is None else database.ring.open("subjects", place, bytes(row.key))
+        row = plainly.run(session, find, (account_id,)).fetchone()
+    (sealed,) = row
+    key = None if sealed is None else database.ring.open("subjects", place, bytes(sealed))
     if not session.in_nested_transaction():  # what a savepoint made is gone with it
         found[account_id] = key
     return key

@@ -1,26 +1,26 @@
 """Search the log: exact filters, newest first, 50 a page, signed cursors (SE-1)."""
 
 import base64
-import hmac
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from ipaddress import ip_address
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, func, or_, text, union
+from sqlalchemy import ColumnElement, func, text, union
 from sqlmodel import Session, col, select
 
 from idp import clock
+from idp.audit import windows
+from idp.audit.cursors import Place, cursor_of, opened
+from idp.audit.filters import NAMES, Filters, hashed, read, stored
 from idp.audit.leaf import raw
 from idp.audit.tables import AuditRecord, SubjectKey
 from idp.database import of
-from idp.envelope import CannotOpen, KeyRing, open_with
-from idp.errors import Invalid, NotFound
+from idp.envelope import CannotOpen, open_with
+from idp.errors import NotFound
 
+__all__ = ["NAMES", "Filters", "hashed", "read"]
 PAGE = 50
 KNOWN = ("done", "permit", "deny", "routed", "step_up", "refused", "failed")
 """Outcomes there are."""
@@ -28,121 +28,6 @@ _SLACK = timedelta(hours=2)
 """How far numbers and moments may be out of step: transactions overlap, clocks differ."""
 COUNTED = 10_000
 """Counts above this say "more than"."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What to look for; every one that is set must match. Times: from the first, before the second."""
-
-    person: str | None = None
-    """Account id, as the one who acted or the one it was about."""
-    provider: str | None = None
-    event: str | None = None
-    """A name of the vocabulary, or the beginning of names, such as `wam.`."""
-    outcome: str | None = None
-    reason: str | None = None
-    entitlement: str | None = None
-    client: str | None = None
-    session: str | None = None
-    device: str | None = None
-    address: str | None = None
-    """Keyed hash of a network address, 32 hexadecimal digits: `hashed` makes it of what somebody typed."""
-    decision: str | None = None
-    request: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def given(self) -> dict[str, str]:
-        """Return the filters that are set, as text; what records and addresses carry."""
-        return {
-            name: clock.iso(value) if isinstance(value, datetime) else value
-            for name, value in asdict(self).items()
-            if value is not None
-        }
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """Return the conditions on audit_record."""
-        exact = {
-            "provider": AuditRecord.provider_id,
-            "outcome": AuditRecord.outcome,
-            "reason": AuditRecord.reason,
-            "entitlement": AuditRecord.entitlement,
-            "client": AuditRecord.client_id,
-            "session": AuditRecord.session_id,
-            "device": AuditRecord.device_id,
-            "decision": AuditRecord.decision_id,
-            "request": AuditRecord.request_id,
-        }
-        found: list[ColumnElement[bool]] = [
-            col(column) == getattr(self, name) for name, column in exact.items() if getattr(self, name) is not None
-        ]
-        if self.address is not None:
-            found.append(col(AuditRecord.address_hash) == bytes.fromhex(self.address))
-        if self.person is not None:
-            found.append(or_(col(AuditRecord.account_id) == self.person, col(AuditRecord.actor_id) == self.person))
-        if self.event is not None:
-            if self.event.endswith("."):  # "wam." to "wam/": a range an index serves
-                beyond = self.event[:-1] + "/"
-                found += [col(AuditRecord.event) >= self.event, col(AuditRecord.event) < beyond]
-            else:
-                found.append(col(AuditRecord.event) == self.event)
-        if self.since is not None:
-            found.append(col(AuditRecord.at) >= self.since)
-        if self.until is not None:
-            found.append(col(AuditRecord.at) < self.until)
-        return found
-
-    def ways(self) -> list[list[ColumnElement[bool]]]:
-        """Return conditions that an index serves each, whose results together are the answer: a person is two."""
-        if self.person is None:
-            return [self.conditions()]
-        others = replace(self, person=None).conditions()
-        return [
-            [col(AuditRecord.account_id) == self.person, *others],
-            [col(AuditRecord.actor_id) == self.person, *others],
-        ]
-
-
-NAMES = tuple(field.name for field in fields(Filters))
-
-
-def read(given: dict[str, str]) -> Filters:
-    """Make filters of text fields; raise Invalid naming those that can't be understood."""
-    problems: dict[str, str] = {}
-    values: dict[str, Any] = {}
-    for name, typed in given.items():
-        value = typed.strip()
-        if not value:
-            continue
-        if name not in NAMES:
-            problems[name] = "There is no such filter."
-        elif len(value) > 200 or not value.isprintable():
-            problems[name] = "Enter at most 200 readable characters."
-        elif name in ("since", "until"):
-            try:
-                moment = datetime.fromisoformat(value)
-                values[name] = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-            except (ValueError, OverflowError):
-                problems[name] = "Enter a date and time such as 2026-11-21T09:00Z."
-        elif name == "address":
-            if re.fullmatch("[0-9a-f]{32}", value):
-                values[name] = value
-            else:
-                problems[name] = "Enter a network address such as 203.0.113.9."
-        else:
-            values[name] = value
-    if problems:
-        raise Invalid(fields=problems)
-    return Filters(**values)
-
-
-def hashed(ring: KeyRing, typed: str) -> str | None:
-    """Return what `address` takes for a network address that somebody typed; None for what is no address."""
-    try:
-        found = ip_address(typed)
-    except ValueError:
-        return None
-    return ring.keyed_hash("subjects", str(found))[:16].hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,59 +39,110 @@ class Page:
     """Matching records; COUNTED + 1 means more than COUNTED."""
     newer: str | None
     older: str | None
+    at_least: bool = False
+    """`total` is of the newest records looked at: there may be more."""
+    looked_to: datetime | None = None
+    """How far this page looked when it stopped before it was full; None when it looked at everything it had to."""
 
 
-_SHOWN = (
-    AuditRecord.seq,
-    AuditRecord.at,
-    AuditRecord.event,
-    AuditRecord.outcome,
-    AuditRecord.reason,
-    AuditRecord.actor_id,
-    AuditRecord.account_id,
-    AuditRecord.provider_id,
-    AuditRecord.entitlement,
-    AuditRecord.client_id,
-    AuditRecord.session_id,
-    AuditRecord.device_id,
+_NAMES = (
+    "seq",
+    "at",
+    "event",
+    "outcome",
+    "reason",
+    "actor_id",
+    "account_id",
+    "provider_id",
+    "entitlement",
+    "client_id",
+    "session_id",
+    "device_id",
 )
+_SHOWN = tuple(stored(name) for name in _NAMES)
 
 
 def find(session: Session, filters: Filters, cursor: str | None = None) -> Page:
     """Return a page; raise Invalid for a cursor that we did not give for these filters."""
-    direction, place = _opened(session, filters, cursor) if cursor else ("o", None)
-    seq = col(AuditRecord.seq)
+    place = opened(session, filters, cursor) if cursor else None
+    older = place is None or place.direction == "o"
+    plan_each(session)
     bounds = _bounds(session, filters)
+    seq = col(AuditRecord.seq)
     onward = list(bounds)
     if place is not None:
-        onward.append(seq < place if direction == "o" else seq > place)
+        onward.append(seq < place.seq if older else seq > place.seq)
+    if len(filters.named(stored)) > 1:
+        return _through_windows(session, filters, onward, place)
     merged: dict[int, Any] = {}
-    for way in filters.ways():
-        query = select(*(col(column) for column in _SHOWN)).where(*way, *onward)
-        query = query.order_by(seq.desc() if direction == "o" else seq.asc()).limit(PAGE + 1)
+    for way in filters.served():
+        query = select(*_SHOWN).where(*way, *onward)
+        query = query.order_by(seq.desc() if older else seq.asc()).limit(PAGE + 1)
         merged.update((row.seq, row) for row in session.execute(query).all())
-    rows = sorted(merged.values(), key=lambda row: int(row.seq), reverse=direction == "o")
+    rows = sorted(merged.values(), key=lambda row: int(row.seq), reverse=older)
     more = len(rows) > PAGE
-    rows = rows[:PAGE]
-    if direction == "n":
-        rows.reverse()
-    has_newer = more if direction == "n" else place is not None
-    has_older = more if direction == "o" else place is not None
+    rows = rows[:PAGE] if older else rows[:PAGE][::-1]
+    has_newer = more if not older else place is not None
+    has_older = more if older else place is not None
     return Page(
         rows,
         _count(session, filters, bounds),
-        cursor_of(session, filters, "n", rows[0].seq) if rows and has_newer else None,
-        cursor_of(session, filters, "o", rows[-1].seq) if rows and has_older else None,
+        cursor_of(session, filters, Place("n", rows[0].seq)) if rows and has_newer else None,
+        cursor_of(session, filters, Place("o", rows[-1].seq)) if rows and has_older else None,
     )
+
+
+def _through_windows(
+    session: Session, filters: Filters, onward: list[ColumnElement[bool]], place: Place | None
+) -> Page:
+    """Return a page of a search by several filters (windows.py)."""
+    older = place is None or place.direction == "o"
+    looked = [
+        windows.look(session, way, onward, filters.times(), _NAMES, newest_first=older, wanted=PAGE + 1)
+        for way in filters.ways()
+    ]
+    edges = [one.edge for one in looked if one.edge is not None]
+    edge = (max(edges) if older else min(edges)) if edges else None
+    rows = sorted((row for one in looked for row in one.rows), key=lambda row: int(row.seq), reverse=older)
+    if edge is not None:  # another way may hold matches beyond it
+        rows = [row for row in rows if (row.seq >= edge if older else row.seq <= edge)]
+    more = len(rows) > PAGE
+    rows = rows[:PAGE]
+    total = sum(one.hits for one in looked) if place is None else place.total
+    at_least = edge is not None if place is None else place.at_least
+
+    def onward_from(direction: str, seq: int | None) -> str | None:
+        return None if seq is None else cursor_of(session, filters, Place(direction, seq, total, at_least))
+
+    back = None
+    forth = onward_from("o" if older else "n", int(rows[-1].seq) if more else edge)
+    if place is not None:
+        back = onward_from("n" if older else "o", int(rows[0].seq) if rows else place.seq)
+    looked_to = None if more or edge is None else _moment(session, edge)
+    if older:
+        return Page(rows, total, back, forth, at_least, looked_to)
+    return Page(rows[::-1], total, forth, back, at_least, looked_to)
+
+
+def plan_each(session: Session) -> None:
+    """Plan each search for the values it asks for: a plan for any value reads the whole log for a rare one."""
+    if not of(session).is_sqlite:
+        session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+
+
+def _moment(session: Session, number: int) -> datetime:
+    found = session.execute(text("SELECT at FROM audit_record WHERE seq = :n"), {"n": number}).scalar_one()
+    return clock.from_micros(found)
 
 
 def newest(session: Session, filters: Filters, count: int = PAGE, *, oldest: bool = False) -> list[Any]:
     """Return the newest (or the oldest) matches, newest first, without counting the others."""
+    plan_each(session)
     seq = col(AuditRecord.seq)
     bounds = _bounds(session, filters)
     merged: dict[int, Any] = {}
-    for way in filters.ways():
-        query = select(*(col(column) for column in _SHOWN)).where(*way, *bounds)
+    for way in filters.served():
+        query = select(*_SHOWN).where(*way, *bounds)
         query = query.order_by(seq.asc() if oldest else seq.desc()).limit(count)
         merged.update((row.seq, row) for row in session.execute(query).all())
     rows = sorted(merged.values(), key=lambda row: int(row.seq), reverse=True)
@@ -229,31 +165,9 @@ def _bounds(session: Session, filters: Filters) -> list[ColumnElement[bool]]:
 def _count(session: Session, filters: Filters, bounds: list[ColumnElement[bool]]) -> int:
     """Count the matches up to COUNTED + 1."""
     seq = col(AuditRecord.seq)
-    parts = [select(seq).where(*way, *bounds).limit(COUNTED + 1) for way in filters.ways()]
+    parts = [select(seq).where(*way, *bounds).limit(COUNTED + 1) for way in filters.served()]
     found = parts[0].subquery() if len(parts) == 1 else union(*(select(part.subquery()) for part in parts)).subquery()
     return min(int(session.execute(select(func.count()).select_from(found)).scalar_one()), COUNTED + 1)
-
-
-def _mark(session: Session, filters: Filters, body: bytes) -> bytes:
-    bound = body + b"\n" + orjson.dumps(filters.given(), option=orjson.OPT_SORT_KEYS)
-    return hmac.new(of(session).ring.derived("cursors"), b"audit-search\n" + bound, sha256).digest()[:16]
-
-
-def cursor_of(session: Session, filters: Filters, direction: str, seq: int) -> str:
-    """Return the signed place after which a page of these filters goes on."""
-    body = f"{direction}{seq}".encode()
-    return base64.urlsafe_b64encode(_mark(session, filters, body) + body).decode().rstrip("=")
-
-
-def _opened(session: Session, filters: Filters, cursor: str) -> tuple[str, int]:
-    try:
-        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    except ValueError:
-        raw = b""
-    mark, body = raw[:16], raw[16:]
-    if not body or not hmac.compare_digest(mark, _mark(session, filters, body)):
-        raise Invalid(fields={"cursor": "This place in the list is not one we gave. Start the search again."})
-    return body[:1].decode(), int(body[1:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,9 @@ A transaction that gathers keeps such rows in memory and sends them some hundred
 before the commit: both the change and its record exist, or neither does, as always.
 """
 
-from typing import Any
-
-from sqlalchemy import TextClause
 from sqlmodel import Session
 
+from idp.database import plainly
 from idp.database.engine import before_commit
 
 _GATHERED = "gathered"
@@ -28,14 +26,14 @@ def gathers(session: Session) -> bool:
     return _GATHERED in session.info
 
 
-def write(session: Session, statement: TextClause, row: dict[str, Any]) -> None:
-    """Insert a row: at once, or later where the transaction gathers.
+def write(session: Session, statement: str, row: tuple[object, ...]) -> None:
+    """Insert a row, by a statement in the driver's own form: at once, or later where the transaction gathers.
 
     Inside a savepoint at once, so that it is taken back with it and nothing gathered before is.
     """
-    waiting: dict[TextClause, list[dict[str, Any]]] | None = session.info.get(_GATHERED)
+    waiting: dict[str, list[tuple[object, ...]]] | None = session.info.get(_GATHERED)
     if waiting is None or session.in_nested_transaction():
-        session.execute(statement, row)
+        plainly.run(session, statement, row)
         return
     rows = waiting.setdefault(statement, [])
     rows.append(row)
@@ -44,7 +42,8 @@ def write(session: Session, statement: TextClause, row: dict[str, Any]) -> None:
 
 
 def _send(session: Session) -> None:
-    waiting: dict[TextClause, list[dict[str, Any]]] = session.info[_GATHERED]
+    waiting: dict[str, list[tuple[object, ...]]] = session.info[_GATHERED]
     for statement, rows in waiting.items():
-        session.execute(statement, rows)
+        if rows:
+            session.connection().exec_driver_sql(statement, rows)
     waiting.clear()

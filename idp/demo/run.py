@@ -87,6 +87,8 @@ def guide(places: Places, link: str | None) -> str:
         f"     Make {ANA.name} a biller until some day.",
         "  4. Look up CLM-1 again, then CLM-2, CLM-3 and CLM-4. Remove Ana's access, and look once more.",
         f"  5. Sign in as Sam and open {places.main}/security/search.",
+        f"     A case waits at {places.main}/security/cases: take it, ask Lakeside (Wes answers), decide.",
+        "     Sue is the second person where two must want something, and answers appeals.",
         "     Wes also has a review to answer (Reviews), and companies he can let work for Lakeside (Delegations).",
         f"  6. In a browser nobody has used, open {places.main}/register: a new user name, TIN 12-3456789.",
         f"     The mails this world would send, with their codes, stand at {places.main}/mailbox.",

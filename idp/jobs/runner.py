@@ -48,6 +48,7 @@ JOBS: tuple[tuple[str, float, str], ...] = (
     ("mail", 2.0, "idp.jobs.mail.run"),
     ("recovery", 2.0, "idp.accounts.recovery_mail.send"),
     ("reviews", 60.0, "idp.jobs.reviews.run"),
+    ("cases", 30.0, "idp.casework.clocks.run"),
     ("catalogue", 60.0, "idp.jobs.catalogue.run"),
     ("silence", 3600.0, "idp.jobs.silence.run"),
     ("cleanup", 60.0, "idp.jobs.cleanup.run"),

@@ -56,6 +56,8 @@ AREAS: tuple[Area, ...] = (
     Area("desk.links", ("/security",)),
     Area("desk.heard", ("/security",)),
     Area("desk.reports", ("/security",)),
+    Area("desk.cases", ("/security/cases",)),
+    Area("appealing", ("/report/appeal",)),
     Area("desk.organizations", ("/insurer/organizations", "/p")),
     Area("desk.publishing", ("/insurer/terms",)),
     Area("insurer.functions", ("/insurer/catalogue",)),

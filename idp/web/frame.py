@@ -32,6 +32,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     "company": (("Practices", "/company/{p}"), ("People", "/company/{p}/people")),
     "security": (
         ("Search", "/security/search"),
+        ("Cases", "/security/cases"),
         ("Who could", "/security/who"),
         ("Access reviews", "/security/reviews"),
         ("Misuse reports", "/security/reports"),

@@ -25,6 +25,7 @@ from idp.web.manager import (
     changing,
     delegating,
     emergency,
+    happened,
     heard,
     importing,
     inbox,
@@ -193,3 +194,4 @@ router.include_router(resting.router)
 router.include_router(emergency.router)
 router.include_router(reviews.router)
 router.include_router(reports.router)
+router.include_router(happened.router)

@@ -101,7 +101,7 @@ def access_csv(request: Request, db: Transaction, acting: Sees, *, day: str = ""
         for h in had
     ]
     reports.looked(db, acting.provider.id, "wam.report.exported", kind="access", at=clock.iso(at), rows=len(rows))
-    return _csv("access", [head, *rows])
+    return sheet("access", [head, *rows])
 
 
 @router.get("/p/{p}/reports/history.csv", include_in_schema=False)
@@ -115,7 +115,7 @@ def history_csv(request: Request, db: Transaction, acting: Sees) -> Response:
         for s in steps
     ]
     reports.looked(db, acting.provider.id, "wam.report.exported", kind="history", rows=len(rows))
-    return _csv("history", [head, *rows])
+    return sheet("history", [head, *rows])
 
 
 def _facts(db: Db, acting: Acting, had: list[reports.Had], at: datetime, *, day: str, page: int) -> dict[str, Any]:
@@ -156,7 +156,8 @@ def _moment(db: Db, day: str) -> datetime:
     return min(end, now)
 
 
-def _csv(name: str, rows: list[list[str]]) -> Response:
+def sheet(name: str, rows: list[list[str]]) -> Response:
+    """Return rows as a CSV file of which no cell runs in a spreadsheet."""
     made = io.StringIO()
     writer = csv.writer(made)
     for row in rows:
