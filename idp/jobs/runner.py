@@ -44,6 +44,7 @@ class Job:
 
 JOBS: tuple[tuple[str, float, str], ...] = (
     ("expiries", 5.0, "idp.jobs.expiries.run"),
+    ("reminders", 60.0, "idp.jobs.expiries.remind"),
     ("keys", 60.0, "idp.jobs.upkeep.tend_keys"),
     ("mail", 2.0, "idp.jobs.mail.run"),
     ("recovery", 2.0, "idp.accounts.recovery_mail.send"),
