@@ -5,6 +5,7 @@ said. Changing them raises the policy epoch, so every worker reads them again.
 """
 
 from datetime import date, timedelta
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Limit
@@ -135,6 +136,14 @@ class Emergency(_Section):
     """Never what moves money or gives access, whatever stands here."""
 
 
+class Sharing(_Section):
+    """How far findings of shared and stolen logins go by themselves (domain.md 10)."""
+
+    most: Literal["score", "notice", "case", "containment"] = "containment"
+    """`score`: nothing follows; `notice`: the person is asked; `case`: the desk gets a case; `containment`: what the
+    account has open ends too."""
+
+
 class Insurer(_Section):
     """What pages and mails call us, and who helps."""
 
@@ -186,6 +195,7 @@ class Configuration(_Section):
     second_factor_for_everyone: bool = False
     registration: Registration = Registration()
     emergency: Emergency = Emergency()
+    sharing: Sharing = Sharing()
 
 
 _IN_FORCE = "configuration"

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from string import Template
 
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlmodel import col, select
 
+from idp import clock
 from idp.accounts.tables import Login
 from idp.audit import origin
 from idp.cases import opening
@@ -30,6 +32,7 @@ from idp.demo.places import ROOT, DemoRefused, Places, remembered
 from idp.federation.tables import Upstream
 from idp.registration import invitations
 from idp.settings import load
+from idp.wam import reviews
 
 _WORLD = Path(__file__).parent / "world"
 SERVICES = ("meridian", "evergreen")
@@ -112,10 +115,15 @@ def _run_both(places: Places, command: list[str]) -> None:
 def invitation_of(places: Places) -> str | None:
     """Invite Ana to Lakeside as Wes would, and return the link; None when her login is linked already.
 
+    The first time, Wes gets a review to answer about Ben as well.
+
     Invitations of hers that nobody used are withdrawn.
     """
     with _inside(places) as database:
         with origin.acting_as("acc_wes"), transaction(database) as db:
+            if not reviews.of_practice(db, "prv_lakeside", ["medicare_advantage"]):
+                due = clock.now() + timedelta(days=30)
+                reviews.open_review(db, "prv_lakeside", "medicare_advantage", ["acc_ben"], due_at=due)
             evergreen = db.exec(select(Upstream).where(col(Upstream.id) == "ups_evergreen")).one()
             linked = select(Login).where(col(Login.upstream_id) == evergreen.id, col(Login.ended_at).is_(None))
             if db.exec(linked).first() is not None:

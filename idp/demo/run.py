@@ -89,6 +89,7 @@ def guide(places: Places, link: str | None) -> str:
         f"  5. Sign in as Sam and open {places.main}/security/search.",
         f"     A case waits at {places.main}/security/cases: take it, ask Lakeside (Wes answers), decide.",
         "     Sue is the second person where two must want something, and answers appeals.",
+        "     Wes also has a review to answer (Reviews), and companies he can let work for Lakeside (Delegations).",
         f"  6. In a browser nobody has used, open {places.main}/register: a new user name, TIN 12-3456789.",
         f"     The mails this world would send, with their codes, stand at {places.main}/mailbox.",
         f"     Wes decides at {places.main}/p/prv_lakeside/inbox. Then add a login, or lose the phone: docs/users.md.",

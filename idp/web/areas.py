@@ -51,6 +51,7 @@ AREAS: tuple[Area, ...] = (
     Area("desk.tail", ("/security",)),
     Area("desk.timeline", ("/security",)),
     Area("desk.reviews", ("/security",)),
+    Area("desk.sharing", ("/security/sharing",)),
     Area("transparency", ("/log/v1",)),
     Area("desk.why", ("/security/why", "/support/why")),
     Area("desk.links", ("/security",)),

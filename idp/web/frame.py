@@ -35,6 +35,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Cases", "/security/cases"),
         ("Who could", "/security/who"),
         ("Access reviews", "/security/reviews"),
+        ("Shared logins", "/security/sharing"),
         ("Misuse reports", "/security/reports"),
         ("Revocations", "/security/revocations"),
         ("Emergency access", "/security/emergency"),

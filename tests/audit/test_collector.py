@@ -4,6 +4,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from typer.testing import CliRunner
 
 from idp import clock
 from idp.audit import copies, export
@@ -18,6 +20,8 @@ from idp.audit.collector import Collector
 from idp.audit.forms import FORMS
 from idp.audit.seal import Sealer
 from idp.audit.search import Filters
+from idp.cli import keeping
+from idp.cli.app import app
 from idp.database import Database
 from idp.settings import Settings
 from tests.audit.test_forms import SYSLOG
@@ -165,3 +169,15 @@ def test_where_the_collector_is_must_be_a_host_and_a_port(settings: Settings, wh
 
     with pytest.raises(ValidationError, match="host:port"):
         Settings(**{**settings.model_dump(), "audit_syslog": where})
+
+
+@ONLY_ONE
+def test_security_77_the_command_sends_what_is_asked_for_and_leaves_a_record_of_it(
+    database: Database, write: Callable[..., None], listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(3)
+    monkeypatch.setattr(keeping, "opened", lambda: nullcontext(database))
+    done = CliRunner().invoke(app, ["audit", "send", "--since", "2020-01-01T00:00Z"])
+    assert (done.exit_code, "4 records were sent" in done.output) == (0, True), done.output
+    assert "audit.log.exported" in listening.all(4)[-1]
+    assert CliRunner().invoke(app, ["audit", "send", "--since", "yesterday"]).exit_code != 0

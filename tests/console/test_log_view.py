@@ -38,6 +38,7 @@ def test_issue_5_the_practice_s_log_shows_its_own_records_in_plain_words_and_not
     here = f"/p/{world.lakeside}/log"
     wes = api.as_("wes")
     shown = wes.get(here).text
+    assert "What access managers did" in shown
     for words in ("Finn Oakes", "Claim status", "grant expired", "An app", "Somebody outside the practice", "by hana"):
         assert words in shown, words
     for words in ("a case", "of harbor", "dental only", "Hana Cho", world.harbor):
