@@ -111,7 +111,7 @@ def _lines(frame: dict[str, Any]) -> list[str]:
 def _choices(db: Db, acting: Acting) -> dict[str, Any]:
     return {
         "people": happened.people(db, acting.provider.id),
-        "areas": happened.KINDS,
+        "topics": happened.KINDS,
         "outcome_words": [(name, name.replace("_", " ")) for name in search.KNOWN],
         "newer": None,
         "older": None,
