@@ -1,9 +1,8 @@
 """A crowd for the engine's figures: people with ten grants each over three practices, written in bulk."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import casbin
@@ -11,6 +10,7 @@ import casbin
 from bench import crowd_rows
 from idp import clock
 from idp.database import Database, transaction
+from idp.database.lane import Lane, Sql
 from idp.entitlements import catalog
 
 NOW = clock.now().replace(minute=0, second=0, microsecond=0)
@@ -75,24 +75,39 @@ class Crowd:
             catalog.load_default(db)
         crowd_rows.fill(database, self.people, self.at)
 
-    @cached_property
-    def _cursors(self) -> dict[str, sqlite3.Cursor]:
-        return {}
-
-    async def by_query(self, database: Database, asked: Asked) -> bool:
-        """Answer by one indexed query and the rule in Python: the floor, gate 8 alone."""
-        path = str(database.url.database)
-        cursor = self._cursors.get(path)
-        if cursor is None:
-            cursor = self._cursors[path] = sqlite3.connect(path, isolation_level=None).cursor()
+    def named(self, asked: Asked) -> tuple[str, str, str]:
+        """Return account, provider and function."""
         person, place, key = asked
-        rows = cursor.execute(
-            'SELECT effect, not_before, expires_at FROM "grant" WHERE account_id = ? AND provider_id = ? '
-            "AND line_of_business = ? AND entitlement = ? AND ended_at IS NULL",
-            (account(person), provider(person, place), "medical", key),
-        ).fetchall()
-        live = [e for e, starts, ends in rows if starts <= self.at and (ends is None or ends > self.at)]
-        return "allow" in live and "deny" not in live
+        return account(person), provider(person, place), key
+
+    def by_query(self, path: str) -> Callable[[tuple[str, str, str]], Awaitable[bool]]:
+        """Return what answers by one indexed query and the rule in Python: the floor, gate 8 alone."""
+        cursor = sqlite3.connect(path, isolation_level=None).cursor()
+
+        async def ask(asked: tuple[str, str, str]) -> bool:
+            rows = cursor.execute(
+                'SELECT effect, not_before, expires_at FROM "grant" WHERE account_id = ? AND provider_id = ? '
+                "AND line_of_business = 'medical' AND entitlement = ? AND ended_at IS NULL",
+                asked,
+            ).fetchall()
+            live = [e for e, starts, ends in rows if starts <= self.at and (ends is None or ends > self.at)]
+            return "allow" in live and "deny" not in live
+
+        return ask
+
+    def by_lane(self, lane: Lane) -> Callable[[tuple[str, str, str]], Awaitable[bool]]:
+        """Return the same through a lane's reader, for a server."""
+        query = Sql(
+            'SELECT effect, not_before, expires_at FROM "grant" WHERE account_id = $1 AND provider_id = $2 '
+            "AND line_of_business = 'medical' AND entitlement = $3 AND ended_at IS NULL"
+        )
+
+        async def ask(asked: tuple[str, str, str]) -> bool:
+            rows = await lane.fetch(query, *asked)
+            live = [e for e, starts, ends in rows if starts <= self.at and (ends is None or ends > self.at)]
+            return "allow" in live and "deny" not in live
+
+        return ask
 
     def plain_casbin(self) -> Any:
         """Return a plain enforcer that holds everybody's grants."""
@@ -110,7 +125,6 @@ class Crowd:
                 )
         return made
 
-    def by_casbin(self, enforcer: Any, asked: Asked) -> bool:
+    def by_casbin(self, enforcer: Any, asked: tuple[str, str, str]) -> bool:
         """Ask the plain enforcer."""
-        person, place, key = asked
-        return bool(enforcer.enforce(account(person), provider(person, place), key, f"{self.at:020d}"))
+        return bool(enforcer.enforce(*asked, f"{self.at:020d}"))

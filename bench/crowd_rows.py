@@ -60,6 +60,7 @@ def _running(database: Database) -> Iterator[Run]:
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("SET session_replication_role = replica")
         connection.exec_driver_sql("SET maintenance_work_mem = '512MB'")
+        connection.exec_driver_sql("SET statement_timeout = 0")
 
         def run(sql: str) -> list[Any]:
             found = connection.exec_driver_sql(sql.replace("%", "%%"))
@@ -67,6 +68,7 @@ def _running(database: Database) -> Iterator[Run]:
 
         yield run
         connection.exec_driver_sql("SET session_replication_role = DEFAULT")
+        connection.exec_driver_sql("RESET statement_timeout")
 
 
 def _without_indexes(run: Run, engine: str) -> list[str]:

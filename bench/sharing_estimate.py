@@ -1,11 +1,12 @@
 """Estimate the weights of the sharing detector on the fitting worlds.
 
-`python -m bench.sharing_estimate [accounts [days]]` writes idp/sharing/weights.json. The worlds of `JUDGE` are never
-looked at here.
+`python -m bench.sharing_estimate [accounts [days [seeds]]]` writes idp/sharing/weights.json. The worlds of `JUDGE` are
+never looked at here.
 """
 
 import json
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from idp.sharing import evidence, takeover
@@ -13,20 +14,33 @@ from idp.sharing.estimate import Sample, fit, place, record
 from idp.sharing.simulator.parameters import FIT, world
 from idp.sharing.simulator.world import World
 
-SEEDS = (11, 12)
-VERSION = "2026-11-22"
+FIRST_SEED = 11
+VERSION = "2026-11-22.2"
 KINDS = {"sharing": (evidence.KINDS, 14), "takeover": (takeover.KINDS, 3)}
 
 
-def samples(accounts: int, days: int) -> dict[str, Sample]:
+def one(number: int, seed: int, accounts: int, days: int) -> dict[str, Sample]:
+    """Run one fitting world."""
+    made = World(world(FIT[number], seed=seed + 100 * number, accounts=accounts, days=days))
+    recorded = record(made.events())
+    samples = {what: Sample() for what in KINDS}
+    for what, sample in samples.items():
+        sample.add(recorded, made.labels, what=what)
+    return samples
+
+
+def samples(accounts: int, days: int, seeds: int) -> dict[str, Sample]:
     """Run the fitting worlds."""
     made = {what: Sample() for what in KINDS}
-    for number, family in enumerate(FIT):
-        for seed in SEEDS:
-            one = World(world(family, seed=seed + 100 * number, accounts=accounts, days=days))
-            recorded = record(one.events())
-            for what, sample in made.items():
-                sample.add(recorded, one.labels, what=what)
+    with ProcessPoolExecutor(2) as pool:
+        waiting = [
+            pool.submit(one, number, seed, accounts, days)
+            for number in range(len(FIT))
+            for seed in range(FIRST_SEED, FIRST_SEED + seeds)
+        ]
+        for future in waiting:
+            for what, sample in future.result().items():
+                made[what].merge(sample)
     return made
 
 
@@ -45,10 +59,13 @@ def estimated(made: dict[str, Sample], how: str) -> dict[str, object]:
 
 def main() -> None:
     """Run the worlds and write what came out."""
-    accounts = int(sys.argv[1]) if len(sys.argv) > 1 else 250
-    days = int(sys.argv[2]) if len(sys.argv) > 2 else 60
-    how = f"{len(FIT)} families of worlds, seeds {SEEDS}, {accounts} accounts and {days} days each; docs/sharing.md"
-    written = estimated(samples(accounts, days), how)
+    given = [int(value) for value in sys.argv[1:]]
+    accounts, days, seeds = (given + [240, 60, 8][len(given) :])[:3]
+    how = (
+        f"{len(FIT)} families of worlds, {seeds} seeds from {FIRST_SEED}, {accounts} accounts and {days} days each; "
+        "docs/sharing.md"
+    )
+    written = estimated(samples(accounts, days, seeds), how)
     Path("idp/sharing/weights.json").write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
 
 

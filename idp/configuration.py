@@ -5,6 +5,7 @@ said. Changing them raises the policy epoch, so every worker reads them again.
 """
 
 from datetime import date, timedelta
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Limit
@@ -105,6 +106,14 @@ class Clocks(_Section):
     inactivity_ends: timedelta = Limit(default=timedelta(days=180), ge=timedelta(days=3))
     case_triage_urgent: timedelta = Limit(default=timedelta(hours=4), gt=timedelta(0), le=timedelta(days=3))
     """How soon the desk takes up a case in which what an account had open was ended; others: 1 business day."""
+    case_answer: timedelta = Limit(default=timedelta(hours=72), ge=timedelta(hours=1))
+    """How long the person and the access managers have to answer a question about a case."""
+    case_notice: timedelta = Limit(default=timedelta(hours=24), gt=timedelta(0), le=timedelta(hours=72))
+    """How soon after containment, a decision or an action those concerned are told."""
+    case_appeal: timedelta = Limit(default=timedelta(days=30), ge=timedelta(days=1))
+    """How long a decision can be appealed against."""
+    case_second_word: timedelta = Limit(default=timedelta(days=7), ge=timedelta(hours=1))
+    """How long an action that two people must want waits for the second."""
     seal: timedelta = timedelta(milliseconds=250)
     checkpoint: timedelta = timedelta(seconds=60)
 
@@ -125,6 +134,14 @@ class Emergency(_Section):
         "message.send",
     )
     """Never what moves money or gives access, whatever stands here."""
+
+
+class Sharing(_Section):
+    """How far findings of shared and stolen logins go by themselves (domain.md 10)."""
+
+    most: Literal["score", "notice", "case", "containment"] = "containment"
+    """`score`: nothing follows; `notice`: the person is asked; `case`: the desk gets a case; `containment`: what the
+    account has open ends too."""
 
 
 class Insurer(_Section):
@@ -178,6 +195,7 @@ class Configuration(_Section):
     second_factor_for_everyone: bool = False
     registration: Registration = Registration()
     emergency: Emergency = Emergency()
+    sharing: Sharing = Sharing()
 
 
 _IN_FORCE = "configuration"

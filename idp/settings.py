@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """`host:port` of a syslog collector over TLS (RFC 5425) that receives every checkpoint too."""
     audit_syslog_ca: Path | None = None
     """Authority (PEM) that the collector's certificate is checked against; without it the system's."""
+    networks_file: Path | None = None
+    """Where ranges of network addresses are, for the detector of shared logins (docs/sharing.md); JSON lines."""
     smtp_url: SecretStr | None = None
     mail_from: str = "no-reply@localhost"
     host: str = "127.0.0.1"

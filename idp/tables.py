@@ -23,6 +23,7 @@ import idp.providers.tables
 import idp.provisioning.tables
 import idp.registration.tables
 import idp.security.tables
+import idp.sharing.live.tables
 import idp.signals.stream_tables
 import idp.signals.tables
 import idp.wam.tables  # noqa: F401

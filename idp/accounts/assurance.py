@@ -9,11 +9,12 @@ AAL2 = "http://idmanagement.gov/ns/assurance/aal/2"
 PHR = "phr"
 """Phishing-resistant (OpenID Enhanced Authentication Profile); stronger than AAL2."""
 ORDER = (AAL1, AAL2, PHR)
+_RANK = {acr: place for place, acr in enumerate(ORDER)}
 
 
 def rank(acr: str | None) -> int:
     """Return the place of an acr value; unknown or missing counts as the lowest (security.md 36)."""
-    return ORDER.index(acr) if acr in ORDER else 0
+    return _RANK.get(acr, 0) if acr is not None else 0
 
 
 def meets(acr: str | None, wanted: str) -> bool:

@@ -51,6 +51,14 @@ def label_of(user_agent: str | None) -> str:
     return " on ".join(part for part in (browser, system) if part) or "A browser"
 
 
+def form_of(label: str) -> str:
+    """Return what a device of a label is: `phone`, `tablet`, `desktop`, or `unknown`."""
+    system = label.rpartition(" on ")[2]
+    if system in ("iPhone", "Android"):
+        return "phone"
+    return "tablet" if system == "iPad" else "desktop" if system in dict(_LABELS).values() else "unknown"
+
+
 def find(db: Db, secret: str | None) -> Device | None:
     """Return the device of a cookie, if we gave it."""
     if not secret:

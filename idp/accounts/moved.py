@@ -25,6 +25,9 @@ from idp.signals import epochs
 ORGANIZATION = "organization"
 """Why a login is held that its own organization told us to hold; only it, or access support, lets it in again."""
 
+SECURITY = "security"
+"""Why a login is held that the security desk held; only access support lets it in again."""
+
 
 class LoginHeld(Refused):
     """The login is held: it seems to belong to somebody else there now."""
@@ -72,6 +75,14 @@ def refuse(db: Db, login: Login, facts: Mapping[str, Any], *, organization: str)
             page="login/held.html",
             context={"organization": organization},
         )
+    if login.held_because == SECURITY:
+        return LoginHeld(
+            f"This login is paused while we look into its use. Your account goes on: sign in with another login of "
+            f"yours, or call {help_at}.",
+            then=(partial(log.record, event=event),),
+            page="login/held.html",
+            context={"organization": organization},
+        )
     return LoginHeld(
         f"{organization} tells us another name and another e-mail for this login than before, so we did not sign "
         f"you in. If it is still yours, sign in with another login of yours and confirm it under Logins, or call "
@@ -113,12 +124,29 @@ def hold_for_organization(db: Db, login_id: str, organization: str) -> bool:
     return True
 
 
+def hold_for_security(db: Db, login_id: str, *, by: str) -> bool:
+    """Hold a login at the security desk's word; return False when it is held or ended. Only access support lifts it."""
+    login = db.get(Login, login_id, with_for_update=True, populate_existing=True)
+    if login is None or login.ended_at is not None or login.held_at is not None:
+        return False
+    login.held_at, login.held_because = clock.now(), SECURITY
+    db.add(login)
+    db.flush()
+    event = Event(
+        "accounts.login.held", account=login.account_id, reason=SECURITY, details={"login": login_id, "by": by}
+    )
+    log.record(db, event)
+    sessions.end_all_of_login(db, login_id, because="login_held", by=by)
+    epochs.changed_account(db, login.account_id)
+    return True
+
+
 def release(db: Db, login: Login, *, by: str, because: str) -> None:
     """Let a held login in again: its owner, or access support, said that it is the same person's. Raises Conflict."""
     if login.held_at is None or login.ended_at is not None:
         raise Conflict("This login is not held.")
     told = login.held_because == ORGANIZATION
-    if login.held_facts is not None or not told:
+    if login.held_facts is not None or login.held_because is None:
         login.facts, login.facts_at = dict(login.held_facts or {}), login.held_at
     login.held_at, login.held_facts, login.held_because = None, None, None
     db.add(login)

@@ -35,7 +35,7 @@ def finish(db: Db, row: Recovery, password: Hashed | None) -> int:
         raise recovery.Lost
     if account.status in ("invited", "verified"):
         cleanse(db, account)
-    lost = _end_factors(db, account.id) if "factor" not in standing.proofs else []
+    lost = end_factors(db, account.id) if "factor" not in standing.proofs else []
     if password is not None:
         _new_password(db, account.id, password)
     devices.forget_all(db, account.id)
@@ -76,7 +76,7 @@ def _new_password(db: Db, account_id: str, password: Hashed) -> None:
     credentials.changed(db, account_id, "password", "update")
 
 
-def _end_factors(db: Db, account_id: str) -> list[str]:
+def end_factors(db: Db, account_id: str, *, reason: str = "recovered") -> list[str]:
     """End every second step and recovery code; return the names of those that were lost."""
     names = [factor.name for factor in factor_rows.live(db, account_id)]
     db.execute(
@@ -85,7 +85,7 @@ def _end_factors(db: Db, account_id: str) -> list[str]:
         .values(ended_at=clock.now())
     )
     details = {"kind": "all", "n": len(names)}
-    log.record(db, Event("accounts.factor.removed", account=account_id, reason="recovered", details=details))
+    log.record(db, Event("accounts.factor.removed", account=account_id, reason=reason, details=details))
     credentials.changed(db, account_id, "all", "delete")
     return names
 
@@ -110,7 +110,7 @@ def cleanse(db: Db, account: Account) -> int:
         .where(col(PendingLink.account_id) == account.id, col(PendingLink.spent_at).is_(None))
         .values(spent_at=now)
     )
-    _end_factors(db, account.id)
+    end_factors(db, account.id)
     devices.forget_all(db, account.id)
     sessions.end_all(db, account.id, because="cleansed")
     epochs.changed_account(db, account.id, takes_away=True)

@@ -135,7 +135,7 @@ class Sealer:
         """Look without a lock whether there is anything to do."""
         with self._database.engine.connect().execution_options(idp_read_only=True) as connection:
             waiting = connection.execute(_ANY).first()
-            newest = connection.execute(text("SELECT max(at) FROM audit_checkpoint")).scalar()
+            newest = connection.execute(text("SELECT at FROM audit_checkpoint ORDER BY number DESC LIMIT 1")).scalar()
             connection.rollback()
         return waiting is not None or newest is None or clock.now() - clock.from_micros(newest) >= at_least_every
 

@@ -3,19 +3,17 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 from math import exp
 from typing import Any
 
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
-from idp import clock, configuration, entropy
+from idp import clock, entropy
 from idp.audit import leaf
-from idp.cases import file
+from idp.cases import file, questions, urgency
 from idp.cases.finding import BANDS, Finding
 from idp.cases.tables import OPEN, SecurityCase
-from idp.database import of
 from idp.database.inserting import insert_unless_there
 from idp.leaving import people
 
@@ -92,13 +90,9 @@ def _found_or_made(db: Db, *, kind: str, source: str, account_id: str | None, by
             reference=_reference(), kind=kind, source=source, account_id=account_id, status=status, opened_by=by
         )
         if status == "new":
-            made.triage_due_at = _next_business_day(db)
+            made.triage_due_at = urgency.triage_due(db)
         if insert_unless_there(db, SecurityCase, made.model_dump()):
             return file.hold(db, made.id), True
-
-
-def _next_business_day(db: Db) -> datetime:
-    return clock.next_business_day(clock.now(), of(db).settings.time_zone, configuration.current(db).insurer.holidays)
 
 
 def _rise(db: Db, case: SecurityCase, band: str, score: int | None) -> None:
@@ -107,23 +101,24 @@ def _rise(db: Db, case: SecurityCase, band: str, score: int | None) -> None:
         case.score = score
     if band and (not case.band or BANDS.index(band) > BANDS.index(case.band)):
         case.band = band
-        if band != _NOTICE and case.status == "question":
-            case.status = "new"
-            case.triage_due_at = _next_business_day(db)
+        if band == _NOTICE and case.status == "question":
+            questions.ask_person(db, case, by="system")
+        if band != _NOTICE:
+            urgency.to_desk(db, case)
         if band == _URGENT:
-            soon = clock.now() + configuration.current(db).clocks.case_triage_urgent
-            case.triage_due_at = min(soon, case.triage_due_at or soon)
+            urgency.soon(db, case)
             contain(db, case, by="system")
     db.add(case)
     db.flush()
 
 
 def contain(db: Db, case: SecurityCase, *, by: str) -> None:
-    """End what the account has open; it signs in anew, with every entitlement it had."""
+    """End what the account has open; it signs in anew, with every entitlement it had. Those concerned hear of it."""
     if case.account_id is None:
         return
     case.contained_at = clock.now()
     people.sign_out(db, case.account_id, because="case_containment", by=by)
+    urgency.owe_notice(db, case)
     file.write(db, case, "contained", {"did": "ended every session and token of the account"}, by=by)
 
 

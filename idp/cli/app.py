@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idp.cli import community, decide, importing, keeping, links, partner, sharing
+from idp.cli import cases, community, decide, importing, keeping, links, partner, sharing
 
 if TYPE_CHECKING:
     from idp.database import Database
@@ -41,6 +41,7 @@ app.command()(decide.decide)
 app.command()(decide.who)
 app.add_typer(importing.app, name="import")
 app.add_typer(sharing.app, name="sharing")
+app.add_typer(cases.app, name="cases")
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def examine() -> list[Finding]:
             for line in str(problem).splitlines()
         ]
     try:
-        found = [*_environment(settings), *_assets(), *_audit_key(settings)]
+        found = [*_environment(settings), *_networks(settings), *_assets(), *_audit_key(settings)]
         try:
             said = schema.problem(database)
         except SQLAlchemyError as problem:
@@ -113,6 +113,23 @@ def _environment(settings: Settings) -> Findings:
                 "The database is SQLite: one machine, one writer at a time.",
                 "Fine for one host; PostgreSQL for several.",
             )
+
+
+def _networks(settings: Settings) -> Findings:
+    """Say whether the detector of shared logins knows where addresses are (docs/sharing.md)."""
+    from idp.sharing.live import networks
+    from idp.sharing.reading import Unreadable
+
+    if settings.networks_file is None:
+        yield doubtful(
+            "IDP_NETWORKS_FILE is not set: shared and stolen logins are not looked for by place.",
+            "Describe the ranges your people come from in a file (docs/sharing.md), or do without.",
+        )
+        return
+    try:
+        networks.load(settings.networks_file)
+    except Unreadable as problem:
+        yield wrong(f"IDP_NETWORKS_FILE: {problem}", "Mend the line; docs/sharing.md describes the format.")
 
 
 def _assets() -> Findings:

@@ -10,6 +10,9 @@ import secrets
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from string import Template
 
@@ -18,14 +21,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlmodel import col, select
 
+from idp import clock
 from idp.accounts.tables import Login
 from idp.audit import origin
+from idp.cases import opening
 from idp.database import Database, transaction
+from idp.demo import suspicion
 from idp.demo.people import ANA, EVERYBODY
 from idp.demo.places import ROOT, DemoRefused, Places, remembered
 from idp.federation.tables import Upstream
 from idp.registration import invitations
 from idp.settings import load
+from idp.wam import reviews
 
 _WORLD = Path(__file__).parent / "world"
 SERVICES = ("meridian", "evergreen")
@@ -43,6 +50,7 @@ def fill(places: Places, *, fresh: bool = False) -> str | None:
     for command in (["migrate"], ["apply"]):
         _run_both(places, command)
     link = invitation_of(places)
+    case_of(places)
     places.remember()
     return link
 
@@ -107,19 +115,15 @@ def _run_both(places: Places, command: list[str]) -> None:
 def invitation_of(places: Places) -> str | None:
     """Invite Ana to Lakeside as Wes would, and return the link; None when her login is linked already.
 
+    The first time, Wes gets a review to answer about Ben as well.
+
     Invitations of hers that nobody used are withdrawn.
     """
-    environment = places.environment("meridian")
-    settings = load(
-        issuer=environment["IDP_ISSUER"],
-        database_url=environment["IDP_DATABASE_URL"],
-        master_keys=places.secret("meridian.keys"),
-        audit_key_file=Path(environment["IDP_AUDIT_KEY_FILE"]),
-        development=True,
-    )
-    database = Database(settings)
-    try:
+    with _inside(places) as database:
         with origin.acting_as("acc_wes"), transaction(database) as db:
+            if not reviews.of_practice(db, "prv_lakeside", ["medicare_advantage"]):
+                due = clock.now() + timedelta(days=30)
+                reviews.open_review(db, "prv_lakeside", "medicare_advantage", ["acc_ben"], due_at=due)
             evergreen = db.exec(select(Upstream).where(col(Upstream.id) == "ups_evergreen")).one()
             linked = select(Login).where(col(Login.upstream_id) == evergreen.id, col(Login.ended_at).is_(None))
             if db.exec(linked).first() is not None:
@@ -134,6 +138,29 @@ def invitation_of(places: Places) -> str | None:
                 email="ana@lakeside.example",
                 provider_id="prv_lakeside",
             )
-        return f"{settings.issuer}/invitations/{secret}"
+        return f"{database.settings.issuer}/invitations/{secret}"
+
+
+def case_of(places: Places) -> None:
+    """Open a case about Ben, once, as the detector would: a world without history has nothing to find."""
+    with _inside(places) as database, origin.acting_as("system"), transaction(database) as db:
+        if not suspicion.known(db, "acc_ben"):
+            opening.open_from_finding(db, suspicion.about("acc_ben", "prv_lakeside"))
+
+
+@contextmanager
+def _inside(places: Places) -> Iterator[Database]:
+    """Open the main service's database as an operator on its machine could."""
+    environment = places.environment("meridian")
+    settings = load(
+        issuer=environment["IDP_ISSUER"],
+        database_url=environment["IDP_DATABASE_URL"],
+        master_keys=places.secret("meridian.keys"),
+        audit_key_file=Path(environment["IDP_AUDIT_KEY_FILE"]),
+        development=True,
+    )
+    database = Database(settings)
+    try:
+        yield database
     finally:
         database.dispose()

@@ -41,4 +41,8 @@ BEN = DemoPerson(
 SAM = DemoPerson(
     "sam", "Sam Adeyemi", "security analyst of Meridian Health Plan", "Meridian", "sam", "copper meadow lantern 37"
 )  # fmt: skip
-EVERYBODY = (ANA, WES, HANA, BEN, SAM)
+SUE = DemoPerson(
+    "sue", "Sue Lind", "another security analyst: the second word, and appeals", "Meridian", "sue",
+    "velvet harbor pencil 46",
+)  # fmt: skip
+EVERYBODY = (ANA, WES, HANA, BEN, SAM, SUE)

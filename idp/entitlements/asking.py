@@ -19,12 +19,12 @@ from idp.database import Database, of
 from idp.database.lane import Lane, RestsOn, Stale, Work, drive
 from idp.entitlements import explaining, supposing
 from idp.entitlements import facts as gathering
-from idp.entitlements.before import Before
+from idp.entitlements.before import Before, SessionFacts
 from idp.entitlements.before import before as reading_before
-from idp.entitlements.decision import Decision, decide
+from idp.entitlements.decision import DECIDED_BY, Decision, decide, settled
 from idp.entitlements.explaining import Explanation
 from idp.entitlements.facts import Facts
-from idp.entitlements.memo import Memo
+from idp.entitlements.memo import Memo, Seen
 from idp.entitlements.question import Question
 from idp.errors import Unavailable
 
@@ -54,10 +54,43 @@ class Decider:
             answer = await self._lane.fetch(step[0], *step[1])
 
     async def decide(self, question: Question, known: Before | None = None) -> Decision:
-        """Decide without recording it: for searches and measurements. Nobody may act on it."""
+        """Decide without recording it: for searches and measurements. Nobody may act on it.
+
+        Where the lane can tell that nothing was committed since the same was asked, nothing else is read.
+        """
+        plain = question.at is None and not question.supposes and question.record.get("shared_account") is None
+        if not plain:
+            known = known or await self.read(reading_before(question.account_id, question.sid))
+            return self._decided(question, await self.read(_gather(question, known, self.memo)))
+        asked = (question.account_id, question.sid, question.provider_id, question.asked_line, question.entitlement)
+        mark = self._lane.mark() if known is None else None
+        at = clock.micros(clock.now())
+        seen = self.memo.seen(asked, at)
+        if seen is not None and mark is not None and seen.mark == mark:
+            return _again(question, at, seen, seen.session)
         if known is None:
-            known = await self.read(reading_before(question.account_id, question.sid))
-        return decide(await self.read(_gather(question, known, self.memo)))
+            known = await self._marked(mark, question.account_id, question.sid)
+        if seen is not None and seen.version == known.version and seen.epoch == known.epoch:
+            if mark is not None:
+                self.memo.still_seen(mark, asked, seen, known.session)
+            return _again(question, at, seen, known.session)
+        facts = await self.read(_gather(question, known, self.memo))
+        self.memo.keep_seen(mark, asked, facts)
+        return self._decided(question, facts)
+
+    @staticmethod
+    def _decided(question: Question, facts: Facts) -> Decision:
+        return decide(facts, DECIDED_BY if question.supposes else settled(facts))
+
+    async def _marked(self, mark: int | None, account_id: str, sid: str | None) -> Before:
+        """Return versions and session: as read under this mark of the database, else read now."""
+        found = self.memo.marked(mark, account_id, sid) if mark is not None else None
+        if found is None:
+            found = await self.read(reading_before(account_id, sid))
+            assert isinstance(found, Before)
+            if mark is not None:
+                self.memo.keep_marked(mark, account_id, sid, found)
+        return found
 
     async def look(self, question: Question) -> Facts:
         """Return what the gates see for a question, to explain the answer; nobody may act on it."""
@@ -150,6 +183,23 @@ class Decider:
 
     def _row(self, question: Question, decision: Decision) -> tuple[object, ...]:
         return log.machine_row(self._database, event(question, decision), clock.now())
+
+
+def _again(question: Question, at: int, seen: Seen, session: SessionFacts | None) -> Decision:
+    """Decide on what the gates saw before, for a question and a session of now."""
+    facts = Facts(
+        question,
+        at,
+        seen.epoch,
+        seen.version,
+        seen.world,
+        seen.function,
+        seen.organisation,
+        seen.person,
+        session,
+        None,
+    )
+    return decide(facts, settled(facts))
 
 
 def event(question: Question, decision: Decision) -> Event:

@@ -1,6 +1,6 @@
 """What a decision reads first: the versions its rows stand under, and the session, whose end no version tells."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from idp.database.lane import Sql, Work, state_of
 
@@ -13,8 +13,7 @@ _BEFORE = Sql(
 """The versions, before any row they guard, and the session, whose end no version tells."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionFacts:
+class SessionFacts(NamedTuple):
     """The person's session as stored; moments in microseconds."""
 
     account_id: str
@@ -32,8 +31,7 @@ class SessionFacts:
         return state_of(self.acr, self.auth_time, self.factor_time, self.last_seen_at, self.expires_at, self.ended_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(NamedTuple):
     """What is read before everything else."""
 
     epoch: int
@@ -46,5 +44,5 @@ def before(account_id: str, sid: str | None) -> Work:
     [row] = yield _BEFORE, (account_id, sid or "")
     session = None
     if row[2] is not None:
-        session = SessionFacts(row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9])
+        session = SessionFacts(*row[2:])
     return Before(row[0], row[1], session)

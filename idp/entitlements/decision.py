@@ -25,7 +25,7 @@ from idp.entitlements.gates.routed import routed
 from idp.entitlements.gates.strength import strength
 from idp.entitlements.gates.terms import terms
 from idp.entitlements.question import OURSELVES, AskingApp, Question
-from idp.entitlements.verdict import DENY, PERMIT, Contact, Stop, Verdict, Wanted
+from idp.entitlements.verdict import DENY, PASS, PERMIT, Contact, Stop, Verdict, Wanted
 
 __all__ = ["DECIDED_BY", "OURSELVES", "AskingApp", "Decision", "Question", "decide"]
 
@@ -45,14 +45,17 @@ DECIDED_BY: tuple[Gate, ...] = (
     routed,
     strength,
 )
+ASKED_EACH_TIME = frozenset({client_and_channel, organisation, delegation, purpose, routed, strength})
+"""Gates that look at the app, its channel, the purpose, the record or the session. What the others say of a
+function depends on the person at the practice alone, and is remembered with them (`settled`)."""
 ASK_MANAGER = frozenset({"entitlement_not_granted", "grant_expired", "grant_suspended"})
 """Refusals an access manager can cure; the answer names where to ask."""
 _log = structlog.get_logger("idp.entitlements")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
-    """The answer, with what it rests on, so that it can be explained and replayed."""
+    """The answer, with what it rests on, so that it can be explained and replayed; not frozen, as Facts are not."""
 
     id: str
     outcome: str
@@ -86,6 +89,8 @@ def decide(facts: Facts, gates: Sequence[Gate] = DECIDED_BY) -> Decision:
     try:
         for gate in gates:
             verdict = gate(facts)
+            if verdict is PASS:
+                continue
             because += verdict.because
             if isinstance(verdict, Stop):
                 return _answer(facts, verdict.outcome, verdict, because)
@@ -95,20 +100,64 @@ def decide(facts: Facts, gates: Sequence[Gate] = DECIDED_BY) -> Decision:
     return _answer(facts, PERMIT, None, because)
 
 
+def settled(facts: Facts) -> Sequence[Gate]:
+    """Return the gates in order, each that can only say again what it said of this function replaced by that.
+
+    Kept with the person at the practice, so it is outdated when they are (memo.py).
+    """
+    question = facts.question
+    if question.subject_type != "account" or question.resource_type != "provider":
+        return DECIDED_BY
+    known = facts.person.settled.get(question.entitlement)
+    if known is None:
+        try:
+            known = _settle(facts)
+        except Exception:
+            return DECIDED_BY  # `decide` comes to the same error, records it and says no
+        facts.person.settled[question.entitlement] = known
+    return known
+
+
+def _settle(facts: Facts) -> tuple[Gate, ...]:
+    left: list[Gate] = []
+    for gate in DECIDED_BY:
+        if gate in ASKED_EACH_TIME:
+            left.append(gate)
+            continue
+        verdict = gate(facts)
+        if verdict is not PASS:
+            left.append(_says(gate, verdict))
+        if isinstance(verdict, Stop):
+            break
+    return tuple(left)
+
+
+def _says(gate: Gate, verdict: Verdict) -> Gate:
+    def again(_facts: Facts) -> Verdict:
+        return verdict
+
+    again.__name__ = gate.__name__
+    return again
+
+
 def _answer(facts: Facts, outcome: str, stop: Stop | None, because: tuple[str, ...]) -> Decision:
-    helps = stop is not None and stop.reason in ASK_MANAGER
+    question, organisation, function = facts.question, facts.organisation, facts.function
+    reason = wanted = contact = helps = None
+    if stop is not None:
+        reason, wanted, contact = stop.reason, stop.wanted, stop.contact
+        helps = (question.app.help_url or "/account") if reason in ASK_MANAGER else None
     return Decision(
-        id=entropy.new_id("dec"),
-        outcome=outcome,
-        reason=stop.reason if stop is not None else None,
-        because=because,
-        help=(facts.question.app.help_url or "/account") if helps else None,
-        step_up=stop.wanted if stop is not None else None,
-        contact=stop.contact if stop is not None else None,
-        freshness=facts.freshness,
-        agreement=facts.organisation.agreement,
-        simulated=facts.question.simulated,
-        practice=facts.organisation.name,
-        function=facts.function.name if facts.function is not None else "",
-        app=facts.question.app.name,
+        entropy.new_id("dec"),
+        outcome,
+        reason,
+        because,
+        helps,
+        wanted,
+        contact,
+        facts.freshness,
+        organisation.agreement,
+        question.simulated,
+        organisation.name,
+        "" if function is None else function.name,
+        question.app.name,
     )

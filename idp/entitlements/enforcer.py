@@ -6,26 +6,23 @@ thread included (stack.md 7). Whatever goes wrong, the answer is no.
 """
 
 import logging
+import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
-from idp import clock
-
 MODEL = Path(__file__).parents[2] / "policy" / "model.conf"
-NEVER = "9999-12-31T23:59:59.999999+00:00"
-"""End of what has no end date; sorts after every moment."""
+NEVER = 1 << 63
+"""End of what has no end date: after every moment, in microseconds since 1970."""
 _log = structlog.get_logger("idp.entitlements")
 _lock = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One grant as the model sees it; moments in microseconds."""
 
     source_id: str
@@ -48,8 +45,7 @@ class Line:
         return self.expires_at is not None and self.expires_at <= at
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(NamedTuple):
     """What the model answered, and the line it names for it."""
 
     allowed: bool
@@ -59,56 +55,57 @@ class Ruling:
 NO = Ruling(allowed=False)
 
 
-class _Row(list[str]):
+class _Row(list[str | int]):
     """A policy row that remembers the line it was made of."""
 
     __slots__ = ("line",)
     line: Line
 
 
-class _Handed:
-    """Hands over the lines of one question, as a filtered adapter of Casbin; there is nothing else to load."""
-
-    def is_filtered(self) -> bool:
-        return True
-
-    def load_policy(self, model: Any) -> None:
-        raise RuntimeError("only one asker's lines are ever loaded")
-
-    def load_filtered_policy(self, model: Any, filter: Sequence[Line]) -> None:  # noqa: A002 - Casbin's name
-        rows = model.model["p"]["p"].policy
-        for line in filter:
-            row = _Row(
-                (
-                    line.subject,
-                    line.provider,
-                    line.line,
-                    line.entitlement,
-                    _text(line.not_before),
-                    NEVER if line.expires_at is None else _text(line.expires_at),
-                    line.effect,
-                )
-            )
-            row.line = line
-            rows.append(row)
+def _row(line: Line) -> _Row:
+    ends = NEVER if line.expires_at is None else line.expires_at
+    row = _Row(
+        (line.subject, line.provider, line.line, line.entitlement, line.not_before, ends, line.effect),
+    )
+    row.line = line
+    return row
 
 
-def _text(moment: int) -> str:
-    """Return a moment as UTC text of fixed width, so that comparing texts compares moments."""
-    return clock.from_micros(moment).isoformat(timespec="microseconds")
+class _Matcher:
+    """The model's matcher as Python's own byte code, made once; stock Casbin parses and walks it for every question.
+
+    The text is policy/model.conf's, never anything a person can choose. Casbin's loop, effects and explanation
+    stay its own; `tests/entitlements/test_stock_and_ours.py` compares the two.
+    """
+
+    __slots__ = ("_code",)
+
+    def __init__(self, text: str) -> None:
+        python = re.sub(r"!(?!=)", "not ", text.replace("&&", "and").replace("||", "or"))
+        self._code = compile(python, str(MODEL), "eval")
+
+    def eval(self, names: dict[str, Any]) -> Any:
+        return eval(self._code, {"__builtins__": {}}, names)  # noqa: S307 - the model's own text, compiled above
+
+
+@cache
+def _matcher(text: str) -> _Matcher:
+    return _Matcher(text)
 
 
 @cache
 def _enforcer() -> Any:
     # Imported with the first question: Casbin and what it brings are a twentieth of a worker's start.
     import casbin
-    from casbin.persist.adapter_filtered import FilteredAdapter
 
-    class Adapter(_Handed, FilteredAdapter):  # type: ignore[misc]
-        """What Casbin's constructor insists on."""
+    class Enforcer(casbin.Enforcer):  # type: ignore[misc]
+        """The stock enforcer, its matcher compiled (pycasbin is pinned: this is not its public interface)."""
 
-    made = casbin.Enforcer(str(MODEL), Adapter())
-    made.enable_auto_save(False)
+        @staticmethod
+        def _get_expression(expr: str, functions: object = None) -> _Matcher:  # noqa: ARG004 - Casbin's signature
+            return _matcher(expr)
+
+    made = Enforcer(str(MODEL))
     # It logs refused requests with every value: ids of people do not belong in the process log.
     logging.getLogger("casbin.enforcer").setLevel(logging.CRITICAL)
     return made
@@ -127,8 +124,9 @@ def rule(place: tuple[str, str, str], entitlement: str, at: int, lines: Sequence
     try:
         with _lock:
             enforcer = _enforcer()
-            enforcer.load_filtered_policy(lines)
-            allowed, row = enforcer.enforce_ex(*place, entitlement, _text(at))
+            # All there is to know is this question's lines; nothing is ever loaded, parsed or kept.
+            enforcer.get_model().model["p"]["p"].policy = [_row(line) for line in lines]
+            allowed, row = enforcer.enforce_ex(*place, entitlement, at)
     except Exception as problem:
         _log.error("enforcer_failed", exc_info=problem)
         return NO

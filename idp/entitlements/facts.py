@@ -42,9 +42,12 @@ class SharedFacts:
     contact: tuple[str, str, str] = ("", "", "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Facts:
-    """Everything the gates may look at for one question."""
+    """Everything the gates may look at for one question; nobody changes it.
+
+    Not frozen, because one is made for each question, and a frozen one takes three times as long to make.
+    """
 
     question: Question
     at: int

@@ -1,6 +1,6 @@
 """Gate 8's finding: what the sources hold for one function, and what Casbin says of it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from idp.entitlements import enforcer
 from idp.entitlements.enforcer import Line
@@ -11,8 +11,7 @@ SOURCES = (delegated.lines, appointments.lines, wam_grants.lines)
 """Every origin of grants; a new one is one more file and one more entry."""
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """The deciding grant, or the reason there is none."""
 
     allowed: bool

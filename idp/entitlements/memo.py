@@ -7,15 +7,38 @@ answer, so there is no staleness to bound. Bounded, oldest out first;
 used by one thread, the worker's event loop.
 """
 
+from __future__ import annotations
+
 from collections import OrderedDict
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from idp.entitlements.before import Before
+from idp.entitlements.before import Before, SessionFacts
 from idp.entitlements.standing import Organisation, Person
-from idp.entitlements.world import World
+from idp.entitlements.world import Function, World
 
+if TYPE_CHECKING:
+    from idp.entitlements.facts import Facts
+
+Asked = tuple[str, str | None, str | None, str, str]
+"""Account, session, provider, line and function."""
 LIMIT = 8_000
 """Entries of each kind; a few kilobytes each at ten grants."""
+
+
+class Seen(NamedTuple):
+    """What the gates saw for one person, function and practice; nothing of the app, the purpose or the record."""
+
+    mark: int | None
+    """The database's mark it was read after; None where the lane has none."""
+    since: int
+    until: int
+    epoch: int
+    version: int
+    world: World
+    function: Function | None
+    organisation: Organisation
+    person: Person
+    session: SessionFacts | None
 
 
 class Memo:
@@ -27,6 +50,38 @@ class Memo:
         self._organisations: OrderedDict[tuple[str, str], tuple[int, Organisation]] = OrderedDict()
         self._before: OrderedDict[tuple[str, str | None], Before] = OrderedDict()
         self._people: OrderedDict[tuple[str, str, str], tuple[int, int, Person]] = OrderedDict()
+        self._seen: OrderedDict[Asked, Seen] = OrderedDict()
+        self._mark: int | None = None
+        self._marked: dict[tuple[str, str | None], Before] = {}
+
+    def seen(self, asked: Asked, at: int) -> Seen | None:
+        """Return what the gates saw when the same was asked; it answers only under the same mark or versions."""
+        found = self._seen.get(asked)
+        return found if found is not None and found.since <= at < found.until else None
+
+    def keep_seen(self, mark: int | None, asked: Asked, facts: Facts) -> None:
+        """Remember what the gates saw, read after this mark of the database; strangers are not remembered."""
+        person, organisation = facts.person, facts.organisation
+        if person.exists and person.affiliated_once and organisation.exists:
+            since, until = max(person.since, organisation.since), min(person.until, organisation.until)
+            read = (facts.world, facts.function, organisation, person, facts.session)
+            _keep(self._seen, asked, Seen(mark, since, until, facts.epoch, facts.version, *read), self._limit)
+
+    def still_seen(self, mark: int, asked: Asked, seen: Seen, session: SessionFacts | None) -> None:
+        """Note that what was seen still holds at this mark, its session read anew."""
+        self._seen[asked] = seen._replace(mark=mark, session=session)
+
+    def marked(self, mark: int, account_id: str, sid: str | None) -> Before | None:
+        """Return versions and session, if they were read under this mark of the database: nobody committed since."""
+        return self._marked.get((account_id, sid)) if mark == self._mark else None
+
+    def keep_marked(self, mark: int, account_id: str, sid: str | None, before: Before) -> None:
+        """Remember versions and session while the mark stays; unknown accounts and sessions are not."""
+        if not before.version or (sid is not None and before.session is None):
+            return
+        if mark != self._mark or len(self._marked) >= self._limit:
+            self._mark, self._marked = mark, {}
+        self._marked[account_id, sid] = before
 
     def before(self, account_id: str, sid: str | None) -> Before | None:
         """Return versions and session as last read; whoever answers by them has the commit check them."""
@@ -77,7 +132,7 @@ class Memo:
         return len(self._organisations) + len(self._people)
 
 
-def _keep(entries: "OrderedDict[Any, Any]", key: tuple[Any, ...], entry: Any, limit: int) -> None:
+def _keep(entries: OrderedDict[Any, Any], key: tuple[Any, ...], entry: Any, limit: int) -> None:
     entries[key] = entry
     entries.move_to_end(key)
     while len(entries) > limit:

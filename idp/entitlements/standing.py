@@ -5,6 +5,8 @@ share and which only the policy epoch outdates; and the person there, outdated b
 """
 
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -99,8 +101,7 @@ class Organisation:
     """Functions the insurer keeps from it in this line."""
 
 
-@dataclass(frozen=True, slots=True)
-class GrantRow:
+class GrantRow(NamedTuple):
     """A stored grant or pause; moments in microseconds. `revoked`: somebody ended it before its own end."""
 
     grant_id: str
@@ -112,8 +113,7 @@ class GrantRow:
     revoked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AppointmentRow:
+class AppointmentRow(NamedTuple):
     """An appointment as access manager for this organisation and line."""
 
     appointment_id: str
@@ -122,9 +122,9 @@ class AppointmentRow:
     revoked: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Person:
-    """A person at an organisation, at one moment."""
+    """A person at an organisation, at one moment; not frozen, as Facts are not."""
 
     exists: bool
     active: bool
@@ -149,6 +149,12 @@ class Person:
     """Places a third party's person works for, by the affiliation in force; None means all."""
     given: dict[str, object] = field(default_factory=dict)
     """What Casbin said of each function asked about; lives and dies with this object."""
+    settled: dict[str, tuple[Any, ...]] = field(default_factory=dict, compare=False)
+    """Gates still to be asked of each function (decision.py: settled); lives and dies with this object."""
+
+
+_GRANTED = attrgetter("not_before", "grant_id")
+_APPOINTED = attrgetter("starts_at", "appointment_id")
 
 
 def organisation(provider_id: str, line: str, dates: Dates) -> Work:
@@ -272,8 +278,8 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
         affiliated=affiliated,
         affiliation=affiliation,
         partner_id=partner_id,
-        grants=tuple(sorted(grants, key=lambda g: (g.not_before, g.grant_id))),
-        appointments=tuple(sorted(appointments, key=lambda a: (a.starts_at, a.appointment_id))),
+        grants=tuple(sorted(grants, key=_GRANTED)),
+        appointments=tuple(sorted(appointments, key=_APPOINTED)),
         since=dates.at,
         until=dates.until,
         places=places,
@@ -298,13 +304,5 @@ def _revoked(dates: Dates, expires_at: int | None, ended_at: int | None) -> bool
 
 def _accepted(world: World, accepted: dict[str, int], dates: Dates) -> bool:
     """Say whether the current version of each document, or a later one, was accepted by then."""
-    current: dict[str, int] = {}
-    for version in world.terms:
-        if dates.begun(version.effective_at):
-            current[version.kind] = version.effective_at
-    met = set()
-    for version in world.terms:
-        at = accepted.get(version.document_id)
-        if at is not None and dates.begun(at) and version.effective_at >= current.get(version.kind, 0):
-            met.add(version.kind)
-    return met >= set(current)
+    wanted = world.wanted_terms(dates)
+    return all(any(one in accepted and dates.begun(accepted[one]) for one in versions) for versions in wanted)

@@ -1,7 +1,7 @@
 """What every decision shares: catalogue, channels, clocks, terms, partners. Valid for one policy epoch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -10,7 +10,7 @@ from idp import configuration
 from idp.accounts.assurance import ORDER, idle_limit
 from idp.configuration import Configuration
 from idp.database.lane import Sql, Work
-from idp.entitlements.dates import Dates
+from idp.entitlements.dates import FOREVER, Dates
 from idp.entitlements.histories import Histories
 from idp.entitlements.verdict import Contact
 
@@ -84,6 +84,28 @@ class World:
     """Seconds a second factor counts as fresh."""
     service_line: Contact
     affiliate: Contact
+    _wanted: list[tuple[int, int, tuple[tuple[str, ...], ...]]] = field(default_factory=list, compare=False)
+
+    def wanted_terms(self, dates: Dates) -> tuple[tuple[str, ...], ...]:
+        """Return, for each kind of terms in effect at the moment, the documents of which one must be accepted."""
+        for since, until, wanted in self._wanted:
+            if since <= dates.at < until:
+                dates.turns(until)
+                return wanted
+        current: dict[str, int] = {}
+        until = FOREVER
+        for version in self.terms:
+            if version.effective_at <= dates.at:
+                current[version.kind] = version.effective_at
+            else:
+                until = min(until, version.effective_at)
+        wanted = tuple(
+            tuple(one.document_id for one in self.terms if one.kind == kind and one.effective_at >= since)
+            for kind, since in current.items()
+        )
+        self._wanted[:] = [(dates.at, until, wanted)]
+        dates.turns(until)
+        return wanted
 
 
 def load(epoch: int) -> Work:

@@ -17,6 +17,7 @@ from idp.accounts import moved, sessions
 from idp.accounts.tables import Login, Session
 from idp.audit import log
 from idp.audit.events import Event
+from idp.cases import opening
 from idp.database import transaction
 from idp.errors import Refused
 from idp.federation import hearing, upstreams
@@ -30,6 +31,8 @@ HELD_BY = frozenset(
     | {_RISC + "account-credential-change-required"}
 )
 """Events that hold the login."""
+SUSPECT = frozenset({_RISC + "credential-compromise", _RISC + "account-credential-change-required"})
+"""Events that say somebody else may have the login: they open a case. An account turned off there is no suspicion."""
 ENDED_BY = frozenset({_CAEP + "session-revoked", _RISC + "sessions-revoked"})
 """Events that end what the login opened, and no more."""
 LET_IN_BY = _RISC + "account-enabled"
@@ -88,6 +91,9 @@ def _done(db: Db, upstream: TrustedUpstream, said: Signalled) -> Heard:
     if login is not None:
         if said.events & HELD_BY:
             held = int(moved.hold_for_organization(db, login.id, upstream.display_name))
+        if said.events & SUSPECT:
+            evidence = {"upstream": upstream.id, "jti": said.jti, "events": sorted(said.events), "login": login.id}
+            opening.open_case(db, kind="takeover", source="partner", account_id=login.account_id, evidence=evidence)
         if said.events & ENDED_BY:
             ended = sum(sessions.end(db, one, because="ended_by_organization") for one in _opened(db, login, said.sid))
         if LET_IN_BY in said.events and not held and login.held_because == moved.ORGANIZATION:

@@ -45,6 +45,10 @@ OLD = (
     ("session", "expires_at < :long AND created_at < :long"),
     ("feed_receipt", "at < :long"),
     ("signal_delivery", "created_at < :long"),
+    # What the detector of shared logins remembers of what nobody has used for so long has faded (docs/sharing.md).
+    ("sharing_memory", "touched_at < :long"),
+    ("sharing_score", "at < :long"),
+    ("sharing_day", "created_at < :long"),
     ("outbox", "(sent_at IS NOT NULL AND sent_at < :long) OR (failed_at IS NOT NULL AND failed_at < :long)"),
 )
 """Looked at each hour."""

@@ -18,7 +18,7 @@ BATCH = 200
 
 
 def run(database: Database) -> bool:
-    """End expired grants and sessions, tend what waits for a decision; return whether more of them wait."""
+    """End what has reached its date; return whether more of it waits."""
     with transaction(database) as db:
         ended = end_grants(db)
     with transaction(database) as db:
@@ -26,22 +26,28 @@ def run(database: Database) -> bool:
     with transaction(database) as db:
         left = people.end_run_out(db, BATCH)
     with transaction(database) as db:
-        reminders.attestations_due(db, BATCH)
-        waited = waiting.tend(db)
-    with transaction(database) as db:
-        waited = max(waited, request_calendar.tend(db))
-    with transaction(database) as db:
         run_out = delegations.run_out(db, BATCH)
     with transaction(database) as db:
         leave.close_run_out(db, BATCH)
         delegation_requests.expire(db)
         emergency.close_run_out(db, BATCH)
-        emergency.remind(db)
     with transaction(database) as db:
         lapsed = credentials.lapse(db, BATCH)
+    return BATCH in (ended, closed, left, run_out, lapsed)
+
+
+def remind(database: Database) -> bool:
+    """Remind of dates that are days away, and tend what waits for a decision; return whether more of them wait."""
+    with transaction(database) as db:
+        reminders.attestations_due(db, BATCH)
+        waited = waiting.tend(db)
+    with transaction(database) as db:
+        waited = max(waited, request_calendar.tend(db))
+    with transaction(database) as db:
+        emergency.remind(db)
     with transaction(database) as db:
         warned = credentials.warn_due(db, BATCH)
-    return BATCH in (ended, closed, left, run_out, lapsed, warned) or waited >= waiting.BATCH
+    return warned == BATCH or waited >= waiting.BATCH
 
 
 def end_grants(db: Db) -> int:

@@ -44,11 +44,14 @@ class Job:
 
 JOBS: tuple[tuple[str, float, str], ...] = (
     ("expiries", 5.0, "idp.jobs.expiries.run"),
+    ("reminders", 60.0, "idp.jobs.expiries.remind"),
     ("keys", 60.0, "idp.jobs.upkeep.tend_keys"),
     ("mail", 2.0, "idp.jobs.mail.run"),
     ("recovery", 2.0, "idp.accounts.recovery_mail.send"),
     ("reviews", 60.0, "idp.jobs.reviews.run"),
+    ("cases", 30.0, "idp.casework.clocks.run"),
     ("catalogue", 60.0, "idp.jobs.catalogue.run"),
+    ("sharing", 5.0, "idp.sharing.live.feeding.run"),
     ("silence", 3600.0, "idp.jobs.silence.run"),
     ("cleanup", 60.0, "idp.jobs.cleanup.run"),
     ("cleanup-old", 3600.0, "idp.jobs.cleanup.run_old"),

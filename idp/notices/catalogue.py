@@ -1,17 +1,10 @@
 """The mails we send: subject and text of each (ui.md 4.11: fact first, what to do, who helps)."""
 
-from dataclasses import dataclass
 from string import Formatter
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """One mail; `{name}` are facts, `{insurer}`, `{phone}` and `{link}` are always there."""
-
-    subject: str
-    text: str
-
+from idp.notices import of_cases
+from idp.notices.template import Template
 
 _IF_NOT = (
     "\n\nIf this was you, there is nothing to do. If not, lock your account now. This works without signing in:\n"
@@ -372,6 +365,8 @@ TEMPLATES: dict[str, Template] = {
         "The terms you accepted", "You accepted {documents} of {insurer}.\n\nYou can read them at {link}/account."
     ),
 }
+
+TEMPLATES |= of_cases.TEMPLATES
 
 
 def require(name: str) -> Template:

@@ -16,6 +16,7 @@ from idp.accounts import attempts, local_logins
 from idp.accounts.tables import Account, Contact
 from idp.audit import log, origin
 from idp.audit.events import Event
+from idp.cases import opening
 from idp.database import of
 from idp.errors import Conflict, Invalid, NotFound, TooMany
 from idp.leaving import people
@@ -60,7 +61,7 @@ def by_owner(db: Db, account_id: str, told: Told, *, lock: bool) -> SecurityRepo
     found = _already(db, told.form_id)
     if found is not None:
         return found
-    report = _write(db, told, reporter=account_id, about_id=account_id)
+    report = _write(db, told, reporter=account_id, about_id=account_id, kind="takeover" if lock else "misuse")
     if lock:
         _lock(db, report, account_id)
     else:
@@ -122,7 +123,7 @@ def by_link(db: Db, token: str) -> SecurityReport:
     if found is not None:
         return found
     told = Told(form_id, f'The owner answered the notice "{mail.template}" with: this was not me.')
-    report = _write(db, told, reporter=None, about_id=mail.account_id)
+    report = _write(db, told, reporter=None, about_id=mail.account_id, kind="takeover")
     _lock(db, report, mail.account_id)
     return report
 
@@ -131,7 +132,8 @@ def _already(db: Db, form_id: str) -> SecurityReport | None:
     return db.exec(select(SecurityReport).where(col(SecurityReport.form_id) == form_id)).one_or_none()
 
 
-def _write(db: Db, told: Told, *, reporter: str | None, about_id: str | None) -> SecurityReport:
+def _write(db: Db, told: Told, *, reporter: str | None, about_id: str | None, kind: str = "misuse") -> SecurityReport:
+    """Keep the report, and open a case with it (or add it to the open one), in the same transaction (RU-7)."""
     ring = of(db).ring
     report = SecurityReport(
         receipt=_receipt(), form_id=told.form_id, reporter_id=reporter, about_id=about_id, words=b""
@@ -143,6 +145,12 @@ def _write(db: Db, told: Told, *, reporter: str | None, about_id: str | None) ->
     db.flush()
     details = {"report": report.id, "kind": report.kind, "signed_in": reporter is not None}
     log.record(db, Event("security.report.made", account=about_id, details=details))
+    evidence = {"report": report.id, "receipt": report.receipt, "words": told.words, "typed": told.about}
+    by = reporter or "system"
+    case = opening.open_case(db, kind=kind, source="report", account_id=about_id, evidence=evidence, by=by)
+    report.case_id = case.id
+    db.add(report)
+    db.flush()
     return report
 
 
@@ -216,6 +224,16 @@ def close(db: Db, report_id: str, *, by: str, outcome: str) -> None:
     if closed.rowcount != 1:
         raise Conflict("This report was closed meanwhile.")
     log.record(db, Event("security.report.closed", account=report.about_id, details={"report": report_id}))
+
+
+def close_of_case(db: Db, case_id: str, *, by: str, outcome: str) -> None:
+    """Close the reports that a decided case holds."""
+    found = select(SecurityReport).where(col(SecurityReport.case_id) == case_id, col(SecurityReport.status) == "open")
+    for report in db.exec(found).all():
+        report.status, report.closed_at, report.closed_by, report.outcome = "closed", clock.now(), by, outcome
+        db.add(report)
+        log.record(db, Event("security.report.closed", account=report.about_id, details={"report": report.id}))
+    db.flush()
 
 
 def unlock(db: Db, report_id: str, *, by: str, because: str) -> None:

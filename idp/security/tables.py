@@ -30,6 +30,8 @@ class SecurityReport(Row, table=True):
     about: bytes | None = secret_column(nullable=True, default=None)
     words: bytes = secret_column()
     """What the reporter typed; sealed, like `about`."""
+    case_id: str | None = Field(default=None, index=True)
+    """The case it opened or was added to."""
     locked_at: datetime | None = moment(nullable=True)
     unlocked_at: datetime | None = moment(nullable=True)
     closed_at: datetime | None = moment(nullable=True)

@@ -124,7 +124,7 @@ class Detector:
             account.ends = -1 if fact.ends is None else fact.ends
         else:
             account = memory.accounts.setdefault(fact.account, AccountMemory(fact.account))
-            account.leaves = [*account.leaves[-(LEAVES - 1) :], (fact.begins, fact.ends)]
+            account.leaves = [*account.leaves[-(LEAVES - 1) :], (fact.begins, fact.ends, fact.provider or "")]
 
     def _forget(self, before: float) -> None:
         """Drop desktops that nobody has used for long: browsers that forget leave one a day."""
@@ -197,14 +197,17 @@ class Detector:
         for kind, look in kinds:
             found = look(seen)
             if found is not None:
-                added |= score.add(
+                new = score.add(
                     seen.account.evidence, kind, found, time=time, day=seen.day, half_life=self.sharing.half_life_days
                 )
+                added |= new
+                if new:
+                    self._noted(seen, "sharing", kind)
         if kinds is not evidence.REPORT:
             for kind, look in takeover.LOOK:
                 found = look(seen)
                 if found is not None:
-                    added |= score.add(
+                    new = score.add(
                         seen.account.takeover,
                         kind,
                         found,
@@ -212,7 +215,13 @@ class Detector:
                         day=seen.day,
                         half_life=self.stranger.half_life_days,
                     )
+                    added |= new
+                    if new:
+                        self._noted(seen, "takeover", kind)
         return added
+
+    def _noted(self, seen: Seen, what: str, kind: str) -> None:
+        """Hear of each piece of evidence that was added; for those who keep what it rests on."""
 
     def _scored(self, account: str, what: str, time: float) -> None:
         """Hear of each moment at which a score may have risen; for those who watch."""

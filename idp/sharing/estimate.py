@@ -22,6 +22,7 @@ BOUND = {
     "role_split": (3.0, 4.5), "foreign_device": (3.5, 5.0), "slow_code": (1.5, 3.0), "two_hands": (4.0, 5.0),
     "absent_desktop": (3.0, 4.5), "handover": (2.5, 4.0), "two_places": (2.0, 3.5), "overlap": (1.0, 1.5),
     "device_spread": (1.0, 2.0), "hours_span": (0.2, 0.5), "report": (1.5, 2.5),
+    "new_work": (3.0, 4.5), "hours_split": (2.0, 3.0),
     "strange_place": (3.0, 4.5), "strange_functions": (3.0, 4.5), "factor_change": (3.5, 5.0),
     "strange_journey": (2.5, 4.0),
 }  # fmt: skip
@@ -85,6 +86,12 @@ class Sample:
                 self.months += max(0.0, memory.today.last - memory.first - WARM_DAYS * DAY) / MONTH
             elif label.label == what:
                 self.shared.append([amounts for time, amounts in moments if label.begins <= time <= label.ends])
+
+    def merge(self, other: "Sample") -> None:
+        """Take up what another sample holds."""
+        self.innocent += other.innocent
+        self.shared += other.shared
+        self.months += other.months
 
 
 def _features(amounts: Amounts, kinds: Sequence[str]) -> list[float]:

@@ -98,12 +98,13 @@ class Account:
 
 @dataclass(slots=True)
 class Leave:
-    """Marked absence of an account's person."""
+    """Marked absence of an account's person, from everything or from one provider."""
 
     __pydantic_config__ = CLOSED
     account: Name
     begins: Moment
     ends: Moment
+    provider: Name | None = None
     kind: Literal["leave"] = "leave"
 
 

@@ -22,7 +22,7 @@ class Unreadable(Refused):
 def events(path: Path) -> Iterator[Event]:
     """Read events in the file's order; acts must come in order of time. Raises `Unreadable`."""
     latest = float("-inf")
-    for number, event in _lines(path, _EVENT):
+    for number, event in lines(path, _EVENT):
         if isinstance(event, SignIn | Request | Factor | FactorChange | Report):
             if event.time < latest:
                 raise Unreadable(f"{path.name} line {number}, field time: earlier than the line before; sort by time.")
@@ -35,7 +35,7 @@ def events(path: Path) -> Iterator[Event]:
 def labels(path: Path) -> list[Label]:
     """Read labels. Raises `Unreadable`."""
     found = []
-    for number, label in _lines(path, _LABEL):
+    for number, label in lines(path, _LABEL):
         if label.ends <= label.begins:
             raise Unreadable(f"{path.name} line {number}, field ends: not after begins.")
         found.append(label)
@@ -47,7 +47,8 @@ def written(time: float) -> str:
     return datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds")
 
 
-def _lines(path: Path, shape: TypeAdapter[T]) -> Iterator[tuple[int, T]]:
+def lines(path: Path, shape: TypeAdapter[T]) -> Iterator[tuple[int, T]]:
+    """Read lines of JSON of one shape, with their numbers. Raises `Unreadable`."""
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):

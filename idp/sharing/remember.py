@@ -96,10 +96,14 @@ def request(seen: Seen, own: Own) -> None:
             return
         keys = today.keys[act.device] = []
         own.used = own.used * AGE + 1
-        for counts in (own.functions, own.providers):
+        for counts in (own.functions, own.providers, own.hours):
             for key in counts:
                 counts[key] *= AGE
-    for sign, name, counts in (("f:", act.function, own.functions), ("p:", act.provider, own.providers)):
+    for sign, name, counts in (
+        ("f:", act.function, own.functions),
+        ("p:", act.provider, own.providers),
+        ("h:", str(seen.minute // 60), own.hours),
+    ):
         if sign + name not in keys and len(keys) < KEYS:
             keys.append(sign + name)
             counts[name] = counts.get(name, 0.0) + 1

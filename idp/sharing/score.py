@@ -9,7 +9,7 @@ from math import exp
 from idp.sharing.seen import Finding
 from idp.sharing.state import DAY, Standing
 
-SATURATION = 1.5
+SATURATION = 1.2
 """Full-strength days after which a kind has given 63 % of what it can give."""
 COUNTS = 0.3
 """Log-odds from which a kind corroborates another."""

@@ -6,13 +6,17 @@ from functools import lru_cache
 from math import asin, cos, radians, sin, sqrt
 from zoneinfo import ZoneInfo
 
-from idp.sharing.events import Act, Report
+from idp.sharing.events import Act, Report, Request, SignIn
 from idp.sharing.guards import Guards
 from idp.sharing.state import DAY, AccountMemory, DeviceMemory, Memory, NetworkMemory, ProviderMemory
 
 HANDHELD = ("phone", "tablet")
 POOL_ACCOUNTS, POOL_DAYS = 3, 60
 SITE_ACCOUNTS = 3
+OWNER_DAYS = 5
+"""Days of use that make a computer somebody's own."""
+ABSENT = 20 * 3600.0
+"""Seconds without its owner after which a computer's owner is away, not at lunch."""
 
 
 @dataclass(slots=True)
@@ -55,20 +59,36 @@ class Seen:
         return self.memory.networks.setdefault(network, NetworkMemory())
 
     def pool(self, device: str) -> bool:
-        """Say whether a device is a shared workstation: declared, or used by three or more accounts in 60 days."""
+        """Say whether a device is a shared workstation: declared, or of three or more accounts in 60 days.
+
+        One with a clear owner stays that person's, though others visit it.
+        """
         if not self.guards.pool:
             return False
         known = self.device(device)
         if known.declared or len(known.users) < POOL_ACCOUNTS:
             return known.declared
         since = self.act.time - POOL_DAYS * DAY
-        return sum(1 for user in known.users.values() if user.last >= since) >= POOL_ACCOUNTS
+        recent = sum(1 for user in known.users.values() if user.last >= since)
+        return recent >= POOL_ACCOUNTS and not self.owned(device)
 
     def owned(self, device: str) -> bool:
         """Say whether one account has a device for its own, visitors or not: three of five device-days are its."""
         known = self.device(device)
         days = [user.days for user in known.users.values()]
-        return not known.declared and max(days, default=0) >= 0.6 * sum(days)
+        return not known.declared and max(days, default=0) >= max(OWNER_DAYS, 0.6 * sum(days))
+
+    def standing_in(self, device: str) -> bool:
+        """Say whether a device is somebody else's who has not been at it for a day: then one may do that one's work."""
+        users = self.device(device).users
+        if len(users) < 2:
+            return False
+        mine = users.get(self.account.account)
+        most = max((name for name in users if name != self.account.account), key=lambda name: users[name].days)
+        owner = users[most]
+        if owner.days < OWNER_DAYS or (mine is not None and mine.days >= owner.days):
+            return False
+        return self.act.time - owner.last > ABSENT
 
     def desk(self, device: str) -> bool:
         """Say whether a device is a desktop that can stand for one person's place: no handheld, no remote, no pool."""
@@ -98,8 +118,14 @@ class Seen:
         return len(self.network(network).users) >= SITE_ACCOUNTS
 
     def away(self) -> bool:
-        """Say whether the person is marked as on leave now."""
-        return any(begins <= self.act.time < ends for begins, ends in self.account.leaves)
+        """Say whether the person is marked as on leave now; leave from one provider is none from another."""
+        return any(begins <= self.act.time < ends for begins, ends, _ in self.leaves())
+
+    def leaves(self) -> list[tuple[float, float, str]]:
+        """Return the marked absences that concern this act."""
+        act = self.act
+        where = (act.provider if isinstance(act, SignIn | Request) else None) or ""
+        return [one for one in self.account.leaves if not one[2] or one[2] == where]
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,7 @@ Every field is plain data, so that a feeder may store one account's memory as on
 
 from dataclasses import dataclass, field
 
-DEVICES, NETWORKS, FUNCTIONS, DELAYS, KEYS, USERS, LEAVES = 24, 12, 48, 31, 40, 12, 6
+DEVICES, NETWORKS, FUNCTIONS, DELAYS, KEYS, USERS, LEAVES = 24, 12, 48, 31, 64, 12, 6
 """How many of each one memory keeps; the one unused for longest goes first."""
 DAY = 86_400.0
 
@@ -32,6 +32,8 @@ class Own:
     days: int = 0
     functions: dict[str, float] = field(default_factory=dict)
     providers: dict[str, float] = field(default_factory=dict)
+    hours: dict[str, float] = field(default_factory=dict)
+    """On how many of its days it was used in each hour of the day, aged like the others."""
     used: float = 0.0
     """Device-days, aged like the counts above."""
     typed: int = 0
@@ -77,7 +79,8 @@ class AccountMemory:
     weekdays: tuple[int, ...] = ()
     begins: int = -1
     ends: int = -1
-    leaves: list[tuple[float, float]] = field(default_factory=list)
+    leaves: list[tuple[float, float, str]] = field(default_factory=list)
+    """From, until, and the provider it is leave from ("" for all)."""
     first: float = 0.0
     sign_ins: int = 0
     devices: dict[str, Own] = field(default_factory=dict)

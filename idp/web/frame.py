@@ -32,8 +32,10 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     "company": (("Practices", "/company/{p}"), ("People", "/company/{p}/people")),
     "security": (
         ("Search", "/security/search"),
+        ("Cases", "/security/cases"),
         ("Who could", "/security/who"),
         ("Access reviews", "/security/reviews"),
+        ("Shared logins", "/security/sharing"),
         ("Misuse reports", "/security/reports"),
         ("Revocations", "/security/revocations"),
         ("Emergency access", "/security/emergency"),

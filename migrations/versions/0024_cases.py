@@ -171,6 +171,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("case_id", name=op.f("pk_case_label")),
     )
     op.create_index(op.f("ix_case_label_account_id"), "case_label", ["account_id"])
+    op.add_column("security_report", _words("case_id", nullable=True))
+    op.create_index("ix_security_report_case_id", "security_report", ["case_id"])
     _guard()
 
 
@@ -195,5 +197,7 @@ def downgrade() -> None:
             op.execute(f"DROP TRIGGER case_entry_no_{act}")
     else:
         op.execute("DROP TRIGGER case_entry_insert_only ON case_entry")
+    op.drop_index("ix_security_report_case_id", "security_report")
+    op.drop_column("security_report", "case_id")
     for table in ("case_label", "case_appeal", "case_action", "case_question", "case_entry", "security_case"):
         op.drop_table(table)

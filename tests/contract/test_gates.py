@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from idp.entitlements import gates, sources
-from idp.entitlements.decision import DECIDED_BY, decide
+from idp.entitlements import decision, gates, sources
+from idp.entitlements.decision import ASKED_EACH_TIME, DECIDED_BY, decide, settled
 from idp.entitlements.defaults import AUTHORITY, FROM_APPOINTMENT
 from idp.entitlements.facts import Facts
 from idp.entitlements.given import SOURCES
@@ -114,6 +114,48 @@ def test_a_gate_stops_where_nothing_is_known(gate: Any) -> None:
     verdict = gate(asked)
     assert isinstance(verdict, Stop)
     assert verdict.reason in SENTENCES
+
+
+def test_a_remembered_gate_looks_at_nothing_that_a_question_brings_with_it() -> None:
+    for gate in DECIDED_BY:
+        source = inspect.getsource(inspect.getmodule(gate))  # type: ignore[arg-type]
+        looks = [
+            name for name in ("app", "channel", "purpose", "record", "shared", "sid") if f"question.{name}" in source
+        ]
+        looks += [name for name in ("session", "shared", "replay") if f"facts.{name}" in source]
+        assert gate in ASKED_EACH_TIME or not looks, (gate.__name__, looks)
+
+
+def test_what_is_settled_answers_as_all_gates_do_whatever_the_question_brings_with_it() -> None:
+    partner = _somebody(partner_id="ptr")
+    people = (_somebody(), _somebody(attested=False), _somebody(grants=()), _somebody(ial=0), partner, NOBODY)
+    for person in people:
+        for open_to in (None, frozenset({"voice"})):
+            base = facts(person=person, organisation=dataclasses.replace(OPEN, channels=open_to))
+            for changed in (
+                {},
+                {"app": AskingApp("app", active=False)},
+                {"channel": "voice"},
+                {"purpose": "x"},
+                {"record": {"location": "l"}},
+                {"assume_authenticated": False},
+                {"subject_type": "group"},
+                {"resource_type": "claim"},
+            ):
+                asked = dataclasses.replace(base, question=dataclasses.replace(base.question, **changed))
+                whole, quick = decide(asked), decide(asked, settled(asked))
+                assert dataclasses.replace(quick, id=whole.id) == whole
+
+
+def test_an_error_in_a_remembered_gate_is_a_no_and_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_facts: Facts) -> Pass:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(decision, "DECIDED_BY", (fails, *DECIDED_BY[1:]))
+    asked = facts()
+    answer = decide(asked, settled(asked))
+    assert (answer.outcome, answer.reason) == ("deny", "no_answer")
+    assert asked.person.settled == {}
 
 
 def test_every_reason_a_gate_can_give_has_a_sentence() -> None:

@@ -18,7 +18,7 @@ def test_a_decision_does_not_cost_more_in_a_crowd_while_plain_casbin_does(
     few, many = (asyncio.run(engine.measure(size, tmp_path, rounds=400)) for size in (500, 20_000))
     assert many["plain pycasbin"] > 8 * few["plain pycasbin"]  # forty times the grants
     # Generous, for a busy machine: the promise itself is printed by `make bench`.
-    for way in ("remembered", "first time", "first time, new practice"):
+    for way in ("remembered", "function, first time", "person, first time", "person and practice, first time"):
         assert many[way] < 4 * few[way], way
         assert many["plain pycasbin"] > 20 * many[way], way
     text = engine.table({500: few, 20_000: many})

@@ -112,11 +112,66 @@ def test_invariant_8_whatever_is_taken_away_holds_at_the_very_next_decision_of_e
             for worker in workers:
                 assert (await _one(worker)).allowed
                 assert (await _one(worker)).allowed
+                assert (await worker.decide(ASK)).allowed
+                assert (await worker.decide(ASK)).allowed
                 assert len(worker.memo) == 2  # it remembers, so forgetting in time is shown
             await asyncio.to_thread(take_away, ana)
-            return [(await _one(worker)).reason for worker in workers]
+            unrecorded = [(await worker.decide(ASK)).reason for worker in workers]
+            return unrecorded + [(await _one(worker)).reason for worker in workers]
 
-    assert asyncio.run(play()) == [reason, reason]
+    assert asyncio.run(play()) == [reason] * 4
+
+
+def test_invariant_8_an_ended_session_which_no_version_tells_is_seen_by_the_very_next_decision(ana: Database) -> None:
+    async def play() -> list[str]:
+        async with Workers(ana) as workers:
+            seen = [(await worker.decide(ASK)).outcome for worker in workers for _ in range(2)]
+            await asyncio.to_thread(_in, ana, lambda db: db.execute(text("UPDATE session SET ended_at = 1")))
+            seen += [(await worker.decide(ASK)).outcome for worker in workers for _ in range(2)]
+            await asyncio.to_thread(_in, ana, lambda db: db.execute(text("UPDATE session SET ended_at = NULL")))
+            return seen + [(await worker.decide(ASK)).outcome for worker in workers]
+
+    assert asyncio.run(play()) == ["permit"] * 4 + ["step_up"] * 4 + ["permit"] * 2
+
+
+def test_nothing_but_the_mark_is_read_again_while_nobody_commits(
+    ana: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the lane has marks; elsewhere the versions and the session are one statement."""
+
+    async def play() -> tuple[int, int]:
+        async with Workers(ana, 1) as [worker]:
+            reads: list[str] = []
+            fetch = worker._lane.fetch
+
+            async def counted(sql: Any, *values: Any) -> list[Any]:
+                reads.append(sql.named)
+                return await fetch(sql, *values)
+
+            monkeypatch.setattr(worker._lane, "fetch", counted)
+            await worker.decide(ASK)
+            reads.clear()
+            assert (await worker.decide(ASK)).allowed
+            again = len(reads)
+            await asyncio.to_thread(_touch, ana)
+            reads.clear()
+            assert (await worker.decide(ASK)).allowed
+            return again, len(reads)
+
+    again, after = asyncio.run(play())
+    assert again == (0 if ana.is_sqlite else 1)
+    assert after >= 2
+
+
+def test_a_memory_that_trusts_an_old_mark_is_stale(ana: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play() -> bool:
+        async with Workers(ana, 1) as [worker]:
+            monkeypatch.setattr(worker._lane, "mark", lambda: 1)
+            assert (await worker.decide(ASK)).allowed
+            await asyncio.to_thread(_revoke, ana)
+            return (await worker.decide(ASK)).allowed
+
+    assert asyncio.run(play())  # red: so the mark is what the tests above rest on
 
 
 class Forgetful(Memo):

@@ -319,6 +319,12 @@ ELSEWHERE = {
         "wam/test_resting.py::test_domain_7_not_seen_for_60_days_warned_90_paused_180_ended"
     ),
     "emergency": "wam/test_emergency.py::test_emergency_access_ends_after_four_hours_by_itself",
+    "case_answer": "cases/test_asking.py::test_domain_10_an_answer_is_taken_for_72_hours_then_the_question_is_over",
+    "case_notice": (
+        "cases/test_deciding.py::test_domain_10_those_concerned_hear_within_24_hours_or_why_not_is_written_down"
+    ),
+    "case_appeal": "cases/test_deciding.py::test_domain_10_an_appeal_is_taken_for_30_days",
+    "case_second_word": "cases/test_deciding.py::test_domain_10_a_second_word_waits_seven_days",
     "case_triage_urgent": (
         "cases/test_opening.py::test_domain_10_triage_is_due_in_a_business_day_and_in_four_hours_when_contained"
     ),

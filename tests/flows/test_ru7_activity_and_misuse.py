@@ -256,6 +256,7 @@ def test_ru7_the_link_in_a_notice_locks_once_works_signed_out_and_only_by_a_clic
     again = world.browser().get(address).submit("Lock my account")
     assert again.path == browser.path
     assert world.count("security_report") == 1
+    assert world.count("security_case", "kind = 'takeover' AND source = 'report' AND entries = 1") == 1
 
 
 @pytest.mark.parametrize("change", ["1-00ff", "x", "-", "9999999999999999-00", "1-é"])

@@ -130,7 +130,7 @@ def test_t14_an_attestation_is_asked_for_before_its_year_is_over(world: World) -
     begun = clock.now()
     for days, mails in ((300, 0), (336, 2), (340, 2), (359, 4)):
         with freeze_time(begun + timedelta(days=days)):
-            expiries.run(world.database)
+            expiries.remind(world.database)
             assert [m for m, _ in mails_to(world, "ana@example.com")].count("attestation_due") == mails // 2
     with freeze_time(begun + timedelta(days=360), tick=True):
         with transaction(world.database) as db:
@@ -140,5 +140,5 @@ def test_t14_an_attestation_is_asked_for_before_its_year_is_over(world: World) -
         ana.get("/attest").submit("Confirm", capacity="licensed_provider", principal="Lakeside Clinic", word="yes")
         assert "Confirm why you may act" not in ana.get("/account").text
     with freeze_time(begun + timedelta(days=362)):
-        expiries.run(world.database)
+        expiries.remind(world.database)
     assert [m for m, _ in mails_to(world, "ana@example.com")].count("attestation_due") == 2

@@ -79,8 +79,10 @@ def test_w2_reminders_escalation_and_expiry_come_by_the_clock_once(managed: Mana
     for day in (3, 3, 7, 14, 14):
         with freeze_time(start + timedelta(days=day, seconds=1)):
             expiries.run(managed.world.database)
+            expiries.remind(managed.world.database)
     assert managed.one("SELECT reminded FROM access_request") == 3
     assert managed.events("wam.request.escalated") == 1
     with freeze_time(start + timedelta(days=30, seconds=1)):
         expiries.run(managed.world.database)
+        expiries.remind(managed.world.database)
     assert managed.one("SELECT status FROM access_request") == "expired"

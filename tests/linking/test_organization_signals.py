@@ -74,6 +74,17 @@ def test_a_revoked_session_there_ends_what_the_login_opened_and_no_more(world: W
     assert world.browser().get("/login/ups_evergreen").path == "/account", "the login itself is not held"
 
 
+def test_domain_10_a_compromised_login_there_opens_a_case_and_a_disabled_one_does_not(world: World) -> None:
+    link_ana(world)
+    assert told(world, event(world)).status_code == 202
+    assert world.count("security_case", "1 = 1") == 0, "somebody who left there is no suspicion"
+    compromised = DISABLED.replace("account-disabled", "credential-compromise")
+    assert told(world, event(world, compromised)).status_code == 202
+    assert told(world, event(world, compromised)).status_code == 202
+    assert world.count("security_case", "kind = 'takeover' AND source = 'partner' AND status = 'new'") == 1
+    assert world.count("case_entry", "kind IN ('opened', 'added')") == 2
+
+
 def test_an_event_works_once(world: World) -> None:
     link_ana(world)
     once = event(world)

@@ -62,6 +62,7 @@ def test_o_01_four_warnings_go_out_each_once(database: Database, clinician: str)
     for before in (91, 89, 89, 59, 29, 6, 6):
         with freeze_time(END - before * DAY):
             expiries.run(database)
+            expiries.remind(database)
         sent.append(_mails(database, "credential_ends"))
     assert sent == [0, 1, 1, 2, 3, 4, 4]
     assert _live(database, clinician) == {"precert.clinical", "eligibility.view"}
@@ -70,13 +71,16 @@ def test_o_01_four_warnings_go_out_each_once(database: Database, clinician: str)
 def test_o_01_a_fact_known_late_is_warned_of_once_and_a_replaced_one_never(database: Database, clinician: str) -> None:
     with freeze_time(END - 5 * DAY):
         expiries.run(database)
+        expiries.remind(database)
         expiries.run(database)
+        expiries.remind(database)
     assert _mails(database, "credential_ends") == 1
     with freeze_time(END - 5 * DAY), transaction(database) as db:
         fact = db.exec(select(Credential)).one()
         practitioners.set_end(db, fact, END + 365 * DAY)  # renewed
     with freeze_time(END):
         expiries.run(database)
+        expiries.remind(database)
     assert _mails(database, "credential_ends") == 1
     assert "precert.clinical" in _live(database, clinician)
     with freeze_time(END), transaction(database) as db:
@@ -86,6 +90,7 @@ def test_o_01_a_fact_known_late_is_warned_of_once_and_a_replaced_one_never(datab
         practitioners.credential(db, person, "licence", state="IL", number="2", source="State board", starts_at=END)
     with freeze_time(END + 300 * DAY):
         expiries.run(database)
+        expiries.remind(database)
     assert _mails(database, "credential_ends") == 1
 
 
@@ -94,7 +99,9 @@ def test_o_02_t_17_a_lapsed_licence_ends_what_the_practitioner_was_given_for_it(
 ) -> None:
     with freeze_time(END):
         expiries.run(database)
+        expiries.remind(database)
         expiries.run(database)
+        expiries.remind(database)
     assert _live(database, clinician) == {"eligibility.view"}
     assert _mails(database, "credential_ended") == 1
     with reading(database) as db:
@@ -111,7 +118,9 @@ def test_t_17_a_number_out_of_use_ends_it_too(database: Database, clinician: str
             assert person is not None
             practitioners.deactivate(db, person, clock.now(), by="registry")
         expiries.run(database)
+        expiries.remind(database)
         expiries.run(database)
+        expiries.remind(database)
     assert _live(database, clinician) == {"eligibility.view"}
     assert _mails(database, "credential_ended") == 1
     with reading(database) as db:

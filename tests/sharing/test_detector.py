@@ -117,8 +117,9 @@ def test_domain_10_a_report_counts_at_once_but_alone_is_never_a_case():
 def test_domain_10_sharing_is_told_with_its_reasons_in_words():
     story = hands(two_roles(known()), gap=1.0)
     found = story.detector.standing("ana", story.at(26, 0))
-    assert found.reasons[0].kind == "role_split"
-    assert "as if by two people" in found.reasons[0].seen
+    seen = {one.kind: one.seen for one in found.reasons[:2]}
+    assert seen.keys() == {"role_split", "new_work"}
+    assert "as if by two people" in seen["role_split"]
     assert any(one.what == "sharing" for one in story.crossed)
 
 

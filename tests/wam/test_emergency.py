@@ -72,6 +72,7 @@ def test_emergency_access_ends_after_four_hours_by_itself(managed: Managed) -> N
     with freeze_time(now + timedelta(hours=4)):
         assert reason(managed, key="referral.manage") == "grant_expired"
         expiries.run(managed.world.database)
+        expiries.remind(managed.world.database)
         assert managed.one("SELECT ended_by FROM emergency_use") == "system"
         start(managed)  # again, with its own record
 
@@ -152,6 +153,7 @@ def test_emergency_access_is_due_by_the_end_of_the_next_business_day_and_reminde
     for moment, mails in ((due - timedelta(seconds=1), 0), (due, 1), (due + timedelta(days=1), 1)):
         with freeze_time(moment):
             expiries.run(managed.world.database)
+            expiries.remind(managed.world.database)
             assert managed.events("entitlements.emergency.overdue") == mails
     closed = [str((clock.now() + timedelta(days=n)).date()) for n in range(9)]
     with transaction(managed.world.database) as db:

@@ -19,6 +19,8 @@ from idp.audit import checkpoint, log, origin
 from idp.audit.events import Event
 from idp.audit.seal import Sealer
 from idp.database import Database, transaction
+from idp.sharing.live.tables import SharingDay, SharingScore
+from idp.sharing.score import weights
 from tests import engines
 from tests.audit.staff import staff
 from tests.decisions import world
@@ -35,6 +37,28 @@ class Desk:
         return {"name": f"{self.settings.cookie_prefix}session", "value": f"secret-{name}", "url": self.address}
 
 
+def scored(db: Any, account_id: str) -> None:
+    """Give an account a score that rose over two weeks."""
+    now, by = clock.now(), weights()
+    seen = {"role_split": 3, "new_work": 4, "foreign_device": 1}
+    evidence = {
+        kind: {"amount": days * 0.8, "at": now.timestamp() - 3600, "days": days, "seen": f"a sign of {kind}"}
+        for kind, days in seen.items()
+    }
+    high = by.lines["case"] + 1
+    db.add(
+        SharingScore(
+            account_id=account_id, what="sharing", log_odds=high, band="case", at=now, version=by.version,
+            evidence=evidence,
+        )
+    )  # fmt: skip
+    for ago in range(14, -1, -2):
+        day = f"{now - timedelta(days=ago):%Y-%m-%d}"
+        parts = {"role_split": round(2 - ago / 10, 1), "new_work": 1.0}
+        odds = high - ago * 0.4
+        db.add(SharingDay(account_id=account_id, what="sharing", day=day, log_odds=odds, parts=parts))
+
+
 @pytest.fixture(scope="module")
 def site(_sqlite: engines.SqliteEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """Serve the desk with some days' records."""
@@ -47,8 +71,11 @@ def site(_sqlite: engines.SqliteEngine, tmp_path_factory: pytest.TempPathFactory
         settings = settings.model_copy(update={"audit_copy": home / "copy.jsonl"})
         checkpoint.make_key(settings.audit_key_file)
         database = Database(settings)
-        world.build(database, staff())
+        desk = staff()
+        desk["grant"]["grt_case"] = {**desk["grant"]["grt_audit.search"], "entitlement": "security.case.work"}
+        world.build(database, desk)
         with transaction(database) as db:
+            scored(db, "acc_ana")
             values = {"h": sessions.hash_of("secret-sam")}
             db.execute(text("UPDATE session SET token_hash = :h WHERE id = 'ses_sam'"), values)
             facts: dict[str, Any] = {"account": "acc_ana", "provider": "prv_lake", "client": "claims"}
@@ -100,6 +127,27 @@ def test_se1_sam_finds_anas_refusals_and_opens_one_with_its_proof(window: Any, s
     assert "203.0.113.9" in page.inner_text("main")
     if script:
         eyes.look("security-record")
+
+
+def test_se2_sam_sees_whose_login_seems_shared_and_why(window: Any, site: Desk) -> None:
+    eyes = window("sam")
+    page = eyes.page
+    page.goto("/security/search")
+    page.get_by_role("link", name="Shared logins").first.click()
+    text = page.inner_text("main")
+    assert "Two kinds of work on two computers" in text
+    assert "Where network addresses are is not known here" in text
+    eyes.look("security-sharing")
+    page.get_by_role("link", name="Ana Ruiz").click()
+    assert "of 100 that several people use this login" in page.inner_text("main")
+    assert page.locator("table").first.locator("tbody tr").count() == 3
+    assert page.get_by_role("img").count() == 2
+    eyes.look("security-score")
+    page.get_by_role("link", name="All shared logins").click()
+    page.get_by_role("link", name="Taken-over logins").click()
+    assert "None." in page.inner_text("main")
+    assert page.request.get("/security/sharing/acc_sam").status == 404
+    assert page.request.get("/security/sharing/acc_ana?what=moods").status in (400, 422)
 
 
 def test_se5_sam_sees_that_the_log_is_whole(window: Any, site: Desk) -> None:

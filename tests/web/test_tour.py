@@ -17,7 +17,9 @@ from sqlalchemy import text
 
 from idp import clock
 from idp.audit.seal import Sealer
+from idp.cases import opening
 from idp.database import transaction
+from idp.demo import suspicion
 from idp.demo.people import ANA, BEN, SAM, WES
 from idp.demo.places import ROOT, Places
 from tests.web.guide import PASSWORD, Guide, guide
@@ -293,6 +295,16 @@ def _a_security_analyst(guide: Guide) -> None:
     page.get_by_label("Account id").fill("acc_ben")
     page.get_by_role("button", name="Show").click()
     look(page, "person-logins-found", "Logins of a person", says="Ben Ortiz")
+    with transaction(guide.database) as db:
+        opening.open_from_finding(db, suspicion.about("acc_ben", "prv_lakeside"))
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Cases").click()
+    look(page, "cases", "Cases", says="Ben Ortiz")
+    page.locator("tbody th a").first.click()
+    look(page, "case", "Case SC-", says="1 of 3: take it up")
+    page.get_by_role("button", name="Show who is affected").click()
+    look(page, "case-error", "Error: Case SC-")
+    page.goto("/security/cases/new")
+    look(page, "case-new", "Open a case")
     _publishing(guide, page)
     page.goto("/security/links")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Misuse reports").click()

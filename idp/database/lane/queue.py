@@ -35,6 +35,13 @@ class Lane:
         """Run one statement on the autocommit reader and return its rows as tuples."""
         raise NotImplementedError
 
+    def mark(self) -> int | None:
+        """Return a number that stays while nobody commits anything, or None where only reading tells.
+
+        Raises Unavailable as `fetch` does.
+        """
+        return None
+
     async def write(
         self,
         work: Callable[[], Work] | None = None,

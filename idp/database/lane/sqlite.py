@@ -36,6 +36,7 @@ class SqliteLane(Lane):
         self._loop = asyncio.get_running_loop()
         self._reader = self._connect()
         self._reader.execute("PRAGMA query_only=ON")
+        self._marking = self._reader.cursor()
         marks = ", ".join("?" * len(records.columns))
         self._insert = f"INSERT INTO {records.table} ({records.names}) VALUES ({marks})"  # noqa: S608 - our own names
         self._durable = True
@@ -56,6 +57,15 @@ class SqliteLane(Lane):
             if _away(problem):
                 raise Unavailable(AWAY) from problem
             raise
+
+    def mark(self) -> int | None:
+        try:
+            [(mark,)] = self._marking.execute("PRAGMA data_version").fetchall()
+        except sqlite3.OperationalError as problem:
+            if _away(problem):
+                raise Unavailable(AWAY) from problem
+            raise
+        return int(mark)
 
     def _wake(self) -> None:
         self._signal.set()

@@ -12,6 +12,8 @@ from idp.sharing.evidence import (
     foreign_device,
     handover,
     hours_span,
+    hours_split,
+    new_work,
     overlap,
     report,
     role_split,
@@ -27,6 +29,7 @@ REQUEST: tuple[tuple[str, Look], ...] = tuple(
     (kind.KIND, kind.look)
     for kind in (
         role_split, foreign_device, two_hands, absent_desktop, handover, two_places, overlap, device_spread, hours_span,
+        new_work, hours_split,
     )
 )  # fmt: skip
 """Looked for at every interactive request, in this order."""

@@ -36,7 +36,7 @@ def look(seen: Seen) -> Finding | None:
 def _new_in_leave(seen: Seen, first: float) -> bool:
     """Say whether the device first appeared during the present leave: then it stays strange until the leave ends."""
     now = seen.act.time
-    return any(begins <= now < ends and begins <= first for begins, ends in seen.account.leaves)
+    return any(begins <= now < ends and begins <= first for begins, ends, _ in seen.leaves())
 
 
 def _off(seen: Seen) -> bool:

@@ -1,18 +1,18 @@
 """Use of a device that belongs to another account, while its owner is there."""
 
 from idp.sharing.evidence.role_split import pair
-from idp.sharing.seen import Finding, Seen
+from idp.sharing.seen import OWNER_DAYS, Finding, Seen
 from idp.sharing.state import DAY
 
 KIND = "foreign_device"
-OWNER_DAYS, RECENT, PRESENT = 5, 21 * DAY, 30 * 60.0
+RECENT, PRESENT = 21 * DAY, 30 * 60.0
 
 
 def look(seen: Seen) -> Finding | None:
     """Look for the owner. Two people taking turns at their only workstation, or one sitting in, are innocent."""
     here, now, me = seen.here, seen.act.time, seen.account.account
     device = seen.device(here)
-    if len(device.users) < 2 or (seen.pool(here) and not seen.owned(here)):
+    if len(device.users) < 2 or seen.pool(here):
         return None
     mine = device.users.get(me)
     for name, owner in device.users.items():

@@ -6,7 +6,9 @@ from idp.sharing.seen import Finding, Seen
 from idp.sharing.state import Own
 
 KIND = "role_split"
-DAYS, ALIKE, FACTOR = 3, 0.35, 3.0
+DAYS, ALIKE, FACTOR = 1.9, 0.35, 3.0
+STANDING_IN = 0.15
+"""What is left of the strength where the computer's owner is away: somebody does an absent colleague's work."""
 """Device-days each profile needs; above which likeness they are one mix; the natural log of the Bayes factor needed."""
 
 
@@ -21,12 +23,14 @@ def look(seen: Seen) -> Finding | None:
     best: Finding | None = None
     shared = [one for one in seen.account.today.desks if one != here and seen.pool(one)]
     if shared:
-        best = _compare(mine, _together(seen), returned=any(_returned(seen, here, one) for one in shared))
+        best = _compare(mine, together(seen), returned=any(_returned(seen, here, one) for one in shared))
     for other in seen.account.today.desks:
         theirs = seen.account.devices.get(other)
         if other == here or theirs is None or theirs.used < DAYS or not seen.desk(other):
             continue
         found = _compare(mine, theirs, returned=_returned(seen, here, other))
+        if found and (seen.standing_in(here) or seen.standing_in(other)):
+            found.strength *= STANDING_IN
         if found and (best is None or found.strength > best.strength):
             best = found
     return best
@@ -50,13 +54,14 @@ def _returned(seen: Seen, one: str, other: str) -> bool:
     return seen.account.today.switches.get(pair(one, other), 0) >= 2
 
 
-def _together(seen: Seen) -> Own:
+def together(seen: Seen) -> Own:
     """Take the pool devices of an account as one place: which of them one sits at is chance."""
     place = Own(first=0.0, last=0.0)
     for name, use in seen.account.devices.items():
         if seen.pool(name):
             place.used += use.used
-            for mine, theirs in ((place.functions, use.functions), (place.providers, use.providers)):
+            pairs = ((place.functions, use.functions), (place.providers, use.providers), (place.hours, use.hours))
+            for mine, theirs in pairs:
                 for key, count in theirs.items():
                     mine[key] = mine.get(key, 0.0) + count
     return place

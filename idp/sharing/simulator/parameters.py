@@ -47,6 +47,16 @@ class Parameters:
     push: float = 0.35
     marked_hours: float = 0.3
     bursts: float = 6.0
+    stand_in: float = 0.4
+    """Of those on leave: a colleague does their work too, at their desk."""
+    new_role: float = 0.03
+    """People who are given other work within the time; half of them get another computer with it."""
+    late_desk: float = 0.03
+    """People who from some day on spend the last hours of their day at another desk."""
+    evening_desk: float = 0.01
+    """People who from some day on work extra hours in the evening, at another desk of the clinic."""
+    home_desk: float = 0.04
+    """People who catch up in the evening at a computer at home; half of them from some day on."""
     shared: float = 0.06
     """Planted sharing, share of accounts (far more than real: figures are reweighted to 1 %)."""
     taken: float = 0.01
@@ -61,16 +71,41 @@ class Parameters:
 FIT = (
     Parameters(),
     Parameters(clinic=(2, 8), pool=0.15, pairs=0.15, two_desks=0.15, shift_clinics=0.1, phone=0.5, cookies=0.05),
-    Parameters(clinic=(20, 80), pool=0.6, float_staff=0.12, shift_clinics=0.7, push=0.6, cover=0.06),
-    Parameters(remote_desktop=0.2, vpn=0.3, travellers=0.1, backup_line=0.5, vendors=0.1, code_tail=0.05),
+    Parameters(clinic=(20, 80), pool=0.6, float_staff=0.12, shift_clinics=0.7, push=0.6, cover=0.06, late_desk=0.06),
+    Parameters(
+        remote_desktop=0.2,
+        vpn=0.3,
+        travellers=0.1,
+        backup_line=0.5,
+        vendors=0.1,
+        code_tail=0.05,
+        new_role=0.06,
+        home_desk=0.08,
+    ),
 )
 """The families of worlds the weights and lines are estimated on."""
 JUDGE = {
     "hospital": Parameters(
-        clinic=(60, 150), pool=0.75, float_staff=0.2, shift_clinics=0.9, push=0.5, cover=0.08, pairs=0.02
+        clinic=(60, 150),
+        pool=0.75,
+        float_staff=0.2,
+        shift_clinics=0.9,
+        push=0.5,
+        cover=0.08,
+        pairs=0.02,
+        late_desk=0.08,
+        stand_in=0.6,
     ),
     "solo practices": Parameters(
-        clinic=(1, 5), pool=0.05, pairs=0.2, two_desks=0.25, split_desks=0.5, phone=0.7, leave=0.4
+        clinic=(1, 5),
+        pool=0.05,
+        pairs=0.2,
+        two_desks=0.25,
+        split_desks=0.5,
+        phone=0.7,
+        leave=0.4,
+        evening_desk=0.02,
+        stand_in=0.2,
     ),
     "remote billing": Parameters(
         clinic=(8, 40),
@@ -81,9 +116,22 @@ JUDGE = {
         vendors=0.2,
         pool=0.1,
         bursts=9,
+        home_desk=0.1,
+        new_role=0.02,
     ),
     "restless": Parameters(
-        travellers=0.15, refresh=0.15, cookies=0.1, backup_line=0.7, code_tail=0.08, overtime=0.2, cover=0.1, peek=0.6
+        travellers=0.15,
+        refresh=0.15,
+        cookies=0.1,
+        backup_line=0.7,
+        code_tail=0.08,
+        overtime=0.2,
+        cover=0.1,
+        peek=0.6,
+        new_role=0.08,
+        evening_desk=0.02,
+        stand_in=0.5,
+        home_desk=0.06,
     ),
     "careful sharers": Parameters(strength=(0.15, 0.5), relay=0.3, outsider=0.7, bursts=4),
 }

@@ -56,6 +56,16 @@ class Person:
     """Days of leave, from and until."""
     renewed: tuple[int, str] | None = None
     """The day of the new computer, and it."""
+    changed: tuple[int, dict[str, float], str] | None = None
+    """The day of other work, its mix, and the computer that comes with it ("" where none does)."""
+    late: tuple[int, str] | None = None
+    """From which day the last hours are spent at another desk."""
+    evening: tuple[int, str] | None = None
+    """From which day extra hours are worked at another desk."""
+    at_home: tuple[int, str] | None = None
+    """From which day a computer at home is used in the evening."""
+    covers: list[tuple[float, float, str, dict[str, float]]] = field(default_factory=list)
+    """Whose leave is covered: from and until, their desk, their work."""
 
 
 class Builder:
@@ -162,8 +172,28 @@ class Builder:
             if pick.random() < given.leave:
                 first = pick.uniform(20, max(21, given.days - 12))
                 person.off = (float(int(first)), float(int(first) + pick.choice((5, 7, 14))))
+            self._turns(person)
             if pick.random() < given.refresh * given.days / 30:
                 person.renewed = (pick.randrange(15, max(16, given.days)), self.device())
+
+    def _turns(self, person: Person) -> None:
+        """Decide what changes for a person within the time, all of it innocent."""
+        pick, given = self.random, self.parameters
+        if person.habit not in ("desk", "two_desks", "pool"):
+            return
+        if pick.random() < given.new_role:
+            role = pick.choice([one for one in ROLES if one != person.role])
+            mix = {name: weight * pick.lognormvariate(0, 0.5) for name, weight in ROLES[role].items()}
+            person.changed = (pick.randrange(5, given.days), mix, self.device() if pick.random() < 0.5 else "")
+        if pick.random() < given.late_desk:
+            person.late = (pick.randrange(0, given.days), self.device())
+        if pick.random() < given.evening_desk:
+            person.evening = (pick.randrange(0, given.days), self.device())
+        if pick.random() < given.home_desk:
+            person.at_home = (pick.choice((0, pick.randrange(0, given.days))), self.device())
+        mates = [one for one in person.clinic.staff if one is not person and one.habit in ("desk", "two_desks")]
+        if person.off and mates and person.habit == "desk" and pick.random() < given.stand_in:
+            pick.choice(mates).covers.append((*person.off, person.desks[0], person.mix))
 
     def _equip(self, person: Person) -> None:
         pick, given = self.random, self.parameters

@@ -87,6 +87,7 @@ def _habit(
 ) -> None:
     """Work as this person does."""
     given, clinic, desks = built.parameters, person.clinic, person.desks
+    mix, ends = _extras(into, person, day, begins, ends, network, pick, built)
     if person.renewed and day >= person.renewed[0] and person.habit == "desk":
         desks = [person.renewed[1]]
     if person.habit == "cookies":
@@ -113,7 +114,38 @@ def _habit(
             _work(into, pick, person, desks[0], person.home, person.mix, at, until, given, provider=provider.name)
             at = until
     else:
-        _desks(into, person, desks, begins, ends, network, pick, given)
+        if person.changed and person.changed[2] and day >= person.changed[0]:
+            desks = [person.changed[2]]
+        _desks(into, person, desks, begins, ends, network, pick, given, mix)
+
+
+def _extras(
+    into: list[Act], person: Person, day: int, begins: float, ends: float, network: str, pick: Random, built: Builder
+) -> tuple[dict[str, float], float]:
+    """Do what is not the usual day: other work, other desks, a colleague's work. Return today's work, and its end."""
+    given, mix = built.parameters, person.mix
+    if person.changed and day >= person.changed[0]:
+        since, new, computer = person.changed
+        mix = {**{name: 0.1 * weight for name, weight in mix.items()}, **new}
+        if computer and day < since + 6:  # the old work is handed over, at the old desk
+            at = pick.uniform(begins, ends - HOUR)
+            _work(into, pick, person, person.desks[0], network, person.mix, at, at + HOUR, given)
+    for first, last, desk, theirs in person.covers:
+        if first <= day < last:
+            for _ in range(pick.randint(1, 2)):
+                at = pick.uniform(begins, ends - HOUR)
+                _work(into, pick, person, desk, network, theirs, at, at + pick.uniform(0.5, 2) * HOUR, given)
+    if person.evening and day >= person.evening[0] and pick.random() < 0.5:
+        at = ends + pick.uniform(0.05, 1) * HOUR
+        _work(into, pick, person, person.evening[1], network, mix, at, at + pick.uniform(0.7, 2.5) * HOUR, given)
+    if person.at_home and day >= person.at_home[0] and pick.random() < 0.3:
+        at = ends + pick.uniform(1, 3) * HOUR
+        _work(into, pick, person, person.at_home[1], person.home, mix, at, at + pick.uniform(0.3, 1.5) * HOUR, given)
+    if person.late and day >= person.late[0] and pick.random() < 0.6:
+        leaves = ends - pick.uniform(1, 3) * HOUR
+        _work(into, pick, person, person.late[1], network, mix, leaves, ends, given)
+        return mix, leaves - 60
+    return mix, ends
 
 
 def _desks(
@@ -125,16 +157,15 @@ def _desks(
     network: str,
     pick: Random,
     given: Parameters,
+    mix: dict[str, float],
 ) -> None:
     """Work at one desk, or go between several."""
     at = begins
     while at < ends:
         until = min(ends, at + (pick.uniform(0.2, 2.5) if len(desks) > 1 else pick.uniform(2, 5)) * HOUR)
         which = pick.randrange(len(desks))
-        mix = person.mix
-        if person.habit == "split_desks":
-            mix = _half(person.mix, which, pick)
-        _work(into, pick, person, desks[which], network, mix, at, until, given)
+        today = _half(mix, which, pick) if person.habit == "split_desks" else mix
+        _work(into, pick, person, desks[which], network, today, at, until, given)
         at = until + pick.choice((20.0, 60.0, 600.0))
 
 

@@ -3,14 +3,16 @@
 Only numbers leave here; the templates write them into SVG, which needs neither a script nor a style.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 WIDTH = 1000
 _LEFT, _RIGHT, _TOP, _LANE = 210, 20, 30, 34
 _TICKS = 5
+BAR, _EDGE = 320, 6
+"""Length of a bar from 0 to 100, which a telephone shows whole, and what is left beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +95,53 @@ def who_for_whom(counts: Sequence[tuple[str, str, int]]) -> Map:
     ]
     height = _TOP + _LANE * max(len(left), len(right), 1)
     return Map(height, [(y, n) for n, y in left.items()], [(y, n) for n, y in right.items()], links)
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A score on a bar from 0 to 100, with the lines on it."""
+
+    filled: float
+    ticks: Sequence[tuple[float, str, int]]
+    """Place, name and score of each line."""
+
+
+def meter(score: int, lines: Mapping[str, int]) -> Meter:
+    """Place a score and the lines on a bar."""
+    return Meter(
+        round(score / 100 * BAR, 1), [(round(_EDGE + at / 100 * BAR, 1), name, at) for name, at in lines.items()]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Each day's highest score over time, and the lines."""
+
+    height: int
+    path: str
+    points: Sequence[tuple[float, float, str, int]]
+    """Where, which day, and the score."""
+    lines: Sequence[tuple[float, str, int]]
+    ticks: Sequence[tuple[float, date]]
+
+
+def scores(days: Sequence[Any], lines: Mapping[str, int]) -> Scores:
+    """Place days (each with `day` and `log_odds`), oldest first."""
+    from idp.sharing.score import shown
+
+    height, left = 260, 60
+    room, deep = WIDTH - left - 130, height - 50
+    dates = [date.fromisoformat(one.day) for one in days]
+    first, last = dates[0], max(dates[-1], dates[0] + timedelta(days=7))
+    span = (last - first).days
+
+    def y(score: int) -> float:
+        return round(20 + (100 - score) / 100 * deep, 1)
+
+    points = [
+        (round(left + (at - first).days / span * room, 1), y(shown(one.log_odds)), one.day, shown(one.log_odds))
+        for one, at in zip(days, dates, strict=True)
+    ]
+    ticks = [(round(left + n / 4 * room, 1), first + timedelta(days=round(span * n / 4))) for n in range(5)]
+    path = "M" + "L".join(f"{x} {high}" for x, high, _, _ in points)
+    return Scores(height, path, points, [(y(at), name, at) for name, at in lines.items()], ticks)

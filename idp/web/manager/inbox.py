@@ -26,7 +26,7 @@ from idp.web import dates, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import Acting
-from idp.web.manager import requests, views, wanted
+from idp.web.manager import questions, requests, views, wanted
 from idp.web.manager.guard import Manages, Sees
 
 router = APIRouter()
@@ -64,6 +64,7 @@ def inbox(request: Request, db: Transaction, acting: Sees) -> Response:
         request,
         "wam/inbox.html",
         entries=entries,
+        questions=questions.waiting(db, acting) if lines else [],
         companies=wanted.entries(db, acting, lines),
         **requests.entries(db, acting, lines),
         **_frame(db, acting),
@@ -212,3 +213,4 @@ def _frame(db: Db, acting: Acting) -> dict[str, Any]:
 
 
 router.include_router(requests.router)
+router.include_router(questions.router)

@@ -58,8 +58,9 @@ def still_mine(request: Request, db: Transaction, by: SignedIn, login_id: str, f
     one = next((each for each in linking.logins(db, by.account.id) if each.id == login_id), None)
     if one is None:
         raise NotFound
-    if one.held_because == moved.ORGANIZATION:
-        raise Conflict("Its organization told us not to use this login. Ask them, or call us.")
+    if one.held_because is not None:
+        who = "Its organization told us" if one.held_because == moved.ORGANIZATION else "Our security desk asked us"
+        raise Conflict(f"{who} not to use this login. Ask them, or call us.")
     moved.release(db, one, by=by.account.id, because="owner")
     return pages.go(request, "/account/logins")
 

@@ -1,0 +1,80 @@
+"""The person says that a decision is wrong; somebody who had no part in it looks again (domain.md 10)."""
+
+from sqlalchemy import CursorResult, update
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from idp import clock
+from idp.cases import file, labels, telling, urgency
+from idp.cases.tables import CaseAction, CaseAppeal, SecurityCase
+from idp.database.inserting import insert_unless_there
+from idp.errors import Conflict, Invalid, NotEntitled, NotFound
+from idp.notices import outbox
+
+LONGEST = 2000
+OUTCOMES = {"upheld": "The decision stands", "overturned": "The decision was wrong"}
+
+
+def appeal(db: Db, carried: str, said: str) -> SecurityCase:
+    """Take an appeal by the link of a notice, once. Raises NotFound, Invalid without a word, Conflict for a second."""
+    case = file.hold(db, telling.of_token(db, carried).id)
+    said = said.strip()
+    if not 3 <= len(said) <= LONGEST:
+        raise Invalid(fields={"said": f"Say what is wrong, in 3 to {LONGEST} characters."})
+    assert case.account_id is not None
+    made = CaseAppeal(case_id=case.id, account_id=case.account_id, due_at=urgency.triage_due(db))
+    if not insert_unless_there(db, CaseAppeal, made.model_dump()):
+        raise Conflict("You appealed already. Somebody looks at it, and you hear from us.")
+    file.write(db, case, "appealed", {"appeal": made.id, "said": said}, by=case.account_id)
+    return case
+
+
+def of_case(db: Db, case_id: str) -> CaseAppeal | None:
+    """Return a case's appeal, or None."""
+    query = select(CaseAppeal).where(col(CaseAppeal.case_id) == case_id).execution_options(populate_existing=True)
+    return db.exec(query).one_or_none()
+
+
+def took_part(db: Db, case: SecurityCase) -> set[str]:
+    """Return who decided, wanted or confirmed anything in a case: none of them judges its appeal."""
+    found = {case.decided_by or "", case.account_id or ""}
+    for one in db.exec(select(CaseAction).where(col(CaseAction.case_id) == case.id)).all():
+        found |= {one.asked_by, one.answered_by or ""}
+    return found - {""}
+
+
+def decide(db: Db, case_id: str, *, by: str, outcome: str, reason: str) -> None:
+    """Decide an appeal, once, as another person than any who had part in the decision; the person is told.
+
+    Raises NotFound without an appeal, NotEntitled for who took part, Invalid without outcome or reason, Conflict when
+    it was decided. What was done is taken back by hand: each thing has a page of its own.
+    """
+    case = file.hold(db, case_id)
+    found = of_case(db, case.id)
+    if found is None:
+        raise NotFound
+    if by in took_part(db, case):
+        raise NotEntitled("Somebody who had no part in the decision decides the appeal.", code="own_decision")
+    said = " ".join(reason.split())
+    fields = {}
+    if outcome not in OUTCOMES:
+        fields["outcome"] = "Choose what you found."
+    if not 10 <= len(said) <= 1000:
+        fields["appeal_reason"] = "Say why, in 10 to 1000 characters. The person reads it."
+    if fields:
+        raise Invalid(fields=fields)
+    done = db.execute(
+        update(CaseAppeal)
+        .where(col(CaseAppeal.id) == found.id, col(CaseAppeal.decided_at).is_(None))
+        .values(decided_at=clock.now(), decided_by=by, outcome=outcome)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(done, CursorResult)
+    if done.rowcount != 1:
+        raise Conflict("Somebody decided this appeal a moment ago.")
+    if outcome == "overturned":
+        case.decision, case.cause = "innocent", "other"
+        labels.put(db, case, by=by, pattern="other")
+    file.write(db, case, "appeal_decided", {"outcome": outcome, "reason": said}, by=by, tell={"outcome": outcome})
+    facts = {"reference": case.reference, "outcome": f"{OUTCOMES[outcome]}.", "reason": said}
+    outbox.send(db, found.account_id, "case_appeal_decided", facts)

@@ -1,0 +1,305 @@
+"""Ask the person, or a practice's access managers; each question is answered once, in time, by whom it was put to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import orjson
+from sqlalchemy import CursorResult, update
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from idp import clock, configuration
+from idp.accounts.tables import Account
+from idp.audit import log
+from idp.audit.events import Event
+from idp.cases import context, file, urgency, words
+from idp.cases.tables import OPEN, CaseQuestion, SecurityCase
+from idp.database import of
+from idp.database.inserting import insert_unless_there
+from idp.envelope import open_with, seal_with
+from idp.errors import Conflict, Invalid, NotFound
+from idp.leaving import telling
+from idp.notices import outbox, saying
+from idp.providers.tables import Provider
+
+LONGEST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as its reader sees it."""
+
+    id: str
+    reference: str
+    about: str
+    """The person's name; empty on their own page."""
+    seen: tuple[str, ...]
+    rows: tuple[Mapping[str, str], ...]
+    asked_at: datetime
+    due_at: datetime
+    answer: str | None
+    answered_at: datetime | None
+    answered_by: str
+    over: bool
+    """It can't be answered any more: too late, or the case is decided."""
+
+    @property
+    def open(self) -> bool:
+        """Say whether an answer is still awaited."""
+        return self.answer is None and not self.over
+
+
+def ask_person(db: Db, case: SecurityCase, *, by: str) -> bool:
+    """Ask the person, privately; return False where nobody can be, or the question is out already."""
+    if case.account_id is None:
+        return False
+    return _ask(db, case, ("person", case.account_id), context.of_case(db, case), by)
+
+
+def ask_practice(db: Db, case: SecurityCase, provider_id: str, *, by: str) -> bool:
+    """Ask a practice's access managers about their part of it; return False where it is out, or there are none.
+
+    The person themself is never asked as a manager. Raises NotFound for a practice they do not work for.
+    """
+    if provider_id not in {one.id for one in context.practices(db, case.account_id)}:
+        raise NotFound("The person does not work for this practice.")
+    if not telling.managers_of(db, provider_id) - {case.account_id or ""}:
+        return False
+    return _ask(db, case, ("practice", provider_id), context.of_case(db, case, provider_id), by)
+
+
+def _ask(db: Db, case: SecurityCase, to: tuple[str, str], shown: Mapping[str, Any], by: str) -> bool:
+    audience, whom = to
+    now = clock.now()
+    owner = case.account_id or log.NOBODY
+    made = CaseQuestion(
+        case_id=case.id,
+        audience=audience,
+        whom=whom,
+        owner=owner,
+        due_at=now + configuration.current(db).clocks.case_answer,
+    )
+    key = log.subject_key(db, owner)
+    if key is not None:
+        made.shown = seal_with(key, orjson.dumps(shown, option=orjson.OPT_SORT_KEYS), _place(made.id))
+    if not insert_unless_there(db, CaseQuestion, made.model_dump()):
+        return False
+    body = {
+        "question": made.id,
+        "audience": audience,
+        "whom": whom,
+        "shown": dict(shown),
+        "due": clock.iso(made.due_at),
+    }
+    file.write(db, case, "asked", body, by=by, tell={"question": made.id, "audience": audience})
+    if case.status in ("new", "investigating"):
+        case.status = "waiting"
+        db.add(case)
+    _mail(db, case, made)
+    return True
+
+
+def _mail(db: Db, case: SecurityCase, question: CaseQuestion) -> None:
+    settings = of(db).settings
+    facts = {"reference": case.reference, "until": saying.moment(question.due_at, settings.time_zone)}
+    if question.audience == "person":
+        page = f"{settings.issuer}/account/questions/{question.id}"
+        outbox.send(db, question.whom, "case_question", facts | {"page": page})
+        return
+    provider, account = db.get(Provider, question.whom), db.get(Account, case.account_id)
+    facts |= {
+        "provider": provider.name if provider else "",
+        "name": account.display_name if account else "",
+        "page": f"{settings.issuer}/p/{question.whom}/questions/{question.id}",
+    }
+    for manager in sorted(telling.managers_of(db, question.whom) - {case.account_id or ""}):
+        outbox.send(db, manager, "case_question_manager", facts)
+
+
+def of_person(db: Db, account_id: str) -> list[Asked]:
+    """Return what a person was asked, newest first."""
+    return [_shown(db, row) for row in _of(db, "person", account_id)]
+
+
+def of_practice(db: Db, provider_id: str, *, reader: str) -> list[Asked]:
+    """Return what a practice's access managers were asked, newest first, but not about the reader."""
+    return [_shown(db, row) for row in _of(db, "practice", provider_id) if row.owner != reader]
+
+
+def _of(db: Db, audience: str, whom: str) -> list[CaseQuestion]:
+    query = select(CaseQuestion).where(col(CaseQuestion.audience) == audience, col(CaseQuestion.whom) == whom)
+    return list(db.exec(query.order_by(col(CaseQuestion.created_at).desc()).limit(50)).all())
+
+
+def of_case(db: Db, case_id: str) -> list[CaseQuestion]:
+    """Return every question of a case, oldest first."""
+    query = select(CaseQuestion).where(col(CaseQuestion.case_id) == case_id).execution_options(populate_existing=True)
+    return list(db.exec(query.order_by(col(CaseQuestion.created_at), col(CaseQuestion.id))).all())
+
+
+def find(db: Db, question_id: str, audience: str, whom: str, *, reader: str) -> Asked:
+    """Return a question put to this person or practice; anybody else's, or one about a managing reader, is NotFound."""
+    return _shown(db, _row(db, question_id, audience, whom, reader))
+
+
+def _row(db: Db, question_id: str, audience: str, whom: str, reader: str) -> CaseQuestion:
+    row = db.get(CaseQuestion, question_id[:64], populate_existing=True)
+    if row is None or (row.audience, row.whom) != (audience, whom):
+        raise NotFound
+    if audience == "practice" and row.owner == reader:
+        raise NotFound
+    return row
+
+
+def _shown(db: Db, row: CaseQuestion) -> Asked:
+    case = db.get_one(SecurityCase, row.case_id)
+    key = log.subject_key(db, row.owner)
+    shown: dict[str, Any] = {}
+    if key is not None and row.shown is not None:
+        shown = orjson.loads(open_with(key, bytes(row.shown), _place(row.id)))
+    account = db.get(Account, case.account_id) if case.account_id and row.audience == "practice" else None
+    answerer = db.get(Account, row.answered_by) if row.answered_by else None
+    return Asked(
+        row.id,
+        case.reference,
+        account.display_name if account else "",
+        tuple(shown.get("seen", ())),
+        tuple(shown.get("rows", ())),
+        row.created_at,
+        row.due_at,
+        row.answer,
+        row.answered_at,
+        answerer.display_name if answerer else "",
+        row.closed_at is not None or row.due_at <= clock.now() or case.status not in OPEN,
+    )
+
+
+def answer(db: Db, question_id: str, audience: str, whom: str, *, by: str, choice: str, said: str) -> SecurityCase:
+    """Take the answer, once and in time; return the case.
+
+    Raises NotFound for a question put to others, Invalid for no choice, Conflict when it was answered, is over its
+    time, or the case was decided.
+    """
+    row = _row(db, question_id, audience, whom, by)
+    said = " ".join(said.split())
+    fields = {}
+    if choice not in words.ANSWERS[audience]:
+        fields["answer"] = "Choose what fits best."
+    if len(said) > LONGEST or (choice == "other" and len(said) < 3):
+        fields["said"] = f"Say it in 3 to {LONGEST} characters."
+    if fields:
+        raise Invalid(fields=fields)
+    case = file.hold(db, row.case_id)
+    now = clock.now()
+    done = db.execute(
+        update(CaseQuestion)
+        .where(
+            col(CaseQuestion.id) == row.id,
+            col(CaseQuestion.answered_at).is_(None),
+            col(CaseQuestion.closed_at).is_(None),
+            col(CaseQuestion.due_at) > now,
+        )
+        .values(answered_at=now, answered_by=by, answer=choice)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(done, CursorResult)
+    if done.rowcount != 1 or case.status not in OPEN:
+        raise Conflict(_too_late(db, row, case), then=(partial(log.record, event=_refused(case, row)),))
+    db.refresh(row)
+    body = {"question": row.id, "audience": audience, "answer": choice, "said": said}
+    file.write(db, case, "answered", body, by=by, tell={"question": row.id, "answer": choice})
+    if case.status == "question":
+        _private(db, case, choice)
+    _go_on(db, case)
+    return case
+
+
+def _private(db: Db, case: SecurityCase, choice: str) -> None:
+    """Go on from the answer to a private question: "not me" is urgent, anything else ends it there."""
+    if choice == "not_me":
+        urgency.to_desk(db, case)
+        urgency.soon(db, case)
+        db.add(case)
+        db.flush()
+    else:
+        close_private(db, case, "The person answered the private question.")
+
+
+def _too_late(db: Db, row: CaseQuestion, case: SecurityCase) -> str:
+    db.refresh(row)
+    if row.answer is not None:
+        return "This was answered already; the first answer stands."
+    if case.status not in OPEN:
+        return "This is decided already. If the decision is wrong, appeal against it, or call us."
+    return "The time to answer is over. Call us if there is something we should know."
+
+
+def _refused(case: SecurityCase, row: CaseQuestion) -> Event:
+    return Event(
+        "security.case.refused",
+        outcome="refused",
+        account=case.account_id,
+        reason=case.id,
+        details={"question": row.id},
+    )
+
+
+def _go_on(db: Db, case: SecurityCase) -> None:
+    """Give a case back to the desk when nothing is awaited any more."""
+    awaited = [one for one in of_case(db, case.id) if one.answered_at is None and one.closed_at is None]
+    if not awaited and case.status == "waiting":
+        case.status = "investigating"
+        db.add(case)
+        db.flush()
+
+
+def close_all(db: Db, case: SecurityCase) -> None:
+    """Take back what is still asked: the case is decided."""
+    _close(db, col(CaseQuestion.case_id) == case.id)
+
+
+def _close(db: Db, which: Any) -> int:
+    done = db.execute(
+        update(CaseQuestion)
+        .where(which, col(CaseQuestion.answered_at).is_(None), col(CaseQuestion.closed_at).is_(None))
+        .values(closed_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(done, CursorResult)
+    return done.rowcount
+
+
+def run_out(db: Db, limit: int) -> int:
+    """Close questions nobody answered in time; a private one closes its case. Return how many."""
+    due = db.exec(
+        select(CaseQuestion)
+        .where(
+            col(CaseQuestion.answered_at).is_(None),
+            col(CaseQuestion.closed_at).is_(None),
+            col(CaseQuestion.due_at) <= clock.now(),
+        )
+        .order_by(col(CaseQuestion.due_at))
+        .limit(limit)
+    ).all()
+    for row in due:
+        case = file.hold(db, row.case_id)
+        if _close(db, col(CaseQuestion.id) == row.id) != 1:
+            continue
+        file.write(db, case, "unanswered", {"question": row.id, "audience": row.audience}, by="system")
+        _go_on(db, case)
+        if case.status == "question":
+            close_private(db, case, "The private question was not answered.")
+    return len(due)
+
+
+def close_private(db: Db, case: SecurityCase, why: str) -> None:
+    """End a private question that did not become the desk's."""
+    case.status, case.closed_at = "closed", clock.now()
+    file.write(db, case, "closed", {"why": why}, by="system")
+
+
+def _place(question_id: str) -> str:
+    return f"case_question.shown:{question_id}"

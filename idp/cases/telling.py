@@ -1,0 +1,132 @@
+"""Tell those concerned what was done and decided: the person, and the access managers of each practice of theirs."""
+
+import hmac
+from datetime import datetime
+from functools import partial
+
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from idp import clock, configuration
+from idp.accounts.tables import Account
+from idp.audit import log
+from idp.audit.events import Event
+from idp.cases import context, file, words
+from idp.cases.tables import CaseAction, SecurityCase
+from idp.database import of
+from idp.errors import Conflict, Invalid, NotFound
+from idp.leaving import telling
+from idp.notices import outbox, saying
+
+
+def tell(db: Db, case: SecurityCase, *, by: str) -> None:
+    """Write to the person and each affected practice's access managers; the case is held by the caller.
+
+    A practice hears what was done to the person's access, not what was seen elsewhere, nor why.
+    """
+    if case.account_id is None or case.tell_due_at is None or case.told_at is not None:
+        return
+    case.told_at = clock.now()
+    settings = of(db).settings
+    done = [words.DONE[one.kind] for one in _done(db, case)]
+    if case.decision is None:
+        mails = outbox.send(db, case.account_id, "case_contained", {"reference": case.reference})
+    else:
+        until = case.told_at + configuration.current(db).clocks.case_appeal
+        facts = {
+            "reference": case.reference,
+            "what": words.DECIDED[case.decision],
+            "done": "What we did: " + (" ".join(done) or "nothing about your access changed."),
+            "until": saying.moment(until, settings.time_zone),
+            "appeal": f"{settings.issuer}/report/appeal/{appeal_token(db, case)}",
+        }
+        mails = outbox.send(db, case.account_id, "case_told", facts)
+    practices = 0
+    if done or case.contained_at is not None:
+        practices = _tell_practices(db, case, done or ["Every sign-in was ended; access is unchanged."])
+    body = {"practices": practices, "decision": case.decision, "mails_to_person": mails}
+    file.write(db, case, "told", body, by=by)
+
+
+def _tell_practices(db: Db, case: SecurityCase, done: list[str]) -> int:
+    account = db.get_one(Account, case.account_id)
+    concerned = context.practices(db, case.account_id)
+    for provider in concerned:
+        facts = {
+            "reference": case.reference,
+            "name": account.display_name,
+            "provider": provider.name,
+            "done": " ".join(done),
+            "people": f"{of(db).settings.issuer}/p/{provider.id}/people",
+        }
+        for manager in sorted(telling.managers_of(db, provider.id) - {account.id}):
+            outbox.send(db, manager, "case_told_manager", facts)
+    return len(concerned)
+
+
+def _done(db: Db, case: SecurityCase) -> list[CaseAction]:
+    query = select(CaseAction).where(col(CaseAction.case_id) == case.id, col(CaseAction.status) == "done")
+    return list(db.exec(query.order_by(col(CaseAction.done_at), col(CaseAction.id))).all())
+
+
+def delay(db: Db, case_id: str, *, by: str, why: str) -> None:
+    """Let a notice wait as long again, with a reason that is kept. Raises Invalid, Conflict when nothing waits."""
+    case = file.hold(db, case_id)
+    said = " ".join(why.split())
+    if not 10 <= len(said) <= 500:
+        raise Invalid(fields={"why": "Say why the notice waits, in 10 to 500 characters."})
+    if case.tell_due_at is None or case.told_at is not None:
+        raise Conflict("No notice of this case waits.")
+    case.tell_due_at += configuration.current(db).clocks.case_notice
+    file.write(db, case, "delayed", {"why": said, "until": clock.iso(case.tell_due_at)}, by=by)
+
+
+def tell_due(db: Db, limit: int) -> int:
+    """Write the notices whose time has come, unless somebody wrote down why they wait; return how many."""
+    due = db.exec(
+        select(SecurityCase.id)
+        .where(
+            col(SecurityCase.tell_due_at) <= clock.now(),
+            col(SecurityCase.told_at).is_(None),
+        )
+        .order_by(col(SecurityCase.tell_due_at))
+        .limit(limit)
+    ).all()
+    for case_id in due:
+        case = file.hold(db, case_id)
+        if case.told_at is None and case.tell_due_at is not None and case.tell_due_at <= clock.now():
+            tell(db, case, by="system")
+    return len(due)
+
+
+# The appeal link works without signing in: whom a decision locked out could not sign in to appeal.
+
+
+def appeal_token(db: Db, case: SecurityCase) -> str:
+    """Return what the link in the notice carries: the case, proven by a keyed hash; nothing of it is kept."""
+    return f"{case.id}-{_proof(db, case)}"
+
+
+def appeal_until(db: Db, case: SecurityCase) -> datetime:
+    """Return when the time to appeal is over."""
+    assert case.told_at is not None
+    return case.told_at + configuration.current(db).clocks.case_appeal
+
+
+def of_token(db: Db, carried: str) -> SecurityCase:
+    """Return the case of a genuine appeal link whose time is not over; raise NotFound for anything else."""
+    case_id, _, proof = carried[:120].rpartition("-")
+    case = db.get(SecurityCase, case_id) if case_id else None
+    missing = NotFound("This link is not complete, or its time is over. Call us: the number is below.")
+    if case is None or case.told_at is None or case.decision is None:
+        raise missing
+    genuine = hmac.compare_digest(proof.encode(), _proof(db, case).encode())
+    if not genuine or clock.now() >= appeal_until(db, case):
+        refused = Event("security.case.refused", outcome="refused", account=case.account_id, reason=case.id)
+        raise NotFound(missing.detail, then=(partial(log.record, event=refused),) if genuine else ())
+    return case
+
+
+def _proof(db: Db, case: SecurityCase) -> str:
+    value = f"appeal\n{case.id}\n{case.account_id}\n{clock.micros(case.created_at)}"
+    return of(db).ring.keyed_hash("forms", value)[:16].hex()

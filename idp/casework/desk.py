@@ -1,0 +1,189 @@
+"""The desk's view of cases: the queue by its clocks, one case, taking it up, notes, naming the person."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import ColumnElement, or_
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from idp import clock
+from idp.accounts.tables import Account
+from idp.audit import log
+from idp.audit.events import Event
+from idp.cases import file, opening
+from idp.cases.tables import OPEN, CaseAppeal, SecurityCase
+from idp.entitlements.tables import Grant
+from idp.errors import Conflict, Invalid, NotFound
+from idp.providers.tables import Provider
+from idp.wam import roster
+
+WORKED = ("new", "investigating", "waiting")
+"""Statuses of cases that are the desk's; a private question is not."""
+_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One case of the queue."""
+
+    case: SecurityCase
+    name: str
+    overdue: bool
+    appealed: bool
+
+
+def queue(db: Db, *, by: str) -> list[Line]:
+    """Return the desk's open cases, those due first; never one about the reader."""
+    query = select(SecurityCase).where(col(SecurityCase.status).in_(WORKED), _not_about(by))
+    order = (col(SecurityCase.triaged_at).is_not(None), col(SecurityCase.triage_due_at), col(SecurityCase.id))
+    return _lines(db, db.exec(query.order_by(*order).limit(_MOST)).all())
+
+
+def decided(db: Db, *, by: str, limit: int = 50) -> list[Line]:
+    """Return the cases decided last; never one about the reader."""
+    query = select(SecurityCase).where(col(SecurityCase.status) == "decided", _not_about(by))
+    return _lines(db, db.exec(query.order_by(col(SecurityCase.decided_at).desc()).limit(limit)).all())
+
+
+def of_person(db: Db, account_id: str, *, but: str = "") -> list[Line]:
+    """Return every case about a person, newest first."""
+    query = select(SecurityCase).where(col(SecurityCase.account_id) == account_id, col(SecurityCase.id) != but)
+    return _lines(db, db.exec(query.order_by(col(SecurityCase.created_at).desc()).limit(_MOST)).all())
+
+
+def _not_about(by: str) -> ColumnElement[bool]:
+    return or_(col(SecurityCase.account_id).is_(None), col(SecurityCase.account_id) != by)
+
+
+def _lines(db: Db, cases: Sequence[SecurityCase]) -> list[Line]:
+    ids = {one.account_id for one in cases if one.account_id}
+    names = roster.names_of(db, ids)
+    waiting = set(
+        db.exec(
+            select(CaseAppeal.case_id).where(
+                col(CaseAppeal.case_id).in_([one.id for one in cases]), col(CaseAppeal.decided_at).is_(None)
+            )
+        ).all()
+    )
+    return [
+        Line(one, names.get(one.account_id or "", "Nobody we know yet"), overdue(one), one.id in waiting)
+        for one in cases
+    ]
+
+
+def overdue(case: SecurityCase) -> bool:
+    """Say whether nobody took the case up in time."""
+    return case.triaged_at is None and case.triage_due_at is not None and case.triage_due_at <= clock.now()
+
+
+def seen_by(db: Db, case_id: str, by: str) -> SecurityCase:
+    """Return a case for one of the desk; looking is recorded. Raises NotFound, also for a case about the reader."""
+    case = db.get(SecurityCase, case_id[:64], populate_existing=True)
+    if case is None or case.account_id == by:
+        raise NotFound("There is no case with this id.", then=_refusal(case, by))
+    log.record(db, Event("security.case.viewed", account=case.account_id, reason=case.id, details={"case": case.id}))
+    return case
+
+
+def held_by(db: Db, case_id: str, by: str, *, seen: int | None = None) -> SecurityCase:
+    """Return a case to work on, kept from others; raise NotFound as `seen_by` does.
+
+    `seen` is the number of entries the reader saw: Conflict where more came since.
+    """
+    case = file.hold(db, case_id)
+    if case.account_id == by:
+        raise NotFound("There is no case with this id.", then=_refusal(case, by))
+    if seen is not None and case.entries != seen:
+        raise Conflict("Something was added to this case since you opened it. Look at it again, then go on.")
+    return case
+
+
+def _refusal(case: SecurityCase | None, by: str) -> tuple[partial[None], ...]:
+    if case is None:
+        return ()
+    event = Event(
+        "security.case.refused", outcome="refused", account=case.account_id, reason=case.id, details={"own": by}
+    )
+    return (partial(log.record, event=event),)
+
+
+def take(db: Db, case_id: str, *, by: str) -> SecurityCase:
+    """Take a case up: its first clock stops. Another may take it over. Raises NotFound, Conflict when it is decided."""
+    case = _open(held_by(db, case_id, by))
+    if case.worked_by == by:
+        raise Conflict("You took this case up already.")
+    before, case.worked_by = case.worked_by, by
+    case.triaged_at = case.triaged_at or clock.now()
+    if case.status == "new":
+        case.status = "investigating"
+    file.write(db, case, "taken", {"from": before}, by=by)
+    return case
+
+
+def note(db: Db, case_id: str, *, by: str, said: str) -> None:
+    """Add a note. Raises NotFound, Invalid."""
+    case = held_by(db, case_id, by)
+    said = said.strip()
+    if not 3 <= len(said) <= 4000:
+        raise Invalid(fields={"said": "Write 3 to 4000 characters."})
+    file.write(db, case, "noted", {"said": said}, by=by)
+
+
+def name(db: Db, case_id: str, *, by: str, account_id: str) -> SecurityCase:
+    """Say whom a case without a person is about.
+
+    Raises Invalid for nobody or oneself, Conflict where the person is named or has an open case of this kind.
+    """
+    case = _open(held_by(db, case_id, by))
+    if case.account_id is not None:
+        raise Conflict("This case names its person already.")
+    if account_id == by or db.get(Account, account_id[:64]) is None:
+        raise Invalid(fields={"account": "Enter the id of another person's account; Search finds it by name."})
+    if opening.under_way(db, account_id, case.kind) is not None:
+        raise Conflict("There is an open case of this kind about this person. Close this one with a pointer to it.")
+    case.account_id = account_id
+    file.write(db, case, "named", {"account": account_id}, by=by)
+    return case
+
+
+def open_by_hand(db: Db, *, by: str, account_id: str, kind: str, why: str, record: int | None = None) -> SecurityCase:
+    """Open a case from the desk, with why, and the record of the log it began with. Raises Invalid."""
+    said = " ".join(why.split())
+    fields = {}
+    if kind not in ("sharing", "takeover", "misuse"):
+        fields["kind"] = "Choose what it may be."
+    if account_id == by or db.get(Account, account_id[:64]) is None:
+        fields["account"] = "Enter the id of another person's account; Search finds it by name."
+    if not 10 <= len(said) <= 1000:
+        fields["why"] = "Say what you saw, in 10 to 1000 characters."
+    if fields:
+        raise Invalid(fields=fields)
+    evidence = {"why": said} | ({"record": record} if record else {})
+    return opening.open_case(db, kind=kind, source="desk", account_id=account_id, evidence=evidence, by=by)
+
+
+def _open(case: SecurityCase) -> SecurityCase:
+    if case.status not in OPEN:
+        raise Conflict("This case is decided.")
+    return case
+
+
+def readers(db: Db, *, but: set[str]) -> list[str]:
+    """Return who of the insurer works on cases, without some."""
+    now = clock.now()
+    found = db.exec(
+        select(Grant.account_id)
+        .join(Provider, col(Provider.id) == col(Grant.provider_id))
+        .where(
+            col(Provider.kind) == "insurer",
+            col(Grant.entitlement) == "security.case.work",
+            col(Grant.effect) == "allow",
+            col(Grant.ended_at).is_(None),
+            col(Grant.not_before) <= now,
+            or_(col(Grant.expires_at).is_(None), col(Grant.expires_at) > now),
+        )
+        .distinct()
+    ).all()
+    return sorted(set(found) - but)

@@ -1,0 +1,69 @@
+"""No practice is left without an access manager: who could be the interim one, and appointing them (invariant 7)."""
+
+from dataclasses import dataclass
+
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from idp.accounts.tables import Account
+from idp.database import of
+from idp.entitlements import appointed
+from idp.entitlements.tables import Appointment
+from idp.errors import Invalid
+from idp.notices import outbox
+from idp.providers.tables import Provider
+from idp.wam import appointments, succession
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A line of a practice that would have no access manager, and who could be one meanwhile."""
+
+    provider: Provider
+    line: str
+    candidates: tuple[Account, ...]
+
+
+def managed(db: Db, account_id: str, provider_id: str | None = None) -> list[Appointment]:
+    """Return what a person manages now, everywhere or at one practice."""
+    query = select(Appointment).where(appointed.in_force(), col(Appointment.account_id) == account_id)
+    if provider_id is not None:
+        query = query.where(col(Appointment.provider_id) == provider_id)
+    return list(db.exec(query.order_by(col(Appointment.provider_id), col(Appointment.line))).all())
+
+
+def left_without(db: Db, held: list[Appointment]) -> list[Left]:
+    """Return the lines that ending these appointments leaves without anybody able to manage them."""
+    found = []
+    for one in held:
+        if not appointments.able(db, one.provider_id, one.line) - {one.account_id}:
+            could = succession.candidates(db, one.provider_id, one.line, one.account_id)
+            found.append(Left(db.get_one(Provider, one.provider_id), one.line, tuple(could)))
+    return found
+
+
+def check(db: Db, left: list[Left], interim_id: str | None) -> None:
+    """Raise Invalid unless the interim manager can be one for every line that is left."""
+    for one in left:
+        if not one.candidates:
+            raise Invalid(
+                f"{one.provider.name} would have no access manager for {one.line}, and nobody there has a proven "
+                "identity. End the sign-ins or ask for new credentials meanwhile, and have a successor proven first."
+            )
+        if interim_id not in {who.id for who in one.candidates}:
+            raise Invalid(fields={"interim": f"Choose who manages access at {one.provider.name} meanwhile."})
+
+
+def appoint(db: Db, left: list[Left], interim_id: str, *, by: str, case_id: str) -> None:
+    """Appoint the interim manager of each line, and tell them; before the other one goes."""
+    for one in left:
+        appointments.appoint(
+            db,
+            account_id=interim_id,
+            provider_id=one.provider.id,
+            line=one.line,
+            by=by,
+            verified_by=f"interim, {case_id}",
+        )
+        facts = {"provider": one.provider.name, "people": f"{of(db).settings.issuer}/p/{one.provider.id}/people"}
+        outbox.send(db, interim_id, "case_interim", facts)

@@ -1,0 +1,60 @@
+"""The mails about cases of misuse: neutral until somebody decided (ui.md 3.13)."""
+
+from idp.notices.template import Template
+
+TEMPLATES: dict[str, Template] = {
+    "case_question": Template(
+        "A question about your sign-ins ({reference})",
+        "Something about your {insurer} login was not as usual. It may be nothing. Sign in and tell us what it was, by "
+        "{until}. It takes two minutes, and nobody else is asked:\n{page}\n\nIf somebody else may be using your login, "
+        "lock it now. This works without signing in:\n{not_me}\n\nOr call {phone}.",
+    ),
+    "case_question_manager": Template(
+        "Security asks about somebody of {provider} ({reference})",
+        "We have a question about how the login of {name} is used at {provider}. It may be nothing, such as a "
+        "workstation that several people share. Sign in and answer by {until}:\n{page}\n\nDon't ask {name} about it "
+        "first. Questions: {phone}.",
+    ),
+    "case_told": Template(
+        "What we did about your login ({reference})",
+        "{what}\n\n{done}\n\nIf that is wrong, tell us by {until}. Somebody else looks at it again. This works without "
+        "signing in:\n{appeal}\n\nQuestions: {phone}.",
+    ),
+    "case_contained": Template(
+        "We signed you out of everything ({reference})",
+        "Something about your {insurer} login was not as usual, so we ended every sign-in of it. Nothing was taken "
+        "from you: sign in again and go on.\n\nIf somebody else may be using your login, lock it now. This works "
+        "without signing in:\n{not_me}\n\nOr call {phone}.",
+    ),
+    "case_told_manager": Template(
+        "Security acted on a login at {provider} ({reference})",
+        "About {name}, who works for {provider}:\n\n{done}\n\nPeople of your practice: {people}\nQuestions: {phone}.",
+    ),
+    "case_education": Template(
+        "One login for one person",
+        "A {insurer} login belongs to one person. If a colleague needs access, ask your access manager: an account of "
+        "their own is free and takes minutes. If your own access doesn't fit your work, ask for what is missing: "
+        "{link}/account\n\nQuestions: {phone}.",
+    ),
+    "case_overdue": Template(
+        "A case waits too long: {reference}",
+        "Case {reference} should have been taken up by {due}. Open it: {page}",
+    ),
+    "case_second_word": Template(
+        "An action needs your word: {reference}",
+        "{by} wants this on case {reference}: {action}. It needs a second person by {until}. Look at it: {page}",
+    ),
+    "case_interim": Template(
+        "You manage access for {provider} for now",
+        "We appointed you as interim access manager of {provider}, because it would have none. You decide who gets "
+        "access until the practice names others: {people}\n\nQuestions: {phone}.",
+    ),
+    "case_referred": Template(
+        "Case {reference} for the {office}",
+        "The security desk refers case {reference} to the {office}. Why: {reason}",
+    ),
+    "case_appeal_decided": Template(
+        "Your appeal was decided ({reference})",
+        "Somebody who had not decided before looked at it again. {outcome}\n\n{reason}\n\nQuestions: {phone}.",
+    ),
+}

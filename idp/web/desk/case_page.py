@@ -1,0 +1,182 @@
+"""Everything one case's page shows: why, the drawing, the file, answers, notices, and what can be done (ui.md 3.13)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel import Session as Db
+
+from idp import clock
+from idp.accounts.tables import Account
+from idp.audit import search
+from idp.audit.events import VOCABULARY
+from idp.audit.search import Filters
+from idp.cases import appeals, context, file, labels, questions, words
+from idp.cases.file import Entry
+from idp.cases.tables import SecurityCase
+from idp.casework import acting, desk, interim
+from idp.casework.doing import KINDS
+from idp.wam import roster
+from idp.web.desk import drawing, shown
+from idp.web.guards import Acting
+
+TEMPLATE = "cases/one.html"
+_DRAWN = 200
+_BEFORE = timedelta(days=1)
+_NOTHING: dict[str, Any] = {"reasons": (), "guards": (), "events": ()}
+_NOTHING |= dict.fromkeys(("words", "why", "upstream", "typed", "report", "receipt", "record", "detector"), "")
+NOTHING_TYPED: dict[str, Any] = {"decision": "", "pattern": "", "cause": "", "reason": "", "actions": ()}
+SAID = {
+    "opened": "Opened",
+    "added": "Evidence added",
+    "taken": "Taken up",
+    "named": "Person named",
+    "noted": "Note",
+    "asked": "Question sent",
+    "answered": "Answered",
+    "unanswered": "Not answered in time",
+    "escalated": "Overdue, everybody told",
+    "contained": "Sign-ins ended",
+    "decided": "Decided",
+    "action_asked": "Waits for a second person",
+    "acted": "Done",
+    "action_refused": "Not done",
+    "told": "Notices sent",
+    "delayed": "Notices wait",
+    "appealed": "Appeal",
+    "appeal_decided": "Appeal decided",
+    "closed": "Closed",
+}
+
+
+def facts(db: Db, staff: Acting, case: SecurityCase) -> dict[str, Any]:
+    """Return what the page of a case shows."""
+    by, now = staff.visitor.account.id, clock.now()
+    entries = file.entries(db, case.id)
+    asked, actions, appeal = questions.of_case(db, case.id), acting.of_case(db, case.id), appeals.of_case(db, case.id)
+    ids = {entry.by for entry in entries} | {row.answered_by or "" for row in asked}
+    ids |= {one.asked_by for one in actions} | {one.answered_by or "" for one in actions}
+    ids |= {one.interim_id or "" for one in actions} | {
+        case.worked_by or "",
+        case.decided_by or "",
+        case.account_id or "",
+    }
+    places = context.practices(db, case.account_id)
+    open_now = case.status in desk.WORKED
+    return {
+        "acting": shown.acting(staff),
+        "case": case,
+        "who": db.get(Account, case.account_id) if case.account_id else None,
+        "words": words,
+        "said": SAID,
+        "names": roster.names_of(db, ids - {""}) | {"system": "The service"},
+        "entries": entries,
+        "texts": {entry.number: _text(entry) for entry in entries},
+        "evidence": _evidence(entries),
+        "drawn": _drawing(db, case),
+        "width": drawing.WIDTH,
+        "events": VOCABULARY,
+        "practices": places,
+        "asked": asked,
+        "askable": _askable(case, asked, [one.id for one in places]) if open_now else [],
+        "actions": actions,
+        "kinds": KINDS,
+        "targets": _targets(db, case, actions),
+        "offered": _offered(db, case),
+        "may_confirm": {
+            one.id for one in actions if one.status == "waiting" and by not in (one.asked_by, case.account_id)
+        },
+        "appeal": appeal,
+        "may_judge": appeal is not None and appeal.decided_at is None and by not in appeals.took_part(db, case),
+        "appeal_outcomes": appeals.OUTCOMES,
+        "earlier": desk.of_person(db, case.account_id, but=case.id) if case.account_id else [],
+        "open_now": open_now,
+        "overdue": desk.overdue(case),
+        "late_notice": case.told_at is None and case.tell_due_at is not None and case.tell_due_at <= now,
+        "checked": None,
+        "typed": NOTHING_TYPED,
+        "problem": None,
+    }
+
+
+def _askable(case: SecurityCase, asked: Sequence[Any], places: Sequence[str]) -> list[str]:
+    """Return whom a question could go to: the person, practices; not who has one out already."""
+    out = {row.whom for row in asked if row.answered_at is None and row.closed_at is None}
+    could = ([case.account_id] if case.account_id else []) + list(places)
+    return [one for one in could if one not in out]
+
+
+def _offered(db: Db, case: SecurityCase) -> list[tuple[str, str, dict[str, str]]]:
+    """Return the actions that could be wanted now: key, label, what each could be about."""
+    if case.account_id is None or case.status not in (*desk.WORKED, "decided"):
+        return []
+    found = [(key, kind.label, acting.targets(db, case, key)) for key, kind in KINDS.items()]
+    return [(key, label, targets) for key, label, targets in found if targets]
+
+
+def _targets(db: Db, case: SecurityCase, actions: Sequence[Any]) -> dict[str, str]:
+    known: dict[str, str] = {}
+    for kind in {one.kind for one in actions}:
+        known |= acting.targets(db, case, kind)
+    return {one.target: known.get(one.target, one.target) for one in actions}
+
+
+def candidates(db: Db, case: SecurityCase) -> list[Account]:
+    """Return who could manage access meanwhile, wherever the person is the only one."""
+    if case.account_id is None:
+        return []
+    left = interim.left_without(db, interim.managed(db, case.account_id))
+    return list({one.id: one for line in left for one in line.candidates}.values())
+
+
+def _evidence(entries: Sequence[Entry]) -> list[Mapping[str, Any]]:
+    """Return the evidence of the newest finding, then what else was put in, each with its entry's number."""
+    found = [
+        {**_NOTHING, "number": entry.number, "at": entry.at, **entry.body.get("evidence", {})}
+        for entry in entries
+        if entry.kind in ("opened", "added") and entry.body is not None
+    ]
+    return sorted(found, key=lambda one: -one["number"])
+
+
+def _text(entry: Entry) -> str:
+    """Say an entry in a line of words; the exact content stands beside it."""
+    body = entry.body
+    if body is None:
+        return "The person's key was destroyed; what was written can't be read any more."
+    evidence = body.get("evidence", {})
+    parts = [
+        body.get("said"),
+        body.get("why"),
+        body.get("did"),
+        words.DECISIONS.get(str(body.get("decision"))),
+        words.CAUSES.get(str(body.get("cause"))),
+        words.PERSON_ANSWERS.get(str(body.get("answer"))) or words.PRACTICE_ANSWERS.get(str(body.get("answer"))),
+        appeals.OUTCOMES.get(str(body.get("outcome"))),
+        KINDS[str(body["kind"])].label if body.get("kind") in KINDS else None,
+        body.get("reason"),
+        evidence.get("words"),
+        evidence.get("why"),
+        f"the detector, score {evidence['score']}" if "score" in evidence else None,
+        f"report {evidence['receipt']}" if "receipt" in evidence else None,
+        "the person has no address for notices: call them" if body.get("mails_to_person") == 0 else None,
+    ]
+    return ". ".join(str(part).rstrip(".") for part in parts if part)
+
+
+def _drawing(db: Db, case: SecurityCase) -> Any:
+    """Draw the account's records around the evidence with a lane for each device, beside the same as a table."""
+    if case.account_id is None:
+        return None
+    begins, ends = labels.window(db, case)
+    filters = Filters(person=case.account_id, since=begins - _BEFORE, until=max(ends, clock.now()) + _BEFORE)
+    rows = [row for row in search.newest(db, filters, _DRAWN) if not row.event.startswith("security.case.")]
+    if not rows:
+        return None
+    lane = {row.device_id: row.device_id for row in rows}
+    return {
+        "timeline": drawing.timeline(rows, lambda row: lane[row.device_id] or "no device"),
+        "rows": rows,
+        "names": shown.names(db, rows),
+        "search": shown.address(filters),
+    }

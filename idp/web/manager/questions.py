@@ -1,0 +1,63 @@
+"""An access manager answers security: notice, context, answer, within its time; only what is the practice's (W-10)."""
+
+# ruff: noqa: FAST003 - the guard in the signature takes `p`
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from sqlmodel import Session as Db
+
+from idp.cases import questions, words
+from idp.errors import Conflict, Invalid, NotFound
+from idp.wam import authority
+from idp.web import pages
+from idp.web.boundary import Transaction
+from idp.web.forms import TheForm
+from idp.web.guards import Acting
+from idp.web.manager import views
+from idp.web.manager.guard import Manages, Sees
+
+router = APIRouter()
+TEMPLATE = "wam/question.html"
+
+
+@router.get("/p/{p}/questions/{q}")
+def page(request: Request, db: Transaction, acting: Sees, q: str) -> Response:
+    """Show what is asked, and what was seen at this practice."""
+    _manages(db, acting)
+    return pages.page(request, TEMPLATE, **_facts(db, acting, q, {}))
+
+
+@router.post("/p/{p}/questions/{q}")
+def answer(request: Request, db: Transaction, acting: Manages, q: str, form: TheForm) -> Response:
+    """Take the answer, once."""
+    _manages(db, acting)
+    choice, said = form.of("answer", "said")
+    by = acting.visitor.account.id
+    typed = {"answer": choice[:20], "said": said[: questions.LONGEST]}
+    with pages.shown_again(TEMPLATE, lambda: _facts(db, acting, q, typed), Invalid, Conflict):
+        questions.answer(db, q, "practice", acting.provider.id, by=by, choice=choice, said=said)
+    return pages.go(request, f"/p/{acting.provider.id}/questions/{q}")
+
+
+def waiting(db: Db, acting: Acting) -> list[questions.Asked]:
+    """Return what the inbox lists: the questions of the practice that wait for an answer of this reader."""
+    by = acting.visitor.account.id
+    return [one for one in questions.of_practice(db, acting.provider.id, reader=by) if one.open]
+
+
+def _manages(db: Db, acting: Acting) -> None:
+    """An auditor who may look at a practice's people is told nothing of cases."""
+    if not authority.lines_of(db, acting.visitor.account.id, acting.provider.id):
+        raise NotFound
+
+
+def _facts(db: Db, acting: Acting, q: str, typed: dict[str, str]) -> dict[str, Any]:
+    by = acting.visitor.account.id
+    return {
+        "question": questions.find(db, q, "practice", acting.provider.id, reader=by),
+        "answers": words.PRACTICE_ANSWERS,
+        "typed": typed,
+        "problem": None,
+        **views.frame(db, acting.provider, by),
+    }

@@ -1,0 +1,50 @@
+"""What security asks a person about their own login, and their answer (domain.md 10: first findings are a question)."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from sqlmodel import Session as Db
+
+from idp.cases import questions, words
+from idp.errors import Conflict, Invalid
+from idp.web import pages
+from idp.web.boundary import Transaction
+from idp.web.forms import TheForm
+from idp.web.guards import SignedIn, Visitor
+
+router = APIRouter()
+PATH = "/account/questions"
+TEMPLATE = "account/question.html"
+
+
+@router.get(PATH + "/{q}")
+def page(request: Request, db: Transaction, by: SignedIn, q: str) -> Response:
+    """Show what is asked."""
+    return pages.page(request, TEMPLATE, **_facts(db, by, q, {}))
+
+
+@router.post(PATH + "/{q}")
+def answer(request: Request, db: Transaction, by: SignedIn, q: str, form: TheForm) -> Response:
+    """Take the answer, once."""
+    choice, said = form.of("answer", "said")
+    typed = {"answer": choice[:20], "said": said[: questions.LONGEST]}
+    me = by.account.id
+    with pages.shown_again(TEMPLATE, lambda: _facts(db, by, q, typed), Invalid, Conflict):
+        questions.answer(db, q, "person", me, by=me, choice=choice, said=said)
+    return pages.go(request, f"{PATH}/{q}")
+
+
+def to_do(db: Db, account_id: str) -> list[tuple[str, str]]:
+    """Return the questions that wait for this person, as things to do: sentence and address."""
+    waiting = [one for one in questions.of_person(db, account_id) if one.open]
+    return [("Answer a question about your sign-ins", f"{PATH}/{one.id}") for one in waiting]
+
+
+def _facts(db: Db, by: Visitor, q: str, typed: dict[str, str]) -> dict[str, Any]:
+    me = by.account.id
+    return {
+        "question": questions.find(db, q, "person", me, reader=me),
+        "answers": words.PERSON_ANSWERS,
+        "typed": typed,
+        "problem": None,
+    }

@@ -1,0 +1,213 @@
+"""W-10 and SE-2, SE-3 by the pages: from a notice to a decided case, as each of those concerned walks it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from starlette.testclient import TestClient
+
+from idp.app import create_app
+from idp.cases import file
+from idp.database import Database, transaction
+from idp.settings import Settings
+from tests.browser import Browser
+from tests.cases.test_asking import ask, suspected
+from tests.cases.test_opening import opened
+from tests.cases.world import FILLING
+from tests.engines import Filling
+from tests.flows.managing import Managed
+from tests.wam.world import World
+
+WHY = "Two desks were in use at once, and the practice says so."
+CASES = "/security/cases"
+
+
+@pytest.fixture
+def filling(request: pytest.FixtureRequest) -> Filling | None:
+    return FILLING if "desk" in request.fixturenames else None
+
+
+@pytest.fixture
+def desk(database: Database, settings: Settings, facts: dict[str, Any]) -> Iterator[Managed]:
+    """Two practices, and the insurer's security desk: Sam, Sue, Kim."""
+    with TestClient(create_app(settings), base_url=settings.issuer) as client:
+        yield Managed(World(database, **facts), settings, {settings.issuer: client})
+
+
+def send(browser: Browser, address: str, **fields: str) -> int:
+    """Send a form that no page of this browser offers."""
+    browser._go("POST", browser.home + address, list(fields.items()), {"origin": browser.home})
+    return browser.status
+
+
+def only_case(desk: Managed) -> str:
+    return str(desk.one("SELECT id FROM security_case"))
+
+
+def test_se_2_and_w10_from_a_finding_to_a_decided_case(desk: Managed) -> None:
+    case_id = suspected(desk.world)
+    sam = desk.as_("sam").get("/security/search").click("Cases").click("SC-")
+    assert "Next step 1 of 3: take it up" in sam.text
+    assert "may be shared" in sam.text
+    sam.submit("Take this case")
+    assert "2 of 3: ask" in sam.text
+    sam.submit("Send the question", whom=desk.world.lakeside)
+    assert "2 of 3: wait" in sam.text
+    sam.submit("Send the question", whom="person")
+
+    wes = desk.as_("wes").get(f"{desk.here}/inbox").click("Ana Ruiz")
+    assert "Security asks about Ana Ruiz" in wes.text
+    assert "dev_here" in wes.text
+    for foreign in ("dev_there", "203.0.113.9", "Finn", "Harbor"):
+        assert foreign not in wes.text
+    wes.submit("Send the answer", answer="other", said="")
+    assert wes.status == 422
+    wes.submit("Send the answer", answer="pool", said="Two seats at the front desk")
+    assert "Wes Kane answered" in wes.text
+    mia = desk.as_("mia").get(wes.url)
+    assert "The first answer stands" in mia.text
+
+    ana = desk.as_("ana").get("/account").click("Answer a question about your sign-ins")
+    assert "203.0.113.9" not in ana.text
+    ana.submit("Send the answer", answer="mine")
+    assert "Answered" in ana.text
+
+    sam.get(f"{CASES}/{case_id}")
+    assert "3 of 3: decide" in sam.text
+    assert "Two seats at the front desk" in sam.text
+    sam.submit("Show who is affected", decision="innocent", cause="", reason="short", pattern="")
+    assert sam.status == 422
+    sam.submit("Show who is affected", decision="innocent", cause="pool", reason=WHY, pattern="")
+    assert "Who is affected" in sam.text
+    sam.submit("Decide")
+    assert "Innocent" in sam.text
+    sam.submit("Tell them now")
+    assert desk.mails("case_told") == 1
+    assert desk.mails("case_told_manager") == 0, "nothing was done at the practices"
+    sam.submit("Verify the file")
+    assert "The file is whole" in sam.text
+    assert desk.one("SELECT label FROM case_label") == "none"
+    assert desk.events("security.case.viewed") > 3, "every view is recorded"
+
+
+def test_se_3_two_people_end_a_manager_and_the_practice_keeps_one(desk: Managed) -> None:
+    case_id = opened(desk.world, "wes")
+    sam = desk.as_("sam").get(f"{CASES}/{case_id}")
+    target = str(desk.one("SELECT id FROM appointment WHERE account_id = :a", a=desk.world.wes))
+    wish = {"action": "end_manager", "target-end_manager": target}
+    sam.submit("Show who is affected", decision="none", reason=WHY, **wish)
+    assert "Waits for a second person" in sam.text
+    sam.submit("Do it")
+    assert "Waits for a second person" in sam.text
+    assert "Confirm: end the role" not in sam.response.text
+    which = str(desk.one("SELECT id FROM case_action"))
+    other = opened(desk.world, "ana")
+    for browser, address, expected in (
+        (desk.as_("sam"), case_id, 403),  # the same person
+        (desk.as_("sue"), other, 404),  # an action of another case
+        (desk.as_("wes"), case_id, 404),  # no member of the desk
+    ):
+        key = browser.get("/account/notices/add").form_key()
+        sent = send(browser, f"{CASES}/{address}/second", form_key=key, which=which, answer="confirm")
+        assert sent == expected
+    sue = desk.as_("sue").get(f"{CASES}/{case_id}")
+    sue.submit("Confirm: end the role of access manager")
+    assert "Sam Adeyemi and Sue Lind" in sue.text
+    assert desk.one("SELECT count(*) FROM appointment WHERE ended_at IS NULL") == 2
+
+
+def test_domain_10_a_case_about_oneself_is_not_there(desk: Managed) -> None:
+    case_id = opened(desk.world, "sam")
+    sam = desk.as_("sam").get(CASES)
+    assert "No case is open" in sam.text
+    assert sam.get(f"{CASES}/{case_id}").status == 404
+    key = sam.get(f"{CASES}/new").form_key()
+    for act, more in (
+        ("take", {}),
+        ("note", {"said": "all fine"}),
+        ("decide", {"decision": "innocent"}),
+        ("verify", {}),
+    ):
+        assert send(sam, f"{CASES}/{case_id}/{act}", form_key=key, **more) == 404
+    assert desk.one("SELECT status FROM security_case") == "new"
+
+
+def test_w10_questions_of_others_are_not_there(desk: Managed) -> None:
+    question = ask(desk.world, suspected(desk.world), desk.world.lakeside)
+    private = ask(desk.world, only_case(desk))
+    for name, address in (
+        ("otto", f"/p/{desk.world.harbor}/questions/{question}"),
+        ("otto", f"{desk.here}/questions/{question}"),
+        ("wes", f"{desk.here}/questions/{private}"),
+        ("wes", f"/account/questions/{private}"),
+        ("ana", f"{desk.here}/questions/{question}"),
+        ("finn", f"/account/questions/{private}"),
+    ):
+        expected = 403 if name == "ana" else 404  # she works there, and manages nothing
+        assert desk.as_(name).get(address).status == expected, (name, address)
+
+
+def test_ru_7_a_report_opens_a_case_and_closes_with_it(desk: Managed) -> None:
+    ana = desk.as_("ana").get("/report")
+    ana.submit("Send report", words="Somebody used my login at night")
+    case_id = only_case(desk)
+    sam = desk.as_("sam").get("/security/reports").click("MR-").click("Open the case")
+    assert "Somebody used my login at night" in sam.text
+    sam.submit("Show who is affected", decision="compromised", reason=WHY, action=["end_sessions", "new_credentials"])
+    assert "sign-ins" in sam.text
+    sam.submit("Decide and do it")
+    assert desk.one("SELECT status FROM security_report") == "closed"
+    assert desk.one("SELECT label FROM case_label") == "takeover"
+    with transaction(desk.world.database) as db:
+        assert file.check(db, file.hold(db, case_id)).whole
+
+
+def test_ru_7_a_report_about_an_unknown_person_opens_a_case_without_one(desk: Managed) -> None:
+    anybody = desk.as_("sam")
+    anybody.cookies.clear()
+    anybody.get("/report").submit("Send report", words="A sticky note with a password", about="the red one")
+    case_id = only_case(desk)
+    sam = desk.as_("sam").get(f"{CASES}/{case_id}")
+    assert "nobody we know yet" in sam.text
+    sam.submit("Name the person", account="acc_nobody")
+    assert sam.status == 422
+    sam.submit("Name the person", account=desk.world.ana)
+    assert "Ana Ruiz" in sam.text
+
+
+def test_se_2_a_case_is_opened_from_a_record_of_the_log(desk: Managed) -> None:
+    desk.as_("ana").get("/report").submit("Send report", words="Odd mails")
+    record = desk.one("SELECT max(seq) FROM audit_record WHERE event = 'security.report.made'")
+    sam = desk.as_("sam").get(f"/security/records/{record}").click("Open a case with this record")
+    sam.submit("Open the case", kind="takeover", why="short")
+    assert sam.status == 422
+    sam.submit("Open the case", kind="takeover", why="Signed in from two towns within minutes.")
+    assert f"Record {record}" in sam.text
+
+
+def test_se_3_the_appeal_link_works_signed_out_and_for_a_locked_account(desk: Managed) -> None:
+    case_id = opened(desk.world, "finn")
+    sam = desk.as_("sam").get(f"{CASES}/{case_id}")
+    sam.submit(
+        "Show who is affected", decision="substantiated", pattern="at_once", cause="", reason=WHY, action="suspend"
+    )
+    sam.submit("Decide and do it")
+    sam.submit("Record why they wait", why="no")
+    assert sam.status == 422
+    sam.submit("Tell them now")
+    facts = orjson.loads(desk.one("SELECT facts FROM outbox WHERE template = 'case_told'"))
+    link = facts["appeal"].removeprefix(desk.settings.issuer)
+    finn = desk.as_("sam")
+    finn.cookies.clear()
+    assert finn.get(link[:-2] + "zz").status == 404
+    finn.get(link).submit("Send the appeal", said="")
+    assert finn.status == 422
+    finn.submit("Send the appeal", said="I was on call and used both.")
+    assert "We have your appeal" in finn.text
+    assert "You appealed already" in finn.get(link).text
+    assert "Decide the appeal" not in desk.as_("sam").get(f"{CASES}/{case_id}").response.text
+    sue = desk.as_("sue").get(CASES)
+    assert "Appeal waits" in sue.text
+    sue.get(f"{CASES}/{case_id}").submit("Decide the appeal", outcome="overturned", appeal_reason=WHY)
+    assert desk.mails("case_appeal_decided") == 1
