@@ -75,3 +75,4 @@ def test_security_17_strangers_find_no_log_and_no_query_leads_to_another_practic
     ):
         answer = wes.get(f"{here}?{bad}")
         assert (answer.status, "by hana" in answer.text) == (422, False), bad
+    assert "There is a problem" in wes.get(f"{here}?since=soon").text

@@ -53,7 +53,7 @@ def shown(request: Request, db: Transaction, acting: Sees, cursor: str | None = 
         filters = _filters(db, acting, asked)
         listed = happened.page(db, filters, _lines(frame), cursor)
     except Invalid as problem:
-        problem.page, problem.context = "wam/log.html", facts
+        problem.page, problem.context = "wam/log.html", facts | {"fields": problem.fields}
         raise
     _recorded(db, filters, "wam.log.viewed", len(listed.rows))
     for name, place in (("newer", listed.found.newer), ("older", listed.found.older)):
