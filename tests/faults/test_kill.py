@@ -99,6 +99,10 @@ def _give(server: Server, people: list[str], acknowledged: list[str], *, goes_on
             here = f"/p/prv_lake/people/{who}/change/check?f={FUNCTION}&end=none&line=medical"
             try:
                 page = browser.get(here, headers={"accept": "text/html"})
+                if goes_on and page.status_code == 503:  # a file whose writer has just died is being recovered
+                    people.append(who)
+                    time.sleep(0.2)
+                    continue
                 assert page.status_code == 200, page.text
                 form = {n: _hidden(page.text, n) for n in ("form_key", "form_id", "seen")} | {"reason": "job"}
                 answer = browser.post(here, data=form, headers={"accept": "text/html"})
