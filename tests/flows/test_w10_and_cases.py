@@ -47,6 +47,7 @@ def only_case(desk: Managed) -> str:
 
 def test_se_2_and_w10_from_a_finding_to_a_decided_case(desk: Managed) -> None:
     case_id = suspected(desk.world)
+    assert "1 case at the security desk" in desk.as_("sam").get("/account").text
     sam = desk.as_("sam").get("/security/search").click("Cases").click("SC-")
     assert "Next step 1 of 3: take it up" in sam.text
     assert "may be shared" in sam.text
@@ -56,7 +57,7 @@ def test_se_2_and_w10_from_a_finding_to_a_decided_case(desk: Managed) -> None:
     assert "2 of 3: wait" in sam.text
     sam.submit("Send the question", whom="person")
 
-    wes = desk.as_("wes").get(f"{desk.here}/inbox").click("Ana Ruiz")
+    wes = desk.as_("wes").get("/account").click("1 thing in Lakeside").click("Ana Ruiz")
     assert "Security asks about Ana Ruiz" in wes.text
     assert "dev_here" in wes.text
     for foreign in ("dev_there", "203.0.113.9", "Finn", "Harbor"):
@@ -67,6 +68,7 @@ def test_se_2_and_w10_from_a_finding_to_a_decided_case(desk: Managed) -> None:
     assert "Wes Kane answered" in wes.text
     mia = desk.as_("mia").get(wes.url)
     assert "The first answer stands" in mia.text
+    assert "thing in Lakeside" not in mia.get("/account").text
 
     ana = desk.as_("ana").get("/account").click("Answer a question about your sign-ins")
     assert "203.0.113.9" not in ana.text

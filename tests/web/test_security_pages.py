@@ -145,7 +145,7 @@ def test_se2_sam_sees_whose_login_seems_shared_and_why(window: Any, site: Desk) 
     eyes.look("security-score")
     page.get_by_role("link", name="All shared logins").click()
     page.get_by_role("link", name="Taken-over logins").click()
-    assert "None." in page.inner_text("main")
+    assert "No login stands at or above the lowest line now" in page.inner_text("main")
     assert page.request.get("/security/sharing/acc_sam").status == 404
     assert page.request.get("/security/sharing/acc_ana?what=moods").status in (400, 422)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session as Db
 
-from idp import clock
+from idp import clock, configuration
 from idp.accounts.tables import Account
 from idp.audit import search
 from idp.audit.events import VOCABULARY
@@ -79,6 +79,7 @@ def facts(db: Db, staff: Acting, case: SecurityCase) -> dict[str, Any]:
         "practices": places,
         "asked": asked,
         "askable": _askable(case, asked, [one.id for one in places]) if open_now else [],
+        "hours_to_answer": configuration.current(db).clocks.case_answer // timedelta(hours=1),
         "actions": actions,
         "kinds": KINDS,
         "targets": _targets(db, case, actions),

@@ -11,7 +11,19 @@ from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn
-from idp.web.me import access, activity, emergency, leaving, logins, merging, notices, questions, requests, second_step
+from idp.web.me import (
+    access,
+    activity,
+    emergency,
+    leaving,
+    logins,
+    merging,
+    notices,
+    questions,
+    requests,
+    second_step,
+    working,
+)
 
 router = APIRouter()
 
@@ -27,7 +39,7 @@ def home(request: Request, db: Transaction, by: SignedIn) -> Response:
         "account/home.html",
         waiting=[one for one in waiting.of_person(db, account_id) if one.application.status == "submitted"],
         practices=access.practices(db, account_id),
-        to_do=questions.to_do(db, account_id) + access.to_do(db, account_id),
+        to_do=questions.to_do(db, account_id) + working.to_do(db, account_id) + access.to_do(db, account_id),
         logins=len(linking.logins(db, account_id)),
         has_factor=second_factor.has(db, account_id),
         devices=len(devices.known_to(db, account_id)),

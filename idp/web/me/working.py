@@ -1,0 +1,62 @@
+"""What waits for a person where they work: at the practices they manage, at the security desk; for their home page.
+
+Whoever manages access or watches over it comes here at the start of the day: what has a due date stands first.
+"""
+
+from sqlmodel import Session as Db
+from sqlmodel import col, select
+
+from idp.cases import questions
+from idp.casework import desk
+from idp.entitlements import appointed
+from idp.entitlements.tables import Appointment
+from idp.providers.tables import Provider
+from idp.registration import applications
+from idp.wam import authority, delegation_requests, dual_control, requests, reviews
+from idp.web import frame
+
+_MOST = 5
+"""Practices that are looked at; who manages more goes by their inboxes."""
+
+
+def to_do(db: Db, account_id: str) -> list[tuple[str, str]]:
+    """Return what waits, as things to do: sentence and address."""
+    found = []
+    if any(area.key == "security" for area in frame.areas(db, account_id)):
+        found += _said(len(desk.queue(db, by=account_id)), "case", "cases", "at the security desk", "/security/cases")
+    for provider in _managed(db, account_id):
+        lines = authority.lines_of(db, account_id, provider.id)
+        here = f"/p/{provider.id}"
+        found += _said(
+            _in_the_inbox(db, provider, lines, account_id),
+            "thing",
+            "things",
+            f"in {provider.name}'s inbox",
+            f"{here}/inbox",
+        )
+        open_reviews = [
+            one for one, _, _ in reviews.of_practice(db, provider.id, lines) if one.status in ("open", "missed")
+        ]
+        found += _said(len(open_reviews), "access review", "access reviews", f"at {provider.name}", f"{here}/reviews")
+    return found
+
+
+def _said(count: int, one: str, many: str, where: str, address: str) -> list[tuple[str, str]]:
+    return [(f"{count} {one if count == 1 else many} {where}", address)] if count else []
+
+
+def _managed(db: Db, account_id: str) -> list[Provider]:
+    mine = select(Appointment.provider_id).where(col(Appointment.account_id) == account_id, appointed.in_force())
+    found = select(Provider).where(col(Provider.id).in_(mine)).order_by(col(Provider.name), col(Provider.id))
+    return list(db.exec(found.limit(_MOST)).all())
+
+
+def _in_the_inbox(db: Db, provider: Provider, lines: list[str], account_id: str) -> int:
+    asked = [one for one in questions.of_practice(db, provider.id, reader=account_id) if one.open]
+    return (
+        len(asked)
+        + len(applications.waiting_at(db, provider, lines))
+        + len(requests.waiting_at(db, provider.id, lines))
+        + len(dual_control.waiting(db, provider.id, lines))
+        + len(delegation_requests.waiting_at(db, provider, lines))
+    )
