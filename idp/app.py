@@ -64,7 +64,9 @@ def create_app(settings: Settings) -> App:
             await service.lane.close()
             service.database.dispose()
 
-    app = App(title="idp", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    # An address is right or is not there: the framework's own redirect takes scheme and host from the request, which
+    # behind a proxy means plain http, and would carry a secret there.
+    app = App(title="idp", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.service = service
     errors.install(app)
     lane = [route for name in LANE for route in import_module(f"idp.web.{name}").routes(service)]

@@ -39,7 +39,7 @@ AREAS: tuple[Area, ...] = (
     Area("invited", ("/invitations",)),
     Area("registration.steps", ("/register",)),
     Area("terms", ("/terms", "/attest", "/account/terms")),
-    Area("me.home", ("/account",)),
+    Area("me.home", ("/", "/account")),
     Area("report", ("/report",)),
     Area("staying", ("/account/session", "/still-there")),
     Area("health", ("/healthz", "/readyz", "/metrics")),

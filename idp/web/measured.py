@@ -38,6 +38,8 @@ class Measured:
         try:
             await self._app(scope, receive, noted)
         finally:
+            if scope.get("too_large"):
+                status = 413  # the edge answers it
             took = perf_counter() - begun
             route = _template(scope)
             method = scope["method"] if scope["method"] in _METHODS else "other"

@@ -89,7 +89,7 @@ class Edge:
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
                 if seen > limit:
-                    too_large = True
+                    too_large = scope["too_large"] = True
                     return {"type": "http.disconnect"}
             return message
 

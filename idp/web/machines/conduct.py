@@ -61,6 +61,9 @@ async def conduct(service: Service, request: Request, form: dict[str, str], load
 def respond(answer: Answer) -> Response:
     """Turn the framework's answer into a response."""
     headers = {name: value for name, value in answer.headers if name != "Content-Type"}
+    challenge = headers.get("WWW-Authenticate", "")
+    if challenge.startswith("Basic ") and "realm=" not in challenge:  # RFC 7617 2
+        headers["WWW-Authenticate"] = f'Basic realm="clients", {challenge.removeprefix("Basic ")}'
     return Response(orjson.dumps(answer.body), answer.status, headers, "application/json")
 
 

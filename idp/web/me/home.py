@@ -10,7 +10,7 @@ from idp.registration import waiting
 from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
-from idp.web.guards import SignedIn
+from idp.web.guards import SignedIn, open_to_anyone
 from idp.web.me import (
     access,
     activity,
@@ -26,6 +26,13 @@ from idp.web.me import (
 )
 
 router = APIRouter()
+
+
+@router.get("/")
+@open_to_anyone("it leads to the home page, which asks who is there")
+def front_door(request: Request) -> Response:
+    """Lead whoever comes to the service's own address to their home page, by way of signing in."""
+    return pages.go(request, "/account")
 
 
 @router.get("/account")
