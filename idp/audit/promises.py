@@ -3,7 +3,7 @@
 The promise is made of the record's own bytes while they are in this process's memory, with the log's key, which
 the database does not hold. Whoever takes a record away before it is sealed leaves no trace in the tree; the
 receipt in the manager's hands says that it was there. As a signed certificate timestamp (RFC 6962 3.2) it is a
-promise and no proof: `verifier.py --receipt` compares it with an export or an inclusion proof.
+promise and no proof: `receipts.py` compares it with an export or an inclusion proof.
 
     idp-log-receipt/1                    never the first line of a checkpoint
     login.example.org/log                origin: which log
@@ -29,7 +29,7 @@ from idp import clock
 from idp.audit import checkpoint, leaf, log
 from idp.audit.events import Event
 from idp.audit.merkle import leaf_hash
-from idp.audit.verifier import RECEIPT
+from idp.audit.receipts import RECEIPT
 from idp.database import before_commit, of
 
 DUE = timedelta(minutes=5)

@@ -15,10 +15,8 @@ only the public key. Lines, in the order of the log's tree (RFC 6962):
 The value of `record` is the sealed bytes themselves: hashing them gives `hash`. A record that somebody made
 unreadable stands as `"leaf":"base64"` instead, so that it can be named.
 
-`--receipt receipt.json` compares what the log promised at once, when access was given or taken, with the export or
-with `--proof inclusion.json` (the answer of /log/v1/inclusion/NUMBER): what was promised must stand in the log.
-
-Exit status: 0 whole, 1 not whole or promised and not there (what is bad is named), 2 cannot be read or said.
+`receipts.py` compares what the log promised with such an export. Exit status: 0 whole, 1 not whole (what is bad is
+named), 2 cannot be read.
 """
 
 import argparse
@@ -27,9 +25,8 @@ import binascii
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -39,7 +36,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 FORMAT = "idp-audit-export/2"
-RECEIPT = "idp-log-receipt/1"
 _RECORD = re.compile(
     rb'\{"type":"record","index":([0-9]{1,19}),"number":(-?[0-9]{1,19}),"hash":"([A-Za-z0-9+/]{43}=)","record":(\{.*\})\}\n?'
 )
@@ -50,10 +46,6 @@ _ROW = 4096
 
 class NotWhole(Exception):
     """The segment is not what was sealed; the text names the first bad record."""
-
-
-class CannotSay(Exception):
-    """Neither proven nor disproven by what is at hand; the text says what is missing."""
 
 
 @dataclass
@@ -131,13 +123,13 @@ class _Tree:
 
 def open_note(note: str, origin: str, key: Ed25519PublicKey) -> tuple[int, bytes, str]:
     """Return (size, root, time) of a checkpoint that the key signed; raise NotWhole otherwise."""
-    parts = _signed_lines(note, origin, key)
+    parts = signed_lines(note, origin, key)
     if parts is None or len(parts) != 5 or parts[0] != origin or not parts[1].isdigit():
         raise NotWhole("A checkpoint is forged: this log's key did not sign it.")
-    return int(parts[1]), _bytes(parts[2]), parts[3]
+    return int(parts[1]), unbase64(parts[2]), parts[3]
 
 
-def _signed_lines(note: str, origin: str, key: Ed25519PublicKey) -> list[str] | None:
+def signed_lines(note: str, origin: str, key: Ed25519PublicKey) -> list[str] | None:
     """Return the lines of a note that the key signed for this log (c2sp.org/signed-note), else None."""
     text, _, signatures = note.rpartition("\n\n")
     text += "\n"
@@ -145,7 +137,7 @@ def _signed_lines(note: str, origin: str, key: Ed25519PublicKey) -> list[str] | 
     key_hash = sha256(origin.encode() + b"\n\x01" + raw).digest()[:4]
     for line in signatures.splitlines():
         head, _, value = line.rpartition(" ")
-        signed = _bytes(value)
+        signed = unbase64(value)
         if head == f"\u2014 {origin}" and signed[:4] == key_hash:
             try:
                 key.verify(signed[4:], text.encode())
@@ -153,83 +145,6 @@ def _signed_lines(note: str, origin: str, key: Ed25519PublicKey) -> list[str] | 
                 return None
             return text.split("\n")
     return None
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """What the log promised, with its signature checked."""
-
-    origin: str
-    promised: datetime
-    due: datetime
-    hashes: tuple[bytes, ...]
-    numbers: dict[bytes, int]
-
-    @staticmethod
-    def read(text: bytes | str, key: Ed25519PublicKey) -> "Receipt":
-        """Read a receipt; raise NotWhole for one that the key did not sign or whose records are not those it signed."""
-        try:
-            said = json.loads(text)
-            note, records = (
-                str(said["note"]),
-                [(int(r["number"]), _bytes(r["hash"]), r["leaf"]) for r in said["records"]],
-            )
-            origin = note.split("\n")[1]
-        except (ValueError, LookupError, TypeError, AttributeError):
-            raise NotWhole("This is not a receipt of a log.") from None
-        lines = _signed_lines(note, origin, key)
-        if lines is None or lines[0] != RECEIPT or len(lines) < 6:
-            raise NotWhole("The receipt is forged: this log's key did not sign it.")
-        hashes = tuple(_bytes(line) for line in lines[4:-1])
-        for number, digest, leaf in records:
-            if digest not in hashes or sha256(b"\x00" + leaf.encode()).digest() != digest:
-                raise NotWhole(f"The receipt was changed: what it says of record {number} is not what was signed.")
-        numbers = {digest: number for number, digest, _ in records}
-        return Receipt(origin, datetime.fromisoformat(lines[2]), datetime.fromisoformat(lines[3]), hashes, numbers)
-
-    def name(self, digest: bytes) -> str:
-        return f"record {self.numbers[digest]}" if digest in self.numbers else f"the record of hash {digest.hex()[:16]}"
-
-    def compared(self, result: Result) -> str:
-        """Say that what was promised stands in an export; raise NotWhole where it does not, or CannotSay."""
-        if result.origin != self.origin:
-            raise CannotSay(f"The receipt is of the log {self.origin}, the export of {result.origin}.")
-        gone = [digest for digest in self.hashes if digest not in result.found]
-        if not gone:
-            return f"Kept: the {len(self.hashes)} records promised at {self.promised.isoformat()} stand in the log."
-        first = self.name(gone[0])
-        if not result.signed_at or datetime.fromisoformat(result.signed_at) < self.due:
-            raise CannotSay(f"{first} is not in this export, which was cut before it was due ({self.due.isoformat()}).")
-        if result.filtered or result.pruned:
-            raise CannotSay(f"{first} is not in this file, which does not hold all records: take a whole export.")
-        raise NotWhole(f"Promised but not in the log: {first}, promised at {self.promised.isoformat()}.")
-
-
-def included(text: bytes | str, origin: str, key: Ed25519PublicKey) -> bytes:
-    """Return the leaf hash that an inclusion proof proves (RFC 6962 2.1.1); raise NotWhole for one that does not."""
-    try:
-        said = json.loads(text)
-        place, path = int(said["index"]), [_bytes(node) for node in said["path"]]
-        node = leaf = _bytes(said["leaf_hash"])
-        size, root, _ = open_note(str(said["checkpoint"]), origin, key)
-    except (ValueError, LookupError, TypeError):
-        raise NotWhole("This is not an inclusion proof.") from None
-    last = size - 1
-    if not 0 <= place <= last:
-        raise NotWhole("The inclusion proof names a place outside the tree.")
-    for other in path:
-        if place == last == 0:
-            raise NotWhole("The inclusion proof is too long.")
-        if place & 1 or place == last:
-            node = sha256(b"\x01" + other + node).digest()
-            while not place & 1 and place:
-                place, last = place >> 1, last >> 1
-        else:
-            node = sha256(b"\x01" + node + other).digest()
-        place, last = place >> 1, last >> 1
-    if last or node != root:
-        raise NotWhole("The inclusion proof does not lead to the signed root.")
-    return leaf
 
 
 def verify(lines: Iterable[bytes], key: Ed25519PublicKey, watched: Iterable[bytes] = ()) -> Result:
@@ -349,7 +264,7 @@ class _Segment:
         for part in entry.get("nodes") or []:
             if not isinstance(part, list) or len(part) != 2 or not isinstance(part[0], int):
                 raise NotWhole(f"After {self._before} the skipped records are not described properly.")
-            self._tree.add(part[0], _bytes(part[1]))
+            self._tree.add(part[0], unbase64(part[1]))
         self._place = self._tree.size
         return self._tree.size - start
 
@@ -358,8 +273,8 @@ class _Segment:
         number = _int(entry, "number")
         if "leaf" not in entry:
             raise NotWhole(f"Record {number} was changed: its line is not in the form of an export.")
-        digest = sha256(b"\x00" + _bytes(entry["leaf"])).digest()
-        self.record(_int(entry, "index"), number, digest, digest == _bytes(entry.get("hash")))
+        digest = sha256(b"\x00" + unbase64(entry["leaf"])).digest()
+        self.record(_int(entry, "index"), number, digest, digest == unbase64(entry.get("hash")))
 
     def _grow(self) -> None:
         """Put what was hashed into the tree."""
@@ -420,55 +335,40 @@ def _int(entry: dict[str, Any], name: str) -> int:
     return value
 
 
-def _bytes(value: Any) -> bytes:
+def unbase64(value: Any) -> bytes:
+    """Return what a text in base64 says; raise NotWhole for anything else."""
     try:
         return base64.b64decode(str(value), validate=True)
     except (binascii.Error, ValueError):
         raise NotWhole("A value is not in base64.") from None
 
 
+def public_key(path: Path) -> Ed25519PublicKey:
+    """Read the log's key; raise OSError or ValueError where it is not there or of another kind."""
+    key = load_pem_public_key(path.read_bytes())
+    if not isinstance(key, Ed25519PublicKey):
+        raise ValueError("the key is not Ed25519")  # noqa: TRY004 - as the parser says of what it cannot read
+    return key
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run as a program."""
-    parser = argparse.ArgumentParser(description="Verify an exported segment of the audit log, and what it promised.")
-    parser.add_argument("export", type=Path, nargs="?", help="the .jsonl file")
+    parser = argparse.ArgumentParser(description="Verify an exported segment of the audit log.")
+    parser.add_argument("export", type=Path, help="the .jsonl file")
     parser.add_argument("--key", type=Path, required=True, help="the log's public key (PEM), had by another way")
-    parser.add_argument("--receipt", type=Path, action="append", default=[], help="a receipt to compare with it")
-    parser.add_argument("--proof", type=Path, action="append", default=[], help="an inclusion proof of its records")
     asked = parser.parse_args(arguments)
-    if asked.export is None and not (asked.receipt and asked.proof):
-        parser.error("name an export, or a receipt and its proofs")
     try:
-        key = load_pem_public_key(asked.key.read_bytes())
-        if not isinstance(key, Ed25519PublicKey):
-            sys.stderr.write("Cannot verify: the key is not Ed25519\n")
-            return 2
-        for sentence in _sentences(asked, key):
-            sys.stdout.write(sentence + "\n")
+        key = public_key(asked.key)
+        with asked.export.open("rb") as file:
+            result = verify(file, key)
     except NotWhole as problem:
         sys.stdout.write(f"NOT whole. {problem}\n")
         return 1
-    except CannotSay as problem:
-        sys.stdout.write(f"Cannot say. {problem}\n")
-        return 2
     except (OSError, ValueError) as problem:
         sys.stderr.write(f"Cannot verify: {problem}\n")
         return 2
+    sys.stdout.write(result.sentence() + "\n")
     return 0
-
-
-def _sentences(asked: argparse.Namespace, key: Ed25519PublicKey) -> Iterator[str]:
-    receipts = [Receipt.read(path.read_bytes(), key) for path in asked.receipt]
-    watched = [digest for one in receipts for digest in one.hashes]
-    result = Result()
-    if asked.export is not None:
-        with asked.export.open("rb") as file:
-            result = verify(file, key, watched)
-        yield result.sentence()
-    elif receipts:
-        result.origin = receipts[0].origin
-    result.found |= {included(path.read_bytes(), result.origin, key) for path in asked.proof}
-    for one in receipts:
-        yield one.compared(result)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,12 @@
-"""The mails about cases of misuse: neutral until somebody decided (ui.md 3.13)."""
+"""The mails of the security desk: its day, and cases of misuse, neutral until somebody decided (ui.md 3.13)."""
 
 from idp.notices.template import Template
 
 TEMPLATES: dict[str, Template] = {
+    "desk_digest": Template(
+        "The security desk's day: {day}",
+        "What there is to look at:\n\n{lines}\n\nOpen the access reviews: {link}/security/reviews",
+    ),
     "case_question": Template(
         "A question about your sign-ins ({reference})",
         "Something about your {insurer} login was not as usual. It may be nothing. Sign in and tell us what it was, by "

@@ -9,6 +9,8 @@ from idp import entropy
 from idp.audit import origin
 from idp.settings import Settings
 
+HEADER_LIMIT = 64_000
+"""Bytes of all header fields together (RFC 6585 5); a browser with every cookie of ours sends two thousand."""
 BODY_LIMIT = 1_000_000
 FORM_LIMIT = 64_000
 FILE_LIMIT = 600_000
@@ -71,6 +73,9 @@ class Edge:
             )
         )
         headers = [*self._fixed, (b"x-request-id", request_id.encode())]
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_LIMIT:
+            await _plain(send, 431, b"The request's headers are too large.\n", headers)
+            return
         wrong = self._wrong_address(scope, host)
         if wrong is not None:
             await _plain(send, *wrong, headers)

@@ -50,7 +50,7 @@ def inclusion(service: TheService, number: int) -> Response:
 
 
 def told(db: Session, number: int) -> dict[str, Any]:
-    """Return the proof as it is given out, for `verifier.py --proof`; raise NotFound for what is not sealed."""
+    """Return the proof as it is given out, for `receipts.py --proof`; raise NotFound for what is not sealed."""
     found = proofs.inclusion(db, number) if 0 < number < 2**63 else None
     if found is None:
         raise NotFound("There is no sealed record of this number.")

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from idp import clock
-from idp.audit import checkpoint, export, log, promises, verifier
+from idp.audit import checkpoint, export, log, promises, receipts, verifier
 from idp.audit.events import Event
 from idp.audit.seal import Sealer
 from idp.audit.search import Filters
@@ -50,11 +50,12 @@ def _erase(database: Database, number: int) -> None:
 
 
 class Elsewhere:
-    """Another machine: the one file, the public key, and what was sent there."""
+    """Another machine: the two files, the public key, and what was sent there; nothing of the service."""
 
     def __init__(self, database: Database, home: Path) -> None:
         self._database, self._home = database, home
-        shutil.copyfile(Path(verifier.__file__), home / "verify.py")
+        for program in (verifier, receipts):
+            shutil.copy(Path(program.__file__), home)
         public = checkpoint.load_key(database.settings.audit_key_file).public_key()
         (home / "public.pem").write_bytes(checkpoint.public_pem(public))
 
@@ -63,8 +64,8 @@ class Elsewhere:
 
     def says(self, promise: dict[str, Any], *more: str, whole: bool = True) -> tuple[int, str]:
         (self._home / "receipt.json").write_text(json.dumps(promise))
-        asked = [*(["export.jsonl"] if whole else []), "--key", "public.pem", "--receipt", "receipt.json", *more]
-        run = [sys.executable, "-I", "verify.py", *asked]
+        asked = ["receipt.json", "--key", "public.pem", *(["--export", "export.jsonl"] if whole else []), *more]
+        run = [sys.executable, "-E", "-s", "receipts.py", *asked]
         done = subprocess.run(run, cwd=self._home, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
 
@@ -169,7 +170,7 @@ def test_issue_5_what_a_savepoint_took_back_is_not_promised(database: Database, 
         log.record(db, Event("entitlements.grant.added", account="acc_1", provider="prv_2"))
     [promise] = kept
     assert [json.loads(one["leaf"])["event"] for one in promise["records"]] == ["entitlements.grant.added"]
-    assert promise["note"].startswith(f"{verifier.RECEIPT}\nlocalhost:8000/log\n")
+    assert promise["note"].startswith(f"{receipts.RECEIPT}\nlocalhost:8000/log\n")
     with pytest.raises(ZeroDivisionError), transaction(database) as db:
         promises.want(db, "prv_1", kept.append)
         raise ZeroDivisionError

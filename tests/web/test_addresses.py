@@ -47,3 +47,10 @@ def test_rfc_7617_a_client_that_fails_is_told_the_realm(client: TestClient) -> N
     answer = client.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=("nobody", "wrong"))
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith('Basic realm="clients", error="invalid_client"')
+
+
+def test_security_83_headers_too_large_together_are_refused(client: TestClient) -> None:
+    assert client.get("/healthz", headers={"cookie": "a=" + "b" * 40_000}).status_code == 200
+    assert client.get("/healthz", headers={"cookie": "a=" + "b" * 64_000}).status_code == 431
+    many = [(f"x-{n}", "v" * 100) for n in range(700)]
+    assert client.get("/healthz", headers=many).status_code == 431
