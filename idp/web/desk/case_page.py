@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from sqlmodel import Session as Db
@@ -70,8 +69,7 @@ def facts(db: Db, staff: Acting, case: SecurityCase, lanes: str = "") -> dict[st
         "names": roster.names_of(db, ids - {""}) | {"system": "The service"},
         "entries": entries,
         "texts": {entry.number: _text(entry) for entry in entries},
-        "evidence": _evidence(entries),
-        "rests_on": partial(case_evidence.rests_on, db),
+        "evidence": _evidence(db, entries),
         "scored": case.kind in WHAT and scores.known(db, case.account_id, case.kind),
         "drawn": case_evidence.drawn(db, case, lanes),
         "lanes": case_evidence.LANES,
@@ -128,14 +126,15 @@ def candidates(db: Db, case: SecurityCase) -> list[Account]:
     return list({one.id: one for line in left for one in line.candidates}.values())
 
 
-def _evidence(entries: Sequence[Entry]) -> list[Mapping[str, Any]]:
+def _evidence(db: Db, entries: Sequence[Entry]) -> list[Mapping[str, Any]]:
     """Return the evidence of the newest finding, then what else was put in, each with its entry's number."""
     found = [
         {**_NOTHING, "number": entry.number, "at": entry.at, **entry.body.get("evidence", {})}
         for entry in entries
         if entry.kind in ("opened", "added") and entry.body is not None
     ]
-    return sorted(found, key=lambda one: -one["number"])
+    rested = [one | {"rests_on": case_evidence.rests_on(db, one)} for one in found]
+    return sorted(rested, key=lambda one: -one["number"])
 
 
 def _text(entry: Entry) -> str:
