@@ -8,6 +8,7 @@ import os
 import random
 import re
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -171,9 +172,9 @@ def _play(settings: Settings, home: Path, rounds: int, cradle: Cradle | None = N
     assert report.whole, report.sentence
     assert report.waiting == 0
     took = time.monotonic() - begun
-    print(
+    sys.stdout.write(
         f"{rounds} deaths of the service on {database.engine.dialect.name} in {took:.0f} s: {len(acknowledged)} grants "
-        f"acknowledged, none lost, none without its record; log whole, {report.records} records"
+        f"acknowledged, none lost, none without its record; log whole, {report.records} records\n"
     )
     database.dispose()
 

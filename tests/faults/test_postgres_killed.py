@@ -7,6 +7,7 @@ Meanwhile every answer is 200 or 503 with Retry-After; keys and discovery go on;
 import itertools
 import os
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -240,10 +241,10 @@ def _play(own: engines.PostgresEngine, settings: Settings, home: Path, rounds: i
     Sealer(database).seal_all()
     report = verify(database, load_key(settings.audit_key_file).public_key(), settings.audit_copy)
     assert report.whole, report.sentence
-    print(
+    sys.stdout.write(
         f"{rounds} deaths of PostgreSQL in {time.monotonic() - begun:.0f} s: {len(seen.acknowledged)} grants and "
         f"{len(seen.decided)} decisions acknowledged, none lost, none without its record; answers again after at most "
-        f"{max(recovered):.1f} s, slowest answer {seen.slowest:.1f} s; log whole, {report.records} records"
+        f"{max(recovered):.1f} s, slowest answer {seen.slowest:.1f} s; log whole, {report.records} records\n"
     )
     database.dispose()
 
