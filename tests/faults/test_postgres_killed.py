@@ -37,7 +37,9 @@ SHORT, LONG = 1, int(os.environ.get("IDP_FAULT_DEATHS", "10"))
 """Deaths of the suite's short form and of `make faults DEATHS=...`."""
 DOWN, PACE = 0.6, 0.005
 _DECISION = re.compile(rb"dec_[A-Za-z0-9_-]+")
-RECOVERS_WITHIN = 5.0
+PATIENCE = float(os.environ.get("IDP_FAULT_PATIENCE", "1"))
+"""How many times longer everything may take, on a machine that is busy with other things."""
+RECOVERS_WITHIN = 5.0 * PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -209,11 +211,14 @@ def _play(own: engines.PostgresEngine, settings: Settings, home: Path, rounds: i
         deaths: list[Callable[[], None]] = [own.kill, own.crash]
         recovered: list[float] = []
         for number in range(rounds):
-            _until(lambda: time.monotonic() - seen.last_good < 0.5 and len(seen.decided) > 20 and seen.acknowledged, 20)
+            _until(
+                lambda: time.monotonic() - seen.last_good < 0.5 and len(seen.decided) > 20 and seen.acknowledged,
+                20 * PATIENCE,
+            )
+            told = _refusals(seen)
             deaths[number % 2]()
             time.sleep(DOWN)
-            down = seen.statuses["decision", 503] + seen.statuses["token", 503]
-            assert down, "the database was gone and nobody was told"
+            _until(lambda before=told: _refusals(seen) > before, 4.0 * PATIENCE)  # type: ignore[misc]
             own.again()
             back = time.monotonic()
             _until(lambda since=back: seen.last_good > since, RECOVERS_WITHIN)  # type: ignore[misc]
@@ -225,7 +230,7 @@ def _play(own: engines.PostgresEngine, settings: Settings, home: Path, rounds: i
             hand.join(20)
         server.kill()
     assert seen.wrong == [], (seen.wrong[:5], seen.statuses)
-    assert seen.slowest < 4.0, f"somebody waited {seen.slowest:.1f} s"
+    assert seen.slowest < 4.0 * PATIENCE, f"somebody waited {seen.slowest:.1f} s"
     database.dispose()
     database = Database(settings)
     with transaction(database) as db:  # as in test_kill, whose check compares all grants with their records
@@ -249,10 +254,14 @@ def _play(own: engines.PostgresEngine, settings: Settings, home: Path, rounds: i
     database.dispose()
 
 
+def _refusals(seen: Seen) -> int:
+    return seen.statuses["decision", 503] + seen.statuses["token", 503]
+
+
 def _until(holds: Callable[[], object], seconds: float) -> None:
     until = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < until, "it did not recover in time"
+        assert time.monotonic() < until, "it did not happen in time"
         time.sleep(0.01)
 
 
