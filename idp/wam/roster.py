@@ -239,4 +239,4 @@ def _job_names(db: Session, assignments: set[str]) -> dict[str, str]:
         .join(Bundle, (col(Bundle.key) == col(Assignment.bundle)) & (col(Bundle.version) == col(Assignment.version)))
         .where(col(Assignment.id).in_(assignments), col(Assignment.ended_at).is_(None))
     ).all()
-    return {assignment: name for assignment, name in found}
+    return dict(found)
