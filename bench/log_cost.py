@@ -67,7 +67,7 @@ def _give(database: Database, n: int) -> None:
 def _backends(database: Database) -> float:
     """Return the CPU seconds of this database's backends: others on the machine have servers of their own."""
     total = 0
-    mark = f"postgres: postgres {database.url.database} ".encode()
+    mark = f"postgres: {database.url.username} {database.url.database} ".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if mark in (folder / "cmdline").read_bytes():

@@ -171,7 +171,7 @@ def main() -> None:
         engine = engines.PostgresEngine(Path(folder), fsync=True)
         try:
             with engine.fresh(Path(folder)) as url:
-                database = Database(engines.settings_for(url, Path(folder)))
+                database = Database(engines.settings_for(engines.as_owner(url), Path(folder)))
                 _fill(database, given.records, given.days)
                 print(f"{given.records:,} records; milliseconds of the first page and of a page in the middle")
                 worst = 0.0

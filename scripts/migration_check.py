@@ -45,7 +45,7 @@ def main() -> None:
                 (home / kind.name / "copy").mkdir()
                 with engine.fresh(home / kind.name / "copy") as url:
                     print(f"{kind.name}: ", end="", flush=True)
-                    _check(url, home)
+                    _check(engines.as_owner(url), home)
             except CommandError as problem:
                 sys.exit(str(problem))
             finally:

@@ -1,6 +1,7 @@
 """Both database engines for tests: a migrated template once, a fresh copy for each test."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,9 +16,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from idp import clock, migrate
+from idp.audit import rights
 from idp.database import Database, transaction
 from idp.oauth import keys
 from idp.oauth.tables import SigningKey
@@ -27,6 +29,35 @@ from idp.signatures.keys import generate
 MASTER_KEYS = "test:c7l3xGfVb1zwb9xJmR4Cq1Yy8Q2c3m5n7p9r1t3v5x8="
 ISSUER = "http://localhost:8000"
 MISSING = "PostgreSQL's server was not found: install Debian's package postgresql, or set IDP_TEST_POSTGRES_URL"
+
+SERVICE = "idp_service"
+"""The role every test's service is on PostgreSQL: as in production it adds records and changes none."""
+_ROLE = re.compile(r"//[^:@/]*")
+
+
+def as_service(url: str) -> str:
+    """Return the address of a database for the service's own role."""
+    return _ROLE.sub(f"//{SERVICE}", url, count=1)
+
+
+def as_owner(url: str) -> str:
+    """Return the address of the same database for the role that owns its tables (SQLite: the same address)."""
+    if url.startswith("sqlite"):
+        return url
+    owner = make_url(os.environ.get("IDP_TEST_POSTGRES_URL", "postgresql://postgres@/")).username
+    return _ROLE.sub(f"//{owner}", url, count=1)
+
+
+@contextmanager
+def owned(database: Database) -> Iterator[Database]:
+    """Yield the same database as its owner sees it, who may do what the service may not."""
+    url = as_owner(database.settings.database_url)
+    made = Database(database.settings.model_copy(update={"database_url": url}))
+    try:
+        yield made
+    finally:
+        made.dispose()
+
 
 FORGETFUL = {
     "fsync": "off",
@@ -161,12 +192,18 @@ class PostgresEngine:
         self._home = home
         self._template = f"tpl_{uuid.uuid4().hex[:8]}"
         self._facts: dict[str, object] = {}
+        password = (make_url(self._admin).password or "none").replace("'", "''")
+        self._run(
+            f"DO $$ BEGIN CREATE ROLE {SERVICE} LOGIN PASSWORD '{password}'; "
+            "EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$"  # another process of the tests was first
+        )
         self._run(f"CREATE DATABASE {self._template}")
         self._make(self._template, _prepare)
 
     def _make(self, name: str, fill: Callable[[Database], object]) -> None:
         database = Database(settings_for(self._url(name), self._home))
         self._facts[name] = fill(database)
+        rights.give(database, SERVICE)
         database.dispose()
 
     def _start(self) -> str:
@@ -226,7 +263,7 @@ class PostgresEngine:
         name = f"t_{uuid.uuid4().hex[:12]}"
         self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
-            yield self._url(name)
+            yield as_service(self._url(name))
         finally:
             self._run(f"DROP DATABASE {name} WITH (FORCE)")
 

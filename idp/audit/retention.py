@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, bindparam, or_, text
 from sqlmodel import Session, col, not_, select
 
 from idp import clock
-from idp.audit import holds, log, pruned
+from idp.audit import holds, log, pruned, rights
 from idp.audit.events import Event
 from idp.audit.tables import AuditRecord
 from idp.database import Database, transaction
@@ -60,6 +60,7 @@ def prune(database: Database, before: datetime | None = None) -> Pruning:
     if day > limit:
         raise Invalid(f"Records are kept for {YEARS} years: nothing from {limit:%Y-%m-%d} on can be pruned.")
     with transaction(database) as session:
+        rights.need_owner(session, "Pruning")
         held = holds.held(session)
         if held.everything:
             raise Conflict("A legal hold is on the whole log. Lift it first.")

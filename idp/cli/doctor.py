@@ -18,7 +18,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration
-from idp.audit import checkpoint
+from idp.audit import checkpoint, rights
 from idp.cli import doctor_saml, schema
 from idp.database import Database, reading
 from idp.entitlements import appointed
@@ -230,6 +230,22 @@ def _database_clock(db: Db, database: Database) -> Findings:
             yield wrong(f"PostgreSQL has {name} off: what was acknowledged can be lost.", f"Set {name} = on.")
 
 
+def _rights(db: Db, database: Database) -> Findings:
+    """Say whether the role is the one docs/operators.md describes: it uses everything and changes no record."""
+    if database.is_sqlite:
+        return
+    if lacking := rights.lacking(db):
+        yield wrong(
+            f"This role may not use {', '.join(lacking[:3])}{' and others' if len(lacking) > 3 else ''}.",
+            "Run `idp audit rights ROLE` as the owner of the tables, after each `idp migrate`.",
+        )
+    if not database.settings.development and rights.open_to_change(db):
+        yield doubtful(
+            "This database role may change records of the log; the seal would show it, and nothing would prevent it.",
+            "Let the service run as a role of its own: docs/operators.md, Two database roles.",
+        )
+
+
 def _throttle(db: Db, _database: Database) -> Findings:
     if not configuration.current(db).passwords.throttle:
         yield doubtful(
@@ -237,7 +253,7 @@ def _throttle(db: Db, _database: Database) -> Findings:
         )
 
 
-CHECKS = (_keys, _clients, _managers, _database_clock, _throttle)
+CHECKS = (_keys, _clients, _managers, _database_clock, _rights, _throttle)
 
 
 def _upstreams(database: Database) -> Findings:

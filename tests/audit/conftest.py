@@ -11,6 +11,7 @@ from idp.audit.seal import Sealer
 from idp.audit.verify import verify
 from idp.database import Database, transaction
 from idp.settings import Settings
+from tests import engines
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def check(database: Database) -> Callable[..., Report]:
 
 def as_superuser(database: Database, *statements: str) -> None:
     """Change the database as its owner would: triggers out of the way first."""
-    with database.engine.connect() as connection:
+    with engines.owned(database) as owner, owner.engine.connect() as connection:
         if database.is_sqlite:
             rows = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
             for (name,) in rows:

@@ -16,10 +16,17 @@ from idp.audit.seal import Sealer
 from idp.audit.search import Filters
 from idp.database import Database, reading, transaction
 from idp.errors import Conflict, Invalid, NotFound
+from tests import engines
 from tests.audit.conftest import as_superuser
 
 OLD = "2020-03-05"
 CUTOFF = datetime(2020, 11, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def database_url(database_url: str) -> str:
+    """The owner's address: the service's own role may not prune."""
+    return engines.as_owner(database_url)
 
 
 @pytest.fixture
@@ -197,14 +204,14 @@ def test_security_74_the_services_own_role_adds_records_and_changes_none(databas
     Sealer(database).seal()
     with database.engine.connect() as connection:
         connection.exec_driver_sql(
-            "DO $$ BEGIN CREATE ROLE idp_service; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+            "DO $$ BEGIN CREATE ROLE another_service; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
         )
         connection.commit()
         for role in ("nobody_here", 'x"; DROP TABLE account; --'):
             with pytest.raises(Invalid):
                 rights.give(database, role)
-        rights.give(database, "idp_service")
-        connection.exec_driver_sql("SET ROLE idp_service")
+        rights.give(database, "another_service")
+        connection.exec_driver_sql("SET ROLE another_service")
         for statement in (
             "UPDATE audit_record SET outcome = 'x'",
             "DELETE FROM audit_batch",
@@ -219,7 +226,7 @@ def test_security_74_the_services_own_role_adds_records_and_changes_none(databas
             with pytest.raises(Exception, match=r"permission denied|must be owner"):
                 connection.exec_driver_sql(statement)
             connection.rollback()
-            connection.exec_driver_sql("SET ROLE idp_service")
+            connection.exec_driver_sql("SET ROLE another_service")
         connection.exec_driver_sql("SELECT count(*) FROM audit_record")
         connection.exec_driver_sql("SELECT audit_record_month('2031-05-01')")  # months are made with the owner's rights
         connection.exec_driver_sql(
@@ -227,5 +234,5 @@ def test_security_74_the_services_own_role_adds_records_and_changes_none(databas
         )
         connection.rollback()
         connection.exec_driver_sql("RESET ROLE")
-        connection.exec_driver_sql("DROP OWNED BY idp_service")
+        connection.exec_driver_sql("DROP OWNED BY another_service")
         connection.commit()

@@ -22,6 +22,7 @@ from idp.database import Database, transaction
 from idp.database.schema import NEWEST
 from idp.settings import NotConfigured, Settings, load
 from idp.web import built
+from tests import engines
 from tests.cli.conftest import Result
 
 Run = Callable[..., Result]
@@ -124,7 +125,7 @@ def test_audit_verify_tells_a_whole_log_from_a_changed_one(
     whole = idp("audit", "verify")
     assert whole.exit_code == 0, whole.output
     assert "The log is whole" in whole.output
-    with transaction(ready) as db:
+    with engines.owned(ready) as owner, transaction(owner) as db:
         if ready.is_sqlite:
             db.execute(text("DROP TRIGGER audit_record_no_update"))
         else:

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -14,14 +15,19 @@ import httpx2
 
 from idp.settings import Settings
 from tests.engines import MASTER_KEYS
+from tests.faults.cradle import Cradle, Forked
 
 _READY_WITHIN = 90.0
+_PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Nothing here speaks TLS; a client that reads the trusted authorities first takes longer than its request."""
 
 
 class Server:
     """One `idp serve` process."""
 
-    def __init__(self, settings: Settings, home: Path, *, workers: int = 1) -> None:
+    _process: subprocess.Popen[bytes] | Forked
+
+    def __init__(self, settings: Settings, home: Path, *, workers: int = 1, cradle: Cradle | None = None) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -36,26 +42,35 @@ class Server:
             "IDP_AUDIT_KEY_FILE": str(settings.audit_key_file),
             "IDP_AUDIT_COPY": str(settings.audit_copy or home / "copy.jsonl"),
         }
-        command = [sys.executable, "-m", "idp", "serve", "--port", str(self.port), "--workers", str(workers)]
-        self._log = (home / f"server-{self.port}.log").open("wb")
-        self._process = subprocess.Popen(
-            command, env=environment, stdout=self._log, stderr=self._log, start_new_session=True
-        )
+        arguments = ["serve", "--port", str(self.port), "--workers", str(workers)]
+        log = home / f"server-{self.port}.log"
+        if cradle is not None:
+            self._process = cradle.start(arguments, environment, log)
+        else:
+            with log.open("wb") as said:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "idp", *arguments],
+                    env=environment,
+                    stdout=said,
+                    stderr=said,
+                    start_new_session=True,
+                )
         self._wait(home)
 
     def _wait(self, home: Path) -> None:
         until = time.monotonic() + _READY_WITHIN
-        while time.monotonic() < until and self._process.poll() is None:
-            with suppress(httpx2.TransportError):
-                if httpx2.get(f"{self.base}/readyz", headers=self.headers).status_code == 200:
-                    return
-            time.sleep(0.05)
+        with self.client() as asker:
+            while time.monotonic() < until and self._process.poll() is None:
+                with suppress(httpx2.TransportError):
+                    if asker.get("/readyz").status_code == 200:
+                        return
+                time.sleep(0.05)
         self.kill()
         raise AssertionError((home / f"server-{self.port}.log").read_text())
 
     def client(self, **cookies: str) -> httpx2.Client:
         """Return a browser at this process."""
-        return httpx2.Client(base_url=self.base, headers=self.headers, cookies=cookies, timeout=10)
+        return httpx2.Client(base_url=self.base, headers=self.headers, cookies=cookies, timeout=10, verify=_PLAIN)
 
     def workers(self) -> list[int]:
         """Return the processes that answer, where the first only watches them."""
@@ -68,7 +83,6 @@ class Server:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(10)
-        self._log.close()
 
 
 @contextmanager

@@ -5,6 +5,9 @@ Meanwhile every answer is 200 or 503 with Retry-After; keys and discovery go on;
 """
 
 import itertools
+import os
+import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -30,9 +33,13 @@ from tests.faults.servers import Server
 from tests.faults.test_kill import FUNCTION, SECRET, _check, _hidden, _people
 
 APP_SECRET = "a-supplied-secret-of-at-least-32-characters"
-SHORT, LONG = 1, 10
+SHORT, LONG = 1, int(os.environ.get("IDP_FAULT_DEATHS", "10"))
+"""Deaths of the suite's short form and of `make faults DEATHS=...`."""
 DOWN, PACE = 0.6, 0.005
-RECOVERS_WITHIN = 5.0
+_DECISION = re.compile(rb"dec_[A-Za-z0-9_-]+")
+PATIENCE = float(os.environ.get("IDP_FAULT_PATIENCE", "1"))
+"""How many times longer everything may take, on a machine that is busy with other things."""
+RECOVERS_WITHIN = 5.0 * PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -191,9 +198,9 @@ def _fill(database: Database, count: int) -> None:
 
 def _play(own: engines.PostgresEngine, settings: Settings, home: Path, rounds: int) -> None:
     database = Database(settings)
-    _fill(database, 300 + 400 * (rounds - 1))
+    _fill(database, 300 + 150 * (rounds - 1))
     people = map("acc_{}".format, itertools.count())  # two threads may ask it, unlike a generator
-    seen = Seen()
+    seen, begun = Seen(), time.monotonic()
     server = Server(settings, home)
     hands = [Thread(target=_granting, args=(server, people, seen)) for _ in range(2)]
     hands += [Thread(target=_asking, args=(server, seen)) for _ in range(3)]
@@ -202,15 +209,20 @@ def _play(own: engines.PostgresEngine, settings: Settings, home: Path, rounds: i
         for hand in hands:
             hand.start()
         deaths: list[Callable[[], None]] = [own.kill, own.crash]
+        recovered: list[float] = []
         for number in range(rounds):
-            _until(lambda: time.monotonic() - seen.last_good < 0.5 and len(seen.decided) > 20 and seen.acknowledged, 20)
+            _until(
+                lambda: time.monotonic() - seen.last_good < 0.5 and len(seen.decided) > 20 and seen.acknowledged,
+                20 * PATIENCE,
+            )
+            told = _refusals(seen)
             deaths[number % 2]()
             time.sleep(DOWN)
-            down = seen.statuses["decision", 503] + seen.statuses["token", 503]
-            assert down, "the database was gone and nobody was told"
+            _until(lambda before=told: _refusals(seen) > before, 4.0 * PATIENCE)  # type: ignore[misc]
             own.again()
             back = time.monotonic()
             _until(lambda since=back: seen.last_good > since, RECOVERS_WITHIN)  # type: ignore[misc]
+            recovered.append(seen.last_good - back)
         time.sleep(0.3)
     finally:
         seen.stop.set()
@@ -218,13 +230,13 @@ def _play(own: engines.PostgresEngine, settings: Settings, home: Path, rounds: i
             hand.join(20)
         server.kill()
     assert seen.wrong == [], (seen.wrong[:5], seen.statuses)
-    assert seen.slowest < 4.0, f"somebody waited {seen.slowest:.1f} s"
+    assert seen.slowest < 4.0 * PATIENCE, f"somebody waited {seen.slowest:.1f} s"
     database.dispose()
     database = Database(settings)
     with transaction(database) as db:  # as in test_kill, whose check compares all grants with their records
-        kept = db.execute(text("SELECT leaf FROM audit_record WHERE event = 'entitlements.decision.made'")).all()
-    whole = b"".join(bytes(row[0]) for row in kept)
-    lost = [decision for decision in seen.decided if decision.encode() not in whole]
+        leaves = text("SELECT leaf FROM audit_record WHERE event = 'entitlements.decision.made'")
+        kept = {made for row in db.execute(leaves) for made in _DECISION.findall(bytes(row[0]))}
+    lost = [decision for decision in seen.decided if decision.encode() not in kept]
     assert not lost, f"{len(lost)} of {len(seen.decided)} acknowledged decisions are not in the log"
     with reading(database) as db:
         granted = {row[0] for row in db.execute(text('SELECT account_id FROM "grant"')).all()}
@@ -234,13 +246,22 @@ def _play(own: engines.PostgresEngine, settings: Settings, home: Path, rounds: i
     Sealer(database).seal_all()
     report = verify(database, load_key(settings.audit_key_file).public_key(), settings.audit_copy)
     assert report.whole, report.sentence
+    sys.stdout.write(
+        f"{rounds} deaths of PostgreSQL in {time.monotonic() - begun:.0f} s: {len(seen.acknowledged)} grants and "
+        f"{len(seen.decided)} decisions acknowledged, none lost, none without its record; answers again after at most "
+        f"{max(recovered):.1f} s, slowest answer {seen.slowest:.1f} s; log whole, {report.records} records\n"
+    )
     database.dispose()
+
+
+def _refusals(seen: Seen) -> int:
+    return seen.statuses["decision", 503] + seen.statuses["token", 503]
 
 
 def _until(holds: Callable[[], object], seconds: float) -> None:
     until = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < until, "it did not recover in time"
+        assert time.monotonic() < until, "it did not happen in time"
         time.sleep(0.01)
 
 
@@ -251,5 +272,7 @@ def test_security_89_postgresql_killed_under_load_loses_nothing_and_is_answered_
 
 
 @pytest.mark.faults
-def test_security_89_and_so_for_ten_deaths(own: engines.PostgresEngine, durable: Settings, tmp_path: Path) -> None:
+def test_security_89_and_so_for_as_many_deaths_as_are_asked_for(
+    own: engines.PostgresEngine, durable: Settings, tmp_path: Path
+) -> None:
     _play(own, durable, tmp_path, LONG)

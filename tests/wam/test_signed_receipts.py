@@ -19,6 +19,7 @@ from idp.audit.search import Filters
 from idp.audit.verify import verify
 from idp.database import Database, gathering, reading, transaction
 from idp.wam import removing
+from tests import engines
 from tests.wam.world import LINE, World
 
 _GUARDS = (
@@ -38,7 +39,7 @@ def _removed(world: World) -> dict[str, Any]:
 
 def _erase(database: Database, number: int) -> None:
     """Take a record away as the database's owner can, its place on the waiting list with it."""
-    with database.engine.connect() as connection:
+    with engines.owned(database) as owner, owner.engine.connect() as connection:
         if database.is_sqlite:
             for name in connection.execute(text(_GUARDS)).scalars().all():
                 connection.exec_driver_sql(f"DROP TRIGGER {name}")
