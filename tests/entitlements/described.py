@@ -88,7 +88,7 @@ class Maker:
         possible = list(PLACES) if within is None else within
         if self.where.random() >= often:
             return {} if within is None else {"locations": list(within)}
-        return {"locations": sorted(self.where.sample(possible, self.where.randint(1, len(possible))))}
+        return {"locations": sorted(self.where.sample(possible, self.where.randint(1, min(2, len(possible)))))}
 
     def spans(self, most: int = 2, **more: Any) -> list[Rows]:
         """Return one or two spans that begin at different moments."""
@@ -260,8 +260,8 @@ class Maker:
             **self.span(),
             **self.turning({"entitlements": [first["entitlements"][:9], first["entitlements"][:4]]}, 0.3),
         }
-        first |= self.somewhere(0.5)
-        second |= self.somewhere(0.5, first.get("locations"))
+        first |= self.somewhere(0.8)
+        second |= self.somewhere(0.8, first.get("locations"))
         entry["locations"] = [{"name": name, "from": text(OLD)} for name in PLACES]
         entry["delegations"] = [first, second]
         return entry
@@ -289,7 +289,7 @@ class Maker:
             {
                 "provider": provider,
                 **dates,
-                **({"partner": self.r.choice(["firm", "helper", "trust"]), **self.somewhere(0.4)} if third else {}),
+                **({"partner": self.r.choice(["firm", "helper", "trust"]), **self.somewhere(0.7)} if third else {}),
             }
             for provider in self.r.sample(self.providers, min(3, len(self.providers)))
             for third in [self.rarely(0.35)]

@@ -94,12 +94,12 @@ def test_d4_a_world_in_one_file_answers_at_any_instant_as_an_oracle_of_that_file
     settings: Settings, database: Database, tmp_path: Path, noon: None
 ) -> None:
     bring_up(database)
-    maker = Maker(7)
+    maker = Maker(30)
     file = maker.world()
     apply_world(database, tmp_path, file)
     questions = [maker.question(file) for _ in range(600)]
     named = located(database, questions)
-    seen = compare(file, questions, asyncio.run(ask(settings, named)), 7)
+    seen = compare(file, questions, asyncio.run(ask(settings, named)), 30)
     assert all(seen[outcome] for outcome in OUTCOMES), seen
     open_handed = Oracle({**file, "providers": [{**p, "withheld": []} for p in file["providers"]]})
     assert any(open_handed.decide(q) != Oracle(file).decide(q) for q in questions), "what is withheld decides something"
