@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlmodel import Session as Db
 
 from idp import configuration
-from idp.accounts import moved, renewal
+from idp.accounts import humans, moved, renewal
 from idp.cases.tables import CaseAction, SecurityCase
 from idp.casework import interim
 from idp.entitlements import grants
@@ -17,7 +17,9 @@ from idp.notices import outbox
 from idp.wam import appointments, authority, reviews
 
 BECAUSE = "case"
-"""Why, in the records of what was ended; the case itself stands in the record of the action."""
+"""Why, in the records of what was ended; the case itself stands in the record of the action.
+
+Practices read these records: they say nothing of what was suspected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +37,18 @@ class Kind:
 
 
 def _education(db: Db, case: SecurityCase, _action: CaseAction, _by: str) -> str:
-    outbox.send(db, case.account_id, "case_education", {})
+    outbox.send(db, _who(db, case), "case_education", {})
     return "sent the explanation"
 
 
 def _end_sessions(db: Db, case: SecurityCase, _action: CaseAction, by: str) -> str:
-    people.sign_out(db, _who(case), because=BECAUSE, by=by)
+    people.sign_out(db, _who(db, case), because=BECAUSE, by=by)
     return "ended every session and token"
 
 
 def _new_credentials(db: Db, case: SecurityCase, _action: CaseAction, by: str) -> str:
-    ended = renewal.require_new(db, _who(case), by=by, because=BECAUSE)
-    people.sign_out(db, _who(case), because=BECAUSE, by=by)
+    ended = renewal.require_new(db, _who(db, case), by=by, because=BECAUSE)
+    people.sign_out(db, _who(db, case), because=BECAUSE, by=by)
     return f"ended the password and every second step; {ended} sessions"
 
 
@@ -57,7 +59,7 @@ def _hold_login(db: Db, _case: SecurityCase, action: CaseAction, by: str) -> str
 
 
 def _pause_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> str:
-    rows = authority.not_ended(db, action.target, _who(case))
+    rows = authority.not_ended(db, action.target, _who(db, case))
     paused = {(g.line_of_business, g.entitlement) for g in rows if g.effect == "deny"}
     lines: dict[str, set[str]] = {}
     for row in rows:
@@ -66,30 +68,31 @@ def _pause_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> st
     if not lines:
         raise Conflict("There is nothing to pause at this practice.")
     for line, keys in lines.items():
-        grants.suspend(db, Place(_who(case), action.target, line), sorted(keys), by=by, reason=BECAUSE)
+        grants.suspend(db, Place(_who(db, case), action.target, line), sorted(keys), by=by, reason=BECAUSE)
     return f"paused {sum(len(keys) for keys in lines.values())} functions"
 
 
 def _end_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> str:
-    if not people.leave(db, _who(case), action.target, reason="misuse", by=by):
+    if not people.leave(db, _who(db, case), action.target, reason=BECAUSE, by=by):
         raise Conflict("There is nothing left to end at this practice.")
+    people.sign_out(db, _who(db, case), because=BECAUSE, by=by)
     return "ended all access and the work for the practice"
 
 
 def _suspend(db: Db, case: SecurityCase, _action: CaseAction, by: str) -> str:
-    if not people.suspend(db, _who(case), because=BECAUSE, by=by):
+    if not people.suspend(db, _who(db, case), because=BECAUSE, by=by):
         raise Conflict("The account is not active.")
     return "put the account on hold"
 
 
 def _close(db: Db, case: SecurityCase, _action: CaseAction, by: str) -> str:
-    if not people.cease(db, _who(case), because="misuse", by=by):
+    if not people.cease(db, _who(db, case), because=BECAUSE, by=by):
         raise Conflict("The account has ended already.")
     return "ended the account"
 
 
 def _end_manager(db: Db, case: SecurityCase, action: CaseAction, by: str) -> str:
-    found = next((one for one in interim.managed(db, _who(case)) if one.id == action.target), None)
+    found = next((one for one in interim.managed(db, _who(db, case)) if one.id == action.target), None)
     if found is None or not appointments.end(db, found, by=by, reason=BECAUSE):
         raise Conflict("This appointment has ended already.")
     reviews.after_departure(db, found.provider_id, found.line, found.account_id, by=by)
@@ -104,10 +107,10 @@ def _refer(db: Db, case: SecurityCase, action: CaseAction, _by: str) -> str:
     return f"referred to the {office}"
 
 
-def _who(case: SecurityCase) -> str:
+def _who(db: Db, case: SecurityCase) -> str:
     if case.account_id is None:
         raise Conflict("Say first whom this case is about.")
-    return case.account_id
+    return humans.survivor(db, case.account_id)
 
 
 KINDS: dict[str, Kind] = {
@@ -130,3 +133,5 @@ KINDS: dict[str, Kind] = {
     "refer_privacy": Kind("Refer to the privacy office", "account", _refer),
 }
 """The mildest first. The ones that take something away are never offered to the detector."""
+TAKES = ("hold_login", "pause_access", "end_access", "end_manager", "suspend", "close")
+"""What takes something away: never from somebody who was found innocent."""
