@@ -1,4 +1,4 @@
-"""Accounts that were made one are one human: who works on a case, and whom it is about, goes by that (security.md 65)."""
+"""Accounts that were made one are one human: who works on a case and whom it is about go by that (security.md 65)."""
 
 from sqlalchemy import Select, literal
 from sqlmodel import Session as Db
