@@ -1,14 +1,14 @@
 """accounts by the account that took them over, appeals whose answer is late
 
-Revision ID: 0030
-Revises: 0029
+Revision ID: 0032
+Revises: 0031
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0030"
-down_revision = "0029"
+revision = "0032"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 MERGED = sa.text("merged_into IS NOT NULL")
