@@ -30,7 +30,7 @@ from idp.settings import Settings
 from tests import engines
 from tests.decisions import world
 from tests.faults.cradle import Cradle
-from tests.faults.servers import Server
+from tests.faults.servers import PATIENCE, Server
 
 FUNCTION = "claim.status.view"
 SECRET = "the-secret-of-the-manager"
@@ -164,9 +164,12 @@ def _play(settings: Settings, home: Path, rounds: int, cradle: Cradle | None = N
         time.sleep(chance.uniform(0.0, 0.25))
         server.kill()
         for hand in hands:
-            hand.join(20)
+            hand.join(20 * PATIENCE)
         assert len(acknowledged) > before, "the server did nothing before it was killed"
         _check(database, acknowledged)
+        if number % 20 == 19:
+            sys.stdout.write(f"{number + 1} deaths, {len(acknowledged)} grants\n")
+            sys.stdout.flush()
     Sealer(database).seal_all()
     report = verify(database, load_key(settings.audit_key_file).public_key(), settings.audit_copy)
     assert report.whole, report.sentence
