@@ -30,7 +30,7 @@ from idp.settings import Settings
 from tests import engines
 from tests.decisions import world
 from tests.faults.servers import PATIENCE, Server
-from tests.faults.test_kill import FUNCTION, SECRET, _check, _hidden, _people
+from tests.faults.test_kill import FUNCTION, SECRET, _check, _hidden, _people, still_there
 
 APP_SECRET = "a-supplied-secret-of-at-least-32-characters"
 SHORT, LONG = 1, int(os.environ.get("IDP_FAULT_DEATHS", "10"))
@@ -96,7 +96,9 @@ def _granting(server: Server, people: Iterator[str], seen: Seen) -> None:
             begun = time.monotonic()
             answer = browser.post(here, data=form, headers={"accept": "text/html"})
             seen.took("grant", begun, answer)
-            if answer.status_code == 303:
+            if answer.status_code == 303 and "/changes/" not in answer.headers["location"]:
+                seen.wrong.append(f"grant: sent to {answer.headers['location']}")
+            elif answer.status_code == 303:
                 seen.acknowledged.append(who)
             time.sleep(10 * PACE)
 
@@ -213,6 +215,8 @@ def _play(own: engines.PostgresEngine, settings: Settings, home: Path, rounds: i
                 lambda: time.monotonic() - seen.last_good < 0.5 and len(seen.decided) > 20 and seen.acknowledged,
                 20 * PATIENCE,
             )
+            if number % 20 == 19:
+                still_there(database)
             told = _refusals(seen)
             deaths[number % 2]()
             time.sleep(DOWN)
