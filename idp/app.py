@@ -74,5 +74,5 @@ def create_app(settings: Settings) -> App:
     app.mount("/static", Files(), name="static")
     app.areas = Areas(app, app.pages)
     lane_first = FastLane(lane, app.areas, plain_sign_in.ENDPOINTS, {plain_outside.PREFIX: plain_outside.endpoint})
-    app.front = Edge(Measured(Door(lane_first)), settings)
+    app.front = Edge(Measured(Door(lane_first)), settings, errors.turn_away)
     return app

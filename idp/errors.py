@@ -8,6 +8,7 @@ Refused                    status, code, title, detail; then=(consequences)
 ├─ Conflict      409
 ├─ Invalid       422       field -> sentence
 ├─ TooMany       429       retry_after, seconds
+├─ NotTakenIn    4xx       turned away before it was read: too large, compressed, not an address
 ├─ UpstreamRefused 502     which upstream, a safe sentence; the cause goes to the log
 ├─ Unavailable   503       the database or a worker pool cannot answer now; retry_after
 └─ OAuthRefused  400/401   error, redirect_uri (only once proven), state
@@ -130,6 +131,17 @@ class TooMany(Refused):
         super().__init__(detail, **more)
         self.retry_after = retry_after
         self.headers["Retry-After"] = str(retry_after)
+
+
+class NotTakenIn(Refused):
+    """What was sent is turned away before anybody reads it."""
+
+    title = "We can't take in what was sent"
+    advice = "Nothing was changed. Go back, and try again in another way."
+
+    def __init__(self, status: int, detail: str, code: str, **more: Any) -> None:
+        super().__init__(detail, code=code, **more)
+        self.status = status
 
 
 class UpstreamRefused(Refused):

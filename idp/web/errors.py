@@ -10,9 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from idp.audit import origin
-from idp.errors import Invalid, NotFound, NotSignedIn, OAuthRefused, Refused, StepUp, Unavailable
+from idp.errors import Invalid, NotFound, NotSignedIn, NotTakenIn, OAuthRefused, Refused, StepUp, Unavailable
 from idp.web import pages
 from idp.web.bearer import memory_of
 from idp.web.boundary import service_of
@@ -42,12 +43,12 @@ def _comes_back(request: Request) -> bool:
 def present(request: Request, refusal: Refused) -> Response:
     """Give a refusal the form its asker understands."""
     reference = origin.current().request_id or ""
-    if isinstance(refusal, OAuthRefused):
-        if refusal.redirect_uri is not None:
-            return _back_to_app(request, refusal)
-        if request.url.path.startswith(_MACHINES):
-            body = {"error": refusal.code, "error_description": refusal.detail}
-            return _json(refusal.status, body, "application/json", refusal.headers)
+    if isinstance(refusal, OAuthRefused) and refusal.redirect_uri is not None:
+        return _back_to_app(request, refusal)
+    if isinstance(refusal, OAuthRefused | NotTakenIn) and request.url.path.startswith(_MACHINES):
+        error = refusal.code if isinstance(refusal, OAuthRefused) else "invalid_request"
+        body = {"error": error, "error_description": refusal.detail}
+        return _json(refusal.status, body, "application/json", refusal.headers)
     if wants_page(request):
         if isinstance(refusal, NotSignedIn) and refusal.page is None and _comes_back(request):
             where = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -59,7 +60,10 @@ def present(request: Request, refusal: Refused) -> Response:
         fields = refusal.fields if isinstance(refusal, Invalid) else {}
         facts = {"refusal": refusal, "fields": fields, "reference": reference, **refusal.context}
         if isinstance(refusal, Unavailable):
-            response = _without_records(request, facts)
+            sent = request.method not in ("GET", "HEAD")
+            response = _without_records(request, "errors/away.html", 503, again=sent, **facts)
+        elif isinstance(refusal, NotTakenIn):
+            response = _without_records(request, "errors/refused.html", refusal.status, **facts)
         else:
             response = pages.page(request, refusal.page or "errors/refused.html", status=refusal.status, **facts)
         response.headers.update(refusal.headers)
@@ -84,11 +88,10 @@ def present(request: Request, refusal: Refused) -> Response:
     return _json(refusal.status, problem, "application/problem+json", headers)
 
 
-def _without_records(request: Request, facts: dict[str, Any]) -> Response:
-    """Show that nothing can be answered, without a look at the database: names and phone as last known."""
+def _without_records(request: Request, template: str, status: int, **facts: Any) -> Response:
+    """Show a page without a look at the database: names and phone as last known, for nobody in particular."""
     request.state.person = None
-    known, sent = memory_of(service_of(request)).known(), request.method not in ("GET", "HEAD")
-    return pages.page(request, "errors/away.html", status=503, settings=known, again=sent, **facts)
+    return pages.page(request, template, status=status, settings=memory_of(service_of(request)).known(), **facts)
 
 
 def _back_to_app(request: Request, refusal: OAuthRefused) -> Response:
@@ -139,6 +142,12 @@ def _of_framework(request: Request, problem: HTTPException) -> Response:
     refusal = Refused(str(problem.detail), code="refused", headers=dict(problem.headers or {}))
     refusal.status = problem.status_code
     return present(request, refusal)
+
+
+async def turn_away(scope: Scope, receive: Receive, send: Send, refusal: NotTakenIn) -> None:
+    """Answer a request that the edge does not let in."""
+    request = Request(scope, receive)
+    await present(request, refusal)(scope, receive, send)
 
 
 def install(app: FastAPI) -> None:

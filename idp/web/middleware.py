@@ -1,12 +1,14 @@
 """The outermost layer: host check, sizes, request id, origin, security headers. Pure ASGI."""
 
 import re
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp import entropy
 from idp.audit import origin
+from idp.errors import NotTakenIn
 from idp.settings import Settings
 
 HEADER_LIMIT = 64_000
@@ -16,7 +18,17 @@ FORM_LIMIT = 64_000
 FILE_LIMIT = 600_000
 """Bytes of a form that brings a file: two thousand people to invite."""
 _FILES = ("/people/import", "/people/import/confirm")
-_READ = frozenset({b"host", b"user-agent", b"x-forwarded-for", b"content-type", b"content-length", b"x-request-id"})
+_READ = frozenset(
+    {
+        b"host",
+        b"user-agent",
+        b"x-forwarded-for",
+        b"content-type",
+        b"content-length",
+        b"content-encoding",
+        b"x-request-id",
+    }
+)
 _FORMS = (b"application/x-www-form-urlencoded", b"multipart/")
 """Beginnings of media types, which are compared without regard to case (RFC 9110 8.3.1)."""
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
@@ -27,12 +39,15 @@ POLICY = (
 
 _POLICY = POLICY.format(extra="").encode()
 
+Refuse = Callable[[Scope, Receive, Send, NotTakenIn], Awaitable[None]]
+"""Answers a request that is not let in, in the form its asker understands, without a look at the database."""
+
 
 class Edge:
     """Wraps the whole application."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, settings: Settings, refuse: Refuse) -> None:
+        self._app, self._refuse = app, refuse
         self._host = settings.origin_host.encode().lower()
         self._proxies = frozenset(a.strip() for a in settings.trusted_proxies.split(",") if a.strip())
         self._fixed = [
@@ -45,12 +60,20 @@ class Edge:
         if not settings.development:
             self._fixed.append((b"strict-transport-security", b"max-age=63072000; includeSubDomains"))
 
-    def _wrong_address(self, scope: Scope, host: bytes | None) -> tuple[int, bytes] | None:
-        if host is None or host.lower() != self._host:
-            return 421, b"This service does not answer to that host name.\n"
+    def _not_taken_in(self, scope: Scope, seen: dict[bytes, bytes]) -> NotTakenIn | None:
+        """Say why a request goes no further, for what its headers alone tell."""
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_LIMIT:
+            return NotTakenIn(431, "The request's headers are too large.", "headers_too_large")
         # No text we keep can hold NUL, so an address with one names nothing; authorize tells the app instead.
         if "\x00" in scope["path"] or (b"%00" in scope["query_string"] and scope["path"] != "/oauth/authorize"):
-            return 400, b"The address holds a character that can't be used.\n"
+            return NotTakenIn(400, "The address holds a character that can't be used.", "unreadable_address")
+        if b"content-encoding" in seen and _encoded(scope):
+            detail = "What was sent is compressed. Send it as it is, without Content-Encoding."
+            would_do = {"Accept-Encoding": "identity"}  # RFC 9110 15.5.16
+            return NotTakenIn(415, detail, "unsupported_encoding", headers=would_do)
+        length = seen.get(b"content-length")
+        if length is not None and (not length.isdigit() or int(length) > _limit(scope, seen)):
+            return _too_large()
         return None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,7 +82,7 @@ class Edge:
             return
         seen_headers = {name: value for name, value in scope["headers"] if name in _READ}
         host, agent = seen_headers.get(b"host"), seen_headers.get(b"user-agent")
-        forwarded, content_type = seen_headers.get(b"x-forwarded-for"), seen_headers.get(b"content-type")
+        forwarded = seen_headers.get(b"x-forwarded-for")
         length, given_id = seen_headers.get(b"content-length"), seen_headers.get(b"x-request-id")
         request_id = given_id.decode() if given_id and _REQUEST_ID.match(given_id) else entropy.mark()
         address = scope["client"][0] if scope.get("client") else None
@@ -73,19 +96,23 @@ class Edge:
             )
         )
         headers = [*self._fixed, (b"x-request-id", request_id.encode())]
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_LIMIT:
-            await _plain(send, 431, b"The request's headers are too large.\n", headers)
-            return
-        wrong = self._wrong_address(scope, host)
-        if wrong is not None:
-            await _plain(send, *wrong, headers)
-            return
-        form = content_type and content_type.strip().lower().startswith(_FORMS)
-        limit = BODY_LIMIT if not form else FILE_LIMIT if scope["path"].endswith(_FILES) else FORM_LIMIT
-        if length is not None and (not length.isdigit() or int(length) > limit):
-            await _plain(send, 413, b"The request is too large.\n", headers)
-            return
+        started = False
 
+        async def finished(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                complete(message.setdefault("headers", []), headers)
+            await send(message)
+
+        if host is None or host.lower() != self._host:  # no page: its links would lead to that name
+            await _plain(finished, 421, b"This service does not answer to that host name.\n")
+            return
+        refusal = self._not_taken_in(scope, seen_headers)
+        if refusal is not None:
+            await self._refuse(scope, receive, finished, refusal)
+            return
+        limit = _limit(scope, seen_headers)
         seen, too_large = 0, False
 
         async def bounded() -> Message:
@@ -98,25 +125,35 @@ class Edge:
                     return {"type": "http.disconnect"}
             return message
 
-        started = False
-
-        async def finished(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                complete(message.setdefault("headers", []), headers)
-            await send(message)
-
         try:
             await self._app(scope, bounded if length is None else receive, finished)
         except ClientDisconnect:
             if too_large and not started:
-                await _plain(send, 413, b"The request is too large.\n", headers)
+                await self._refuse(scope, receive, finished, _too_large())
             # Otherwise the caller has gone: nobody to answer, and no fault of ours.
         except Exception:
             if not (too_large and not started):
                 raise
-            await _plain(send, 413, b"The request is too large.\n", headers)
+            await self._refuse(scope, receive, finished, _too_large())
+
+
+def _limit(scope: Scope, seen: dict[bytes, bytes]) -> int:
+    """Return how many bytes of a body are taken in."""
+    if not seen.get(b"content-type", b"").strip().lower().startswith(_FORMS):
+        return BODY_LIMIT
+    return FILE_LIMIT if scope["path"].endswith(_FILES) else FORM_LIMIT
+
+
+def _encoded(scope: Scope) -> bool:
+    """Say whether a body comes otherwise than as it is (RFC 9110 8.4); nothing here decodes one."""
+    if scope["method"] in ("GET", "HEAD"):
+        return False
+    named = b",".join(value for name, value in scope["headers"] if name == b"content-encoding")
+    return any(coding.strip().lower() not in (b"", b"identity") for coding in named.split(b","))
+
+
+def _too_large() -> NotTakenIn:
+    return NotTakenIn(413, "The request is too large.", "too_large")
 
 
 def complete(present: list[tuple[bytes, bytes]], headers: list[tuple[bytes, bytes]]) -> None:
@@ -129,12 +166,7 @@ def complete(present: list[tuple[bytes, bytes]], headers: list[tuple[bytes, byte
     present.extend(headers)
 
 
-async def _plain(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    start: Message = {
-        "type": "http.response.start",
-        "status": status,
-        "headers": [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())],
-    }
-    complete(start["headers"], headers)
-    await send(start)
+async def _plain(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

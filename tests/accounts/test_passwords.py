@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import bcrypt
 import pytest
+from passlib.context import CryptContext
 from sqlalchemy import text
 
 from idp import configuration
@@ -116,6 +117,8 @@ def test_security_5_older_hashes_are_brought_up_to_date_at_the_next_sign_in(worl
 
 def test_bcrypt_hashes_of_long_passwords_say_no_instead_of_failing(database: Database) -> None:
     old = bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode()
+    with pytest.raises(ValueError, match="72 bytes"):  # red: the package fails, and a sign-in with it
+        CryptContext(schemes=["bcrypt"]).verify("x" * 73, old)
     assert passwords.verify(database, "x" * 73, old, LIMITS) == (False, None)
     assert passwords.verify(database, "x\x00y", old, LIMITS) == (False, None)
 
