@@ -45,7 +45,7 @@ def application() -> FastAPI:
 
 
 def _stop_first(app: FastAPI, told: signal.Signals, seconds: float) -> None:
-    """Put our handler of a signal before uvicorn's: readiness off and streams ended now, its own after the drain time."""
+    """Put our handler of a signal before uvicorn's: readiness off and streams end now, its own after `seconds`."""
     loop = asyncio.get_running_loop()
     uvicorns: Any = signal.getsignal(told)
 

@@ -83,15 +83,14 @@ def _granting(server: Server, people: Iterator[str], seen: Seen) -> None:
         while not seen.stop.is_set():
             who = next(people)
             here = f"/p/prv_lake/people/{who}/change/check?f={FUNCTION}&end=none&line=medical"
-            for _ in range(40):
+            while True:
                 begun = time.monotonic()
                 page = browser.get(here, headers={"accept": "text/html"})
                 seen.took("page", begun, page)
                 if page.status_code == 200:
                     break
-                time.sleep(0.1)
-            else:
-                return
+                if seen.stop.wait(0.1):
+                    return
             form = {n: _hidden(page.text, n) for n in ("form_key", "form_id", "seen")} | {"reason": "job"}
             begun = time.monotonic()
             answer = browser.post(here, data=form, headers={"accept": "text/html"})
