@@ -92,7 +92,12 @@ def _rendered(service: Service, who: Watcher, filters: Filters) -> str | None:
         if not asking.decide_in_session(db, question).allowed:
             return None
         found = search.newest(db, filters)
-        facts = {"rows": found, "names": shown.names(db, found), "events": VOCABULARY}
+        facts = {
+            "rows": found,
+            "names": shown.names(db, found),
+            "events": VOCABULARY,
+            "zone": service.settings.time_zone,
+        }
         return pages.environment().get_template("audit/_tail_rows.html").render(facts)
 
 
