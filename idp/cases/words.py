@@ -90,6 +90,7 @@ DONE = {
     "pause_access": "Access to the practice was paused.",
     "end_access": "All access to the practice was ended.",
     "suspend": "The account was put on hold.",
+    "lift_hold": "Our hold on the account was lifted.",
     "close": "The account was ended for good.",
     "end_manager": "The role of access manager was ended.",
     "refer_partner": "The company's partner manager was asked to look at it.",

@@ -13,7 +13,7 @@ from idp.accounts import humans, linking, sessions
 from idp.accounts.tables import Account, TokenFamily
 from idp.audit import log
 from idp.audit.events import Event
-from idp.cases import context, file, staff, urgency
+from idp.cases import context, file, holds, staff, urgency
 from idp.cases import telling as notices
 from idp.cases.tables import CaseAction, SecurityCase
 from idp.casework import desk, interim, roles
@@ -59,6 +59,8 @@ def targets(db: Db, case: SecurityCase, kind: str) -> dict[str, str]:
     """Return what an action could be about: its id, and in words."""
     about, who = KINDS[kind].about, _who(db, case)
     if not who:
+        return {}
+    if kind == holds.LIFTED and not holds.by_desk(db, who):
         return {}
     if about == "practice":
         return {one.id: one.name for one in context.practices(db, who)}

@@ -7,6 +7,8 @@ from sqlmodel import Session as Db
 
 from idp import configuration
 from idp.accounts import humans, moved, renewal
+from idp.accounts.tables import Account
+from idp.cases import holds
 from idp.cases.tables import CaseAction, SecurityCase
 from idp.casework import interim
 from idp.entitlements import grants
@@ -14,6 +16,7 @@ from idp.entitlements.grants import Place
 from idp.errors import Conflict
 from idp.leaving import people
 from idp.notices import outbox
+from idp.security import reports
 from idp.wam import appointments, authority, reviews
 
 BECAUSE = "case"
@@ -80,9 +83,21 @@ def _end_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> str:
 
 
 def _suspend(db: Db, case: SecurityCase, _action: CaseAction, by: str) -> str:
-    if not people.suspend(db, _who(db, case), because=BECAUSE, by=by):
+    if people.suspend(db, _who(db, case), because=BECAUSE, by=by):
+        return "put the account on hold"
+    if db.get_one(Account, _who(db, case)).status != "suspended" or holds.by_desk(db, _who(db, case)):
         raise Conflict("The account is not active.")
-    return "put the account on hold"
+    return "keeps the account on hold when a report's lock is lifted"
+
+
+def _lift_hold(db: Db, case: SecurityCase, _action: CaseAction, by: str) -> str:
+    if not holds.by_desk(db, _who(db, case)):
+        raise Conflict("The desk holds this account no more.")
+    if reports.locked(db, _who(db, case)):
+        return "the desk lets go; a report's lock still holds the account"
+    if people.reinstate(db, _who(db, case), because=BECAUSE, by=by):
+        outbox.send(db, _who(db, case), "account_reinstated", {})
+    return "lifted the hold"
 
 
 def _close(db: Db, case: SecurityCase, _action: CaseAction, by: str) -> str:
@@ -126,6 +141,7 @@ KINDS: dict[str, Kind] = {
     ),
     "end_manager": Kind("End the role of access manager", "appointment", _end_manager, always_two=True),
     "suspend": Kind("Put the account on hold", "account", _suspend, takes_authority=True, ends_presence=True),
+    holds.LIFTED: Kind("Lift the desk's hold on the account", "account", _lift_hold),
     "close": Kind(
         "End the account for good", "account", _close, takes_authority=True, always_two=True, ends_presence=True
     ),
