@@ -21,6 +21,11 @@ _ROW = ("at", "device", "function", "session")
 _MOST = 40
 
 
+def person(db: Db, case: SecurityCase) -> str:
+    """Return the account of whom a case is about, the one that took theirs over; "" while nobody is named."""
+    return humans.survivor(db, case.account_id) if case.account_id else ""
+
+
 def practices(db: Db, account_id: str | None) -> list[Provider]:
     """Return where a person works now: the practices a case concerns, by name."""
     if account_id is None:

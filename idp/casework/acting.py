@@ -57,7 +57,7 @@ class Effect:
 
 def targets(db: Db, case: SecurityCase, kind: str) -> dict[str, str]:
     """Return what an action could be about: its id, and in words."""
-    about, who = KINDS[kind].about, _who(db, case)
+    about, who = KINDS[kind].about, context.person(db, case)
     if not who:
         return {}
     if kind == holds.LIFTED and not holds.by_desk(db, who):
@@ -82,7 +82,7 @@ def preview(db: Db, case: SecurityCase, wish: Wish) -> Effect:
     offered, kind = targets(db, case, wish.kind), KINDS[wish.kind]
     if wish.target not in offered:
         raise Invalid(fields={"action": "Choose what this is about."})
-    who = _who(db, case)
+    who = context.person(db, case)
     concerned = context.practices(db, who)
     if kind.about == "practice":
         concerned = [one for one in concerned if one.id == wish.target]
@@ -111,7 +111,7 @@ def preview(db: Db, case: SecurityCase, wish: Wish) -> Effect:
 
 def taken(db: Db, case: SecurityCase, wish: Wish) -> list[Appointment]:
     """Return the authority an action takes from the person."""
-    kind, who = KINDS[wish.kind], _who(db, case)
+    kind, who = KINDS[wish.kind], context.person(db, case)
     if wish.kind == "end_manager":
         return [one for one in interim.managed(db, who) if one.id == wish.target]
     if not kind.takes_authority:
@@ -164,11 +164,6 @@ def _may_be_done(case: SecurityCase, kind: str) -> None:
     desk.not_private(case)
     if case.decision == "innocent" and kind in TAKES:
         raise Conflict("This person was found innocent in this case: nothing is taken from them by it.")
-
-
-def _who(db: Db, case: SecurityCase) -> str:
-    """Return the account of the person it is about, the one that took theirs over; "" while nobody is named."""
-    return humans.survivor(db, case.account_id) if case.account_id else ""
 
 
 def confirm(db: Db, action_id: str, *, by: str, case_id: str | None = None) -> CaseAction:

@@ -15,9 +15,7 @@ MERGED = sa.text("merged_into IS NOT NULL")
 
 
 def upgrade() -> None:
-    op.create_index(
-        "ix_account_merged_into", "account", ["merged_into"], sqlite_where=MERGED, postgresql_where=MERGED
-    )
+    op.create_index("ix_account_merged_into", "account", ["merged_into"], sqlite_where=MERGED, postgresql_where=MERGED)
     op.add_column("case_appeal", sa.Column("escalated_at", sa.BigInteger(), nullable=True))
 
 
