@@ -35,7 +35,7 @@ def tail(
     if not (looked.isascii() and looked.isdigit() and len(looked) < 8):
         raise Invalid(fields={"looked": "Open the page again."})
     more = int(looked) < TIMES
-    filters = search.read(query)
+    filters = search.read(query, reader=staff.visitor.account.id)
     if filters.until is not None:
         raise Invalid(fields={"until": "What comes has no end: leave it out."})
     found = search.newest(db, filters)
