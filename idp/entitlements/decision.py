@@ -72,6 +72,8 @@ class Decision:
     agreement: str | None = None
     """The agreement in force for this organisation and line."""
     simulated: bool = False
+    policy_then: int | None = None
+    """Of a replay: the policy version that held at the moment asked about."""
     practice: str = ""
     function: str = ""
     app: str = ""
@@ -157,6 +159,7 @@ def _answer(facts: Facts, outcome: str, stop: Stop | None, because: tuple[str, .
         facts.freshness,
         organisation.agreement,
         question.simulated,
+        facts.policy_then,
         organisation.name,
         "" if function is None else function.name,
         question.app.name,
