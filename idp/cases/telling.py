@@ -19,7 +19,7 @@ from idp.errors import Conflict, Invalid, NotFound
 from idp.leaving import telling
 from idp.notices import outbox, saying
 
-_AT_ONE = ("pause_access", "end_access")
+_AT_ONE = ("pause_access", "resume_access", "end_access")
 """What is done at one practice: its target."""
 
 

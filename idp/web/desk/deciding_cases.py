@@ -28,7 +28,7 @@ NOTHING_TYPED: dict[str, Any] = {"decision": "", "pattern": "", "cause": "", "re
 GROUPS = {
     "": ("education", "end_sessions", "new_credentials", "hold_login"),
     "Take access away": ("pause_access", "end_access", "end_manager", "suspend", "close"),
-    "Give back": ("lift_hold",),
+    "Give back": ("resume_access", "lift_hold"),
     "Refer to others": ("refer_partner", "refer_privacy"),
 }
 """What can be done, the mildest first; the first group stands open."""
