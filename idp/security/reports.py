@@ -197,15 +197,15 @@ class Opened:
 
 def listed(db: Db, status: str, *, by: str, limit: int = 200) -> list[SecurityReport]:
     """Return reports that are not about the reader, those waiting longest first; closed ones newest first."""
-    order, about = col(SecurityReport.created_at), col(SecurityReport.about_id)
-    query = select(SecurityReport).where(col(SecurityReport.status) == status, or_(about.is_(None), about != by))
+    order, about, own = col(SecurityReport.created_at), col(SecurityReport.about_id), humans.taken_over(by)
+    query = select(SecurityReport).where(col(SecurityReport.status) == status, or_(about.is_(None), about.not_in(own)))
     return list(db.exec(query.order_by(order if status == "open" else order.desc()).limit(limit)).all())
 
 
 def view(db: Db, report_id: str, *, by: str) -> Opened:
     """Open one report; looking is recorded. Raises NotFound, also for one about the reader."""
     report = db.get(SecurityReport, report_id)
-    if report is None or report.about_id == by:
+    if report is None or report.about_id in humans.same(db, by):
         raise NotFound("There is no report with this id.")
     ring = of(db).ring
     words = ring.open("subjects", f"security_report.words:{report.id}", report.words).decode()
