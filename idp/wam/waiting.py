@@ -1,6 +1,7 @@
 """What time does to a request that waits for an answer: reminders, then escalation (domain.md 7); once each."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TypeVar
 
 from sqlalchemy import CursorResult, update
@@ -17,9 +18,7 @@ def tend(
     db: Session, kind: type[Waits], status: str, say: Callable[[Waits], None], escalate: Callable[[Waits], None]
 ) -> int:
     """Take each step that is due for requests in this status; return how many. Ten workers take each once."""
-    clocks, now = configuration.current(db).clocks, clock.now()
-    steps = (*clocks.application_reminders, clocks.application_escalates)
-    touched = 0
+    now, steps, touched = clock.now(), _steps(db), 0
     for number, after in enumerate(steps, 1):
         due = select(kind).where(
             col(kind.status) == status,
@@ -32,6 +31,11 @@ def tend(
                 (escalate if number == len(steps) else say)(request)
                 touched += 1
     return touched
+
+
+def _steps(db: Session) -> tuple[timedelta, ...]:
+    clocks = configuration.current(db).clocks
+    return (*clocks.application_reminders, clocks.application_escalates)
 
 
 def _step(db: Session, kind: type[Waits], request: Waits, status: str, number: int) -> bool:
