@@ -214,6 +214,7 @@ VOCABULARY: dict[str, str] = {
     "security.score.crossed": "A login reached a line of the sharing detector",
     "security.scores.viewed": "The scores of the sharing detector were looked at",
     "security.score.viewed": "The score of a login was looked at",
+    "security.cases.searched": "Cases about somebody were looked for at the security desk",
     "security.case.opened": "A case of suspected misuse was opened",
     "security.case.added": "Evidence was added to a case",
     "security.case.viewed": "Somebody of the security desk looked at a case",

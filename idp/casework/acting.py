@@ -78,7 +78,7 @@ def preview(db: Db, case: SecurityCase, wish: Wish) -> Effect:
         raise Invalid(fields={"action": "Choose one of the actions on this page."})
     offered, kind = targets(db, case, wish.kind), KINDS[wish.kind]
     if wish.target not in offered:
-        raise Invalid(fields={f"target-{wish.kind}": "Choose what this is about."})
+        raise Invalid(fields={"action": "Choose what this is about."})
     who = case.account_id
     assert who is not None
     concerned = context.practices(db, who)

@@ -14,7 +14,9 @@ from idp.audit import checkpoint, export, log, proofs, search
 from idp.audit.events import VOCABULARY, Event
 from idp.audit.forms import FORMS
 from idp.audit.search import Filters
+from idp.database import of
 from idp.errors import Invalid, NotFound
+from idp.notices import saying
 from idp.web.boundary import Service, TheService, Transaction, service_of
 from idp.web.desk import proving, reading, saved, shown
 from idp.web.forms import TheForm
@@ -144,10 +146,11 @@ def _facts(db: Db, staff: Acting, filters: Filters, found: search.Page | None) -
     """Return what the search page shows."""
     given = filters.given()
     now = clock.now()
+    said = _moments(filters, of(db).settings.time_zone)
     chips = [
         {
             "label": shown.LABELS[name],
-            "value": value,
+            "value": said.get(name, value),
             "without": shown.address(Filters(**{k: v for k, v in shown.given(filters).items() if k != name})),
         }
         for name, value in given.items()
@@ -157,6 +160,8 @@ def _facts(db: Db, staff: Acting, filters: Filters, found: search.Page | None) -
         "saved": saved.of(db, staff.visitor.account.id),
         "tail": shown.address(filters, "/security/tail"),
         "given": given,
+        "said": said,
+        "zone_now": saying.zone_name(now, of(db).settings.time_zone),
         "chips": chips,
         "labels": shown.LABELS,
         "events": VOCABULARY,
@@ -176,6 +181,17 @@ def _facts(db: Db, staff: Acting, filters: Filters, found: search.Page | None) -
             Filters(**{**shown.given(filters), "since": now - timedelta(days=7), "until": None})
         ),
     }
+
+
+def _moments(filters: Filters, zone: str) -> dict[str, str]:
+    """Say the times a search is bound to as people read them, and as the form takes them."""
+    said = {}
+    for name in ("since", "until"):
+        moment = getattr(filters, name)
+        if moment is not None:
+            said[name] = saying.moment(moment, zone)
+            said[f"{name}_typed"] = f"{moment.astimezone(ZoneInfo(zone)):%m/%d/%Y %H:%M}"
+    return said
 
 
 def _proof(request: Request, service: Service, staff: Acting, db: Db, *, asked: bool) -> Response:

@@ -10,7 +10,9 @@ from idp import clock
 from idp.audit import log, search
 from idp.audit.events import VOCABULARY, Event
 from idp.audit.search import Filters
+from idp.database import of
 from idp.errors import Invalid
+from idp.notices import saying
 from idp.web.boundary import Transaction
 from idp.web.desk import drawing, shown
 from idp.web.guards import Acting, insurer_staff
@@ -51,6 +53,7 @@ def over_time(request: Request, staff: MaySearch, db: Transaction, *, session: s
         rows=rows,
         drawn=drawing.timeline(rows, lane) if rows else None,
         width=drawing.WIDTH,
+        zone_now=saying.zone_name(clock.now(), of(db).settings.time_zone),
         names=names,
         events=VOCABULARY,
         search=shown.address(filters),
