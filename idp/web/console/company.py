@@ -21,7 +21,7 @@ from idp.providers.tables import Provider
 from idp.wam import company, delegation_requests, handing_on
 from idp.wam.tables import DelegationRequest
 from idp.web.boundary import Transaction
-from idp.web.company import guard
+from idp.web.company import guard as companies
 from idp.web.company.guard import For
 from idp.web.console.caller import caller_of
 from idp.web.console.delegated import Ask, Assign, EndOwn, PassOn
@@ -37,12 +37,12 @@ router = part(PREFIX)
 def may(*, fresh: bool) -> Callable[..., object]:
     """Require an administrator of the company in the path, by a token made for no practice."""
 
-    async def guarded(c: str, db: Transaction, caller: Annotated[Any, Depends(caller_of)]) -> For:
+    async def guard(c: str, db: Transaction, caller: Annotated[Any, Depends(caller_of)]) -> For:
         if caller.provider_id is not None:
             raise NotFound
         return await run_in_threadpool(_administers, db, caller.account_id, caller.session_id, c[:64], fresh)
 
-    return guarded
+    return guard
 
 
 def _administers(db: Db, account_id: str, session_id: str, c: str, fresh: bool) -> For:
@@ -50,7 +50,7 @@ def _administers(db: Db, account_id: str, session_id: str, c: str, fresh: bool) 
     if account is None or session is None:
         raise NotFound
     origin.narrow(actor_id=account.id, session_id=session.id, acr=session.acr, amr=tuple(session.amr))
-    return guard.administrator(db, Visitor(account, session), c, fresh=fresh)
+    return companies.administrator(db, Visitor(account, session), c, fresh=fresh)
 
 
 Looks = Annotated[For, Depends(may(fresh=False))]
@@ -122,7 +122,7 @@ def withdraw(db: Transaction, at: Decides, once: TheOnce, d: str, a: str) -> Res
 
 
 @router.get("/delegations/{d}/companies")
-def companies(db: Transaction, at: Decides, d: str) -> dict[str, Any]:
+def receivers(db: Transaction, at: Decides, d: str) -> dict[str, Any]:
     """List the companies it could be passed on to."""
     found = company.of_company(db, at.company.id, d[:64])
     allowed = all(link.redelegable for link in chains.of(db, found))
