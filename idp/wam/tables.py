@@ -214,6 +214,7 @@ class ApiAnswer(Row, table=True):
     """SHA-256 of method, path, query and body: the same key with something else is refused."""
     status: int
     body: str
+    """Sealed (envelope.py) and in base64: an answer may hold a link that opens something."""
     expires_at: datetime = moment(index=True)
 
 
@@ -252,4 +253,6 @@ class DelegationRequest(Row, table=True):
     decided_at: datetime | None = moment(nullable=True)
     reason: str = ""
     delegation_id: str | None = None
+    reminded: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """How many steps of waiting were taken: reminders to the practice, then the insurer."""
     expires_at: datetime = moment()

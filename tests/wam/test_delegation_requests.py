@@ -1,6 +1,7 @@
 """W-6, asked for: a company asks a practice; its manager accepts less or equal, or denies; and what must not pass."""
 
 import threading
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -121,6 +122,37 @@ def test_delegation_a_request_opens_no_more_than_asked_than_held_and_than_its_ma
             requests.find(db, request, lakeside, ["behavioural"])
 
 
+def test_w6_a_company_s_request_is_reminded_of_escalated_and_ended_by_the_clock_once(world: Parties) -> None:
+    ask(world)
+    ask(world, tin="55-5555555")  # of a practice nobody knows: nobody to remind, and the company is told the same
+    start = clock.now()
+    for day in (3, 3, 7, 14, 14):
+        with freeze_time(start + timedelta(days=day, seconds=1)):
+            expiries.remind(world.database)
+    sent = text("SELECT template FROM outbox WHERE template LIKE 'delegation%'")
+    with transaction(world.database) as db:
+        counted = Counter(db.execute(sent).scalars())
+        assert counted == {"delegation_wanted": 6, "delegation_escalated": 1}, "two managers, at once and twice more"
+        assert set(db.exec(select(DelegationRequest.reminded)).all()) == {3}
+    with freeze_time(start + timedelta(days=31)):
+        expiries.run(world.database)
+        expiries.remind(world.database)
+    with transaction(world.database) as db:
+        assert set(db.exec(select(DelegationRequest.status)).all()) == {"expired"}
+        counted = Counter(db.execute(sent).scalars())
+    assert counted == {"delegation_wanted": 6, "delegation_escalated": 1, "delegation_unanswered": 2}
+    assert told(world, "delegation_unanswered") == {world.people["ada"]}
+
+
+@SQLITE
+def test_w6_an_answered_request_is_not_reminded_of(world: Parties) -> None:
+    accept(world, ask(world), "eligibility.view")
+    with freeze_time(clock.now() + timedelta(days=8)):
+        expiries.remind(world.database)
+    with transaction(world.database) as db:
+        assert set(db.exec(select(DelegationRequest.reminded)).all()) == {0}
+
+
 @SQLITE
 def test_delegation_asking_teaches_nothing_asks_for_no_money_and_floods_nobody(world: Parties) -> None:
     known, unknown = ask(world), ask(world, tin="55-5555555")
@@ -199,3 +231,21 @@ def test_w6_accepted_denied_and_taken_back_at_once_is_decided_once(world: Partie
     assert status(world, request) == {"accept": "approved", "deny": "denied", "withdraw": "withdrawn"}[done[0]]
     with transaction(world.database) as db:
         assert db.execute(text("SELECT count(*) FROM delegation")).scalar_one() == (done == ["accept"])
+
+
+@SQLITE
+def test_w6_a_company_that_asks_and_takes_back_asks_forty_practices_a_day_and_no_more(world: Parties) -> None:
+    with transaction(world.database) as db:
+        row = {"entitlements": ["eligibility.view"], "lines": [LINE], "ends_at": clock.now() + timedelta(days=9)}
+        for n in range(requests.MOST_OF_A_DAY - 1):
+            made = DelegationRequest(
+                partner_id=world.firm, tin_hash=b"%032d" % n, tin_last4="0000", note="x", asked_by=world.ada,
+                expires_at=clock.now() + timedelta(days=9), status="withdrawn", **row,
+            )  # fmt: skip
+            db.add(made)
+    request = ask(world, tin="44-4444444")
+    with transaction(world.database) as db:
+        requests.withdraw(db, by=world.ada, partner_id=world.firm, request_id=request)
+    refused(TooMany, lambda: ask(world, tin="55-5555555"), "forty times")
+    with freeze_time(clock.now() + timedelta(days=1, minutes=1)):
+        ask(world, tin="55-5555555")

@@ -129,6 +129,21 @@ def test_se1_sam_finds_anas_refusals_and_opens_one_with_its_proof(window: Any, s
         eyes.look("security-record")
 
 
+def test_se5_sam_watches_the_log_as_it_grows(window: Any, site: Desk) -> None:
+    eyes = window("sam")
+    page = eyes.page
+    page.goto("/security/tail?event=entitlements.grant.suspended")
+    assert "Nothing yet." in page.inner_text("tbody")
+    page.get_by_text("New records appear as they come.").wait_for()
+    database = Database(site.settings)
+    with transaction(database) as db:
+        log.record(db, Event("entitlements.grant.suspended", account="acc_ana", provider="prv_lake", reason="<b>x</b>"))
+    database.dispose()
+    page.locator("tbody th a").wait_for()
+    assert "<b>x</b>" in page.inner_text("tbody")
+    eyes.look("security-tail")
+
+
 def test_se2_sam_sees_whose_login_seems_shared_and_why(window: Any, site: Desk) -> None:
     eyes = window("sam")
     page = eyes.page
