@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
 
 from idp import clock
 from idp.audit import log, origin
 from idp.audit.events import Event
-from idp.database import Database, transaction
+from idp.database import Database, reading, transaction
 from idp.database.glance import Glance
 from idp.database.lane import RestsOn, Sql, Stale, Work, open_lane
 from idp.errors import Refused
@@ -151,3 +153,24 @@ def test_figure_a_look_for_work_is_one_statement_and_heals_when_its_connection_i
         looks.at(look, 1)
     assert looks.at(look, 1) == 2
     looks.close()
+
+
+@pytest.mark.parametrize("engine", ["postgres"], indirect=True)
+def test_figure_what_is_read_again_and_again_is_planned_once(database: Database) -> None:
+    for _ in range(8):
+        with reading(database) as db:
+            db.execute(text("SELECT at FROM audit_checkpoint ORDER BY number DESC LIMIT 1"))
+    with reading(database) as db:
+        kept = db.execute(text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%audit_checkpoint%'"))
+        assert kept.scalar() == 1
+
+
+def test_what_only_reads_changes_nothing(database: Database) -> None:
+    add = text("INSERT INTO audit_unsealed (seq) VALUES (-7)")
+    refused = pytest.raises(DBAPIError, match="read-only") if not database.is_sqlite else nullcontext()
+    with refused, reading(database) as db:
+        db.execute(add)
+    with reading(database) as db:
+        assert db.execute(text("SELECT count(*) FROM audit_unsealed WHERE seq = -7")).scalar() == 0
+    with transaction(database) as db:  # the same connection writes again
+        db.execute(add)

@@ -210,7 +210,11 @@ class TermsDocument(Row, table=True):
 class TermsAcceptance(Row, table=True):
     """Who accepted which version, when, from where, on which channel (T-04)."""
 
-    __table_args__ = (Index("uq_terms_acceptance_once", "account_id", "document_id", unique=True),)
+    __table_args__ = (
+        Index("uq_terms_acceptance_once", "account_id", "document_id", unique=True),
+        # All a decision reads of it, so that it fetches no row beside the index.
+        Index("ix_terms_acceptance_held", "account_id", "document_id", "accepted_at"),
+    )
     __tablename__ = "terms_acceptance"
     id: str = id_column("tac")
     account_id: str = Field(foreign_key="account.id")
@@ -223,8 +227,9 @@ class TermsAcceptance(Row, table=True):
 class Attestation(Row, table=True):
     """A person's yearly word on why they may act (T-14)."""
 
+    __table_args__ = (Index("ix_attestation_held", "account_id", "attested_at", "expires_at", "id"),)
     id: str = id_column("att")
-    account_id: str = Field(foreign_key="account.id", index=True)
+    account_id: str = Field(foreign_key="account.id")
     capacity: str
     """`licensed_provider` or `authorised_agent`."""
     principal: str

@@ -24,7 +24,9 @@ from idp.audit.checkpoint import BadCheckpoint, Checkpoint, load_key, origin_of,
 from idp.audit.collector import Collector
 from idp.audit.events import Event
 from idp.audit.merkle import Frontier, leaf_hash
-from idp.database import Database, transaction
+from idp.database import Database, plainly, reading, transaction
+from idp.database.lane import Sql
+from idp.database.lane.readers import BY_KEY
 
 BATCH = 5000
 _LOCK = 0x1D9_A0D17
@@ -32,27 +34,36 @@ _LOCK = 0x1D9_A0D17
 _CHUNK = 500
 _log = structlog.get_logger("idp.audit")
 
-_ANY = text("SELECT 1 FROM audit_unsealed WHERE refused_at IS NULL LIMIT 1")
 _READ = ", ".join(f"r.{name}" for name in ("leaf", "mac", *leaf.CHECKED))
-_WAITING = text(
-    f"SELECT u.seq, {_READ} FROM (SELECT seq FROM audit_unsealed WHERE refused_at IS NULL "  # noqa: S608 - our own names
-    "ORDER BY seq LIMIT :n) AS u LEFT JOIN audit_record r ON r.seq = u.seq ORDER BY u.seq"
+_DUE = Sql(
+    "SELECT EXISTS (SELECT 1 FROM audit_unsealed WHERE refused_at IS NULL), "
+    "(SELECT at FROM audit_checkpoint ORDER BY number DESC LIMIT 1)"
 )
-_COPIES = text(
+_ALONE = Sql(
+    "SELECT pg_try_advisory_xact_lock($1), "
+    + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in BY_KEY.items())
+)
+"""The right to seal until the commit, and plans that are made once: making them anew cost more than all the rest."""
+_WAITING = Sql(
+    f"SELECT u.seq, {_READ} FROM (SELECT seq FROM audit_unsealed WHERE refused_at IS NULL "  # noqa: S608 - our own names
+    "ORDER BY seq LIMIT $1) AS u LEFT JOIN audit_record r ON r.seq = u.seq ORDER BY u.seq"
+)
+_COPIES = Sql(
     "SELECT r.seq, o.seq, EXISTS (SELECT 1 FROM audit_unsealed w WHERE w.seq = o.seq) "
     "FROM audit_unsealed u JOIN audit_record r ON r.seq = u.seq AND r.at = u.at "
     "JOIN audit_record o ON o.at = r.at AND o.mac = r.mac AND o.seq <> r.seq "
-    "WHERE u.refused_at IS NULL AND u.seq BETWEEN :low AND :high"
+    "WHERE u.refused_at IS NULL AND u.seq BETWEEN $1 AND $2"
 )
 """Waiting records that say the same as another one: who, which other, and whether that waits too."""
-_NEWEST = text("SELECT number, size, root, frontier, note, at FROM audit_checkpoint ORDER BY number DESC LIMIT 1")
-_ADD_BATCH = text(
+_NEWEST = Sql("SELECT number, size, root, frontier, note, at FROM audit_checkpoint ORDER BY number DESC LIMIT 1")
+_OFF_THE_LIST = Sql("DELETE FROM audit_unsealed WHERE seq = ANY($1)")
+_ADD_BATCH = Sql(
     "INSERT INTO audit_batch (first_index, count, low_seq, high_seq, seqs, hashes, created_at) "
-    "VALUES (:first, :count, :low, :high, :seqs, :hashes, :now)"
+    "VALUES ($1, $2, $3, $4, $5, $6, $7)"
 )
-_ADD_CHECKPOINT = text(
+_ADD_CHECKPOINT = Sql(
     "INSERT INTO audit_checkpoint (number, size, root, frontier, note, at, created_at) "
-    "VALUES (:number, :size, :root, :frontier, :note, :at, :now)"
+    "VALUES ($1, $2, $3, $4, $5, $6, $6)"
 )
 
 
@@ -95,18 +106,19 @@ class Sealer:
         self._seen = (0, 0, b"")
         """Number, size and root of the newest checkpoint this process knows of."""
 
-    def seal(self, *, at_least_every: timedelta = timedelta(seconds=60)) -> Sealed:
+    def seal(self, *, at_least_every: timedelta = timedelta(seconds=60), seen_waiting: bool = False) -> Sealed:
         """Seal one batch; with nothing to seal, sign the tree again once the newest checkpoint is old.
 
-        Raises LogDamaged when the stored tree is behind or beside what was signed before.
+        A caller that has just seen records waiting says so: they are not looked for twice. Raises LogDamaged
+        when the stored tree is behind or beside what was signed before.
         """
-        if not self._due(at_least_every):
+        if not seen_waiting and not self._due(at_least_every):
             return Sealed(0, 0, None, more=False)
         with transaction(self._database) as session, origin.acting_as("system"):
             if not self._alone(session):
                 return Sealed(0, 0, None, more=False)
             head = self._head(session)
-            waiting = session.execute(_WAITING, {"n": BATCH}).all()
+            waiting = plainly.say(session, _WAITING, BATCH).fetchall()
             hashes, kept, refused, oldest = self._examine(session, waiting)
             if not kept and not refused and head.at is not None and clock.now() - head.at < at_least_every:
                 return Sealed(0, 0, None, more=False)
@@ -133,27 +145,26 @@ class Sealer:
 
     def _due(self, at_least_every: timedelta) -> bool:
         """Look without a lock whether there is anything to do."""
-        with self._database.engine.connect().execution_options(idp_read_only=True) as connection:
-            waiting = connection.execute(_ANY).first()
-            newest = connection.execute(text("SELECT at FROM audit_checkpoint ORDER BY number DESC LIMIT 1")).scalar()
-            connection.rollback()
-        return waiting is not None or newest is None or clock.now() - clock.from_micros(newest) >= at_least_every
+        with reading(self._database) as session:
+            waiting, newest = plainly.say(session, _DUE).fetchone()
+        return bool(waiting) or newest is None or clock.now() - clock.from_micros(newest) >= at_least_every
 
     def _alone(self, session: Session) -> bool:
         """Take the right to seal until the commit; on SQLite the write lock is that right."""
         if self._database.is_sqlite:
             return True
-        return bool(session.execute(text("SELECT pg_try_advisory_xact_lock(:n)"), {"n": _LOCK}).scalar())
+        return bool(plainly.say(session, _ALONE, _LOCK).fetchone()[0])
 
     def _head(self, session: Session) -> _Head:
         """Return the newest checkpoint, having checked it against signature, memory and copy."""
-        row = session.execute(_NEWEST).first()
+        row = plainly.say(session, _NEWEST).fetchone()
         number, tree, at = 0, Frontier(), None
         if row is not None:
-            number, at = row.number, clock.from_micros(row.at)
+            number, size, root, frontier, note, signed_at = row
+            at = clock.from_micros(signed_at)
             try:
-                stated = read(row.note, self._origin, self._public)
-                tree = Frontier.load(row.size, row.frontier)
+                stated = read(note, self._origin, self._public)
+                tree = Frontier.load(size, frontier)
             except (BadCheckpoint, ValueError) as problem:
                 raise LogDamaged(f"Checkpoint {number} is not one that this service signed: {problem}") from None
             if stated.size != tree.size or stated.root != tree.root():
@@ -202,19 +213,17 @@ class Sealer:
     def _sealed(self, session: Session, seqs: Sequence[int]) -> None:
         """Take rows off the waiting list."""
         if not self._database.is_sqlite:
-            session.execute(text("DELETE FROM audit_unsealed WHERE seq = ANY(:seqs)"), {"seqs": list(seqs)})
+            plainly.say(session, _OFF_THE_LIST, list(seqs))
             return
         for start in range(0, len(seqs), _CHUNK):
             marks = ",".join(str(n) for n in seqs[start : start + _CHUNK])
-            session.execute(text(f"DELETE FROM audit_unsealed WHERE seq IN ({marks})"))  # noqa: S608 - integers
+            plainly.run(session, f"DELETE FROM audit_unsealed WHERE seq IN ({marks})", ())  # noqa: S608 - integers
 
     @staticmethod
     def _copied(session: Session, low: int, high: int) -> frozenset[int]:
         """Return the waiting numbers that repeat an original: a sealed one, else the lowest."""
         return frozenset(
-            seq
-            for seq, other, waits in session.execute(_COPIES, {"low": low, "high": high}).all()
-            if not waits or other < seq
+            seq for seq, other, waits in plainly.say(session, _COPIES, low, high) if not waits or other < seq
         )
 
     def _refuse(self, session: Session, seq: int, why: str) -> None:
@@ -226,25 +235,16 @@ class Sealer:
         log.record(session, Event("audit.record.refused", outcome="refused", reason=why, details={"record": seq}))
 
     def _add_batch(self, session: Session, first: int, kept: list[int], hashes: list[bytes]) -> None:
-        session.execute(
-            _ADD_BATCH,
-            {
-                "first": first,
-                "count": len(kept),
-                "low": min(kept),
-                "high": max(kept),
-                "seqs": struct.pack(f">{len(kept)}q", *kept),
-                "hashes": b"".join(hashes),
-                "now": clock.micros(clock.now()),
-            },
-        )
+        seqs = struct.pack(f">{len(kept)}q", *kept)
+        now = clock.micros(clock.now())
+        plainly.say(session, _ADD_BATCH, first, len(kept), min(kept), max(kept), seqs, b"".join(hashes), now)
 
     def _sign(self, session: Session, head: _Head) -> tuple[Checkpoint, str]:
         now = clock.now()
         made = Checkpoint(self._origin, head.tree.size, head.tree.root(), now)
         note = sign(made, self._key)
-        values = {"number": head.number + 1, "size": made.size, "root": made.root, "frontier": head.tree.dump()}
-        session.execute(_ADD_CHECKPOINT, {**values, "note": note, "at": clock.micros(now), "now": clock.micros(now)})
+        values = (head.number + 1, made.size, made.root, head.tree.dump(), note, clock.micros(now))
+        plainly.say(session, _ADD_CHECKPOINT, *values)
         return made, note
 
 

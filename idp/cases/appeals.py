@@ -18,15 +18,21 @@ OUTCOMES = {"upheld": "The decision stands", "overturned": "The decision was wro
 def appeal(db: Db, carried: str, said: str) -> SecurityCase:
     """Take an appeal by the link of a notice, once. Raises NotFound, Invalid without a word, Conflict for a second."""
     case = file.hold(db, telling.of_token(db, carried).id)
-    said = said.strip()
-    if not 3 <= len(said) <= LONGEST:
-        raise Invalid(fields={"said": f"Say what is wrong, in 3 to {LONGEST} characters."})
+    said = checked(said)
     assert case.account_id is not None
     made = CaseAppeal(case_id=case.id, account_id=case.account_id, due_at=urgency.triage_due(db))
     if not insert_unless_there(db, CaseAppeal, made.model_dump()):
         raise Conflict("You appealed already. Somebody looks at it, and you hear from us.")
     file.write(db, case, "appealed", {"appeal": made.id, "said": said}, by=case.account_id)
     return case
+
+
+def checked(said: str) -> str:
+    """Return an appeal's words as they are kept; raise Invalid without any, or with too many."""
+    said = said.strip()
+    if not 3 <= len(said) <= LONGEST:
+        raise Invalid(fields={"said": f"Say what is wrong, in 3 to {LONGEST} characters."})
+    return said
 
 
 def of_case(db: Db, case_id: str) -> CaseAppeal | None:

@@ -15,17 +15,15 @@ from idp import clock, configuration
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
-from idp.cases import context, file, urgency, words
+from idp.cases import answers, context, file, urgency
 from idp.cases.tables import OPEN, CaseQuestion, SecurityCase
 from idp.database import of
 from idp.database.inserting import insert_unless_there
 from idp.envelope import open_with, seal_with
-from idp.errors import Conflict, Invalid, NotFound
+from idp.errors import Conflict, NotFound
 from idp.leaving import telling
 from idp.notices import outbox, saying
 from idp.providers.tables import Provider
-
-LONGEST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,14 +182,7 @@ def answer(db: Db, question_id: str, audience: str, whom: str, *, by: str, choic
     time, or the case was decided.
     """
     row = _row(db, question_id, audience, whom, by)
-    said = " ".join(said.split())
-    fields = {}
-    if choice not in words.ANSWERS[audience]:
-        fields["answer"] = "Choose what fits best."
-    if len(said) > LONGEST or (choice == "other" and len(said) < 3):
-        fields["said"] = f"Say it in 3 to {LONGEST} characters."
-    if fields:
-        raise Invalid(fields=fields)
+    said = answers.checked(audience, choice, said)
     case = file.hold(db, row.case_id)
     now = clock.now()
     done = db.execute(

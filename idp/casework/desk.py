@@ -1,4 +1,4 @@
-"""The desk's view of cases: the queue by its clocks, one case, taking it up, notes, naming the person."""
+"""The desk's view of cases: what is open, one case, taking it up, notes, naming the person."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,28 +36,24 @@ class Line:
 
 def queue(db: Db, *, by: str) -> list[Line]:
     """Return the desk's open cases, those due first; never one about the reader."""
-    query = select(SecurityCase).where(col(SecurityCase.status).in_(WORKED), _not_about(by))
+    query = select(SecurityCase).where(col(SecurityCase.status).in_(WORKED), not_about(by))
     order = (col(SecurityCase.triaged_at).is_not(None), col(SecurityCase.triage_due_at), col(SecurityCase.id))
-    return _lines(db, db.exec(query.order_by(*order).limit(_MOST)).all())
-
-
-def decided(db: Db, *, by: str, limit: int = 50) -> list[Line]:
-    """Return the cases decided last; never one about the reader."""
-    query = select(SecurityCase).where(col(SecurityCase.status) == "decided", _not_about(by))
-    return _lines(db, db.exec(query.order_by(col(SecurityCase.decided_at).desc()).limit(limit)).all())
+    return lines(db, db.exec(query.order_by(*order).limit(_MOST)).all())
 
 
 def of_person(db: Db, account_id: str, *, but: str = "") -> list[Line]:
     """Return every case about a person, newest first."""
     query = select(SecurityCase).where(col(SecurityCase.account_id) == account_id, col(SecurityCase.id) != but)
-    return _lines(db, db.exec(query.order_by(col(SecurityCase.created_at).desc()).limit(_MOST)).all())
+    return lines(db, db.exec(query.order_by(col(SecurityCase.created_at).desc()).limit(_MOST)).all())
 
 
-def _not_about(by: str) -> ColumnElement[bool]:
+def not_about(by: str) -> ColumnElement[bool]:
+    """Say of a case that it is not about the reader: nobody of the desk sees or works one about themselves."""
     return or_(col(SecurityCase.account_id).is_(None), col(SecurityCase.account_id) != by)
 
 
-def _lines(db: Db, cases: Sequence[SecurityCase]) -> list[Line]:
+def lines(db: Db, cases: Sequence[SecurityCase]) -> list[Line]:
+    """Return cases as lists show them."""
     ids = {one.account_id for one in cases if one.account_id}
     names = roster.names_of(db, ids)
     waiting = set(

@@ -249,13 +249,26 @@ def demo(
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin with an empty world")] = False,
     check: Annotated[bool, typer.Option("--check", help="Stop again as soon as everything answers")] = False,
     code: Annotated[
-        str | None, typer.Option("--code", help="Only print the present one-time code of wes, sam, ana, hana or ben")
+        str | None,
+        typer.Option("--code", help="Only print the present one-time code of wes, sam, sue, ana, hana or ben"),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Where its databases, logs and secrets are  [default: var/demo]")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            min=1,
+            max=65532,
+            help="Port of the first of its four servers, the others follow  [default: 8000, or IDP_DEMO_PORTS]",
+        ),
     ] = None,
 ) -> None:
     """Start the demo: our service, an affiliate's login and two sample apps, in a world of their own."""
     from idp.demo.run import demo as run
 
-    raise typer.Exit(run(fresh=fresh, check=check, code=code))
+    raise typer.Exit(run(fresh=fresh, check=check, code=code, folder=folder, port=port))
 
 
 @app.command()

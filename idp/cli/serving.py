@@ -38,15 +38,16 @@ def application() -> FastAPI:
     app = create_app(settings)
     collector.settle(built=True)
     drain = float(os.environ.get(_DRAIN, "0"))
-    if drain > 0 and threading.current_thread() is threading.main_thread():
-        _drain_first(app, drain)
+    if threading.current_thread() is threading.main_thread():
+        _stop_first(app, signal.SIGTERM, drain)
+        _stop_first(app, signal.SIGINT, 0)
     return app
 
 
-def _drain_first(app: FastAPI, seconds: float) -> None:
-    """Put our handler of SIGTERM before uvicorn's: readiness off now, its own handling after the drain time."""
+def _stop_first(app: FastAPI, told: signal.Signals, seconds: float) -> None:
+    """Put our handler of a signal before uvicorn's: readiness off and streams end now, its own after `seconds`."""
     loop = asyncio.get_running_loop()
-    uvicorns: Any = signal.getsignal(signal.SIGTERM)
+    uvicorns: Any = signal.getsignal(told)
 
     def stop(number: int, frame: FrameType | None) -> None:
         parts = app.state.service.parts
@@ -56,7 +57,7 @@ def _drain_first(app: FastAPI, seconds: float) -> None:
         parts["stopping"] = True
         loop.call_soon_threadsafe(loop.call_later, seconds, uvicorns, number, frame)
 
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(told, stop)
 
 
 def serve(*, host: str | None, port: int | None, workers: int | None, drain: float | None) -> None:

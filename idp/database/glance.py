@@ -4,17 +4,13 @@ The pages' session costs a look more than a millisecond of the processor (a chec
 reset); here it is one round trip of the driver.
 """
 
-import re
 import threading
-from functools import cache
 from typing import Any
 
 from sqlalchemy import PoolProxiedConnection
 
 from idp.database.engine import Database
 from idp.database.lane.statements import Sql
-
-_VALUE = re.compile(r":(p\d+)")
 
 
 class Glance:
@@ -33,7 +29,7 @@ class Glance:
                     self._held = self._connected()
                 driver: Any = self._held.dbapi_connection
                 named = {f"p{n}": value for n, value in enumerate(values, start=1)}
-                row = driver.execute(sql.named if self._database.is_sqlite else _psycopg(sql), named).fetchone()
+                row = driver.execute(sql.named if self._database.is_sqlite else sql.percent, named).fetchone()
             except BaseException:
                 self._drop()
                 raise
@@ -56,8 +52,3 @@ class Glance:
         held, self._held = self._held, None
         if held is not None:
             held.close()
-
-
-@cache
-def _psycopg(sql: Sql) -> str:
-    return _VALUE.sub(r"%(\1)s", sql.named)

@@ -24,9 +24,8 @@ from sqlmodel import col, select
 from idp import clock
 from idp.accounts.tables import Login
 from idp.audit import origin
-from idp.cases import opening
 from idp.database import Database, transaction
-from idp.demo import suspicion
+from idp.demo import history
 from idp.demo.people import ANA, EVERYBODY
 from idp.demo.places import ROOT, DemoRefused, Places, remembered
 from idp.federation.tables import Upstream
@@ -47,8 +46,10 @@ def fill(places: Places, *, fresh: bool = False) -> str | None:
     if fresh or remembered(places.home) not in (None, places.ports):
         shutil.rmtree(places.home, ignore_errors=True)
     prepare(places)
-    for command in (["migrate"], ["apply"]):
-        _run_both(places, command)
+    _run_both(places, ["migrate"])
+    with _inside(places) as database:
+        history.write(database)
+    _run_both(places, ["apply"])
     link = invitation_of(places)
     case_of(places)
     places.remember()
@@ -142,10 +143,9 @@ def invitation_of(places: Places) -> str | None:
 
 
 def case_of(places: Places) -> None:
-    """Open a case about Ben, once, as the detector would: a world without history has nothing to find."""
-    with _inside(places) as database, origin.acting_as("system"), transaction(database) as db:
-        if not suspicion.known(db, "acc_ben"):
-            opening.open_from_finding(db, suspicion.about("acc_ben", "prv_lakeside"))
+    """Give Ben a past in which the detector finds something, once: a world without history has nothing to find."""
+    with _inside(places) as database, origin.acting_as("system"):
+        history.find(database)
 
 
 @contextmanager
@@ -157,6 +157,7 @@ def _inside(places: Places) -> Iterator[Database]:
         database_url=environment["IDP_DATABASE_URL"],
         master_keys=places.secret("meridian.keys"),
         audit_key_file=Path(environment["IDP_AUDIT_KEY_FILE"]),
+        audit_copy=Path(environment["IDP_AUDIT_COPY"]),
         development=True,
     )
     database = Database(settings)

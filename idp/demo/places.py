@@ -92,12 +92,14 @@ def remembered(home: Path) -> tuple[int, int, int, int] | None:
 def four(ports: list[int]) -> tuple[int, int, int, int]:
     """Return four different ports; raise DemoRefused otherwise."""
     if len(ports) != 4 or len(set(ports)) != 4 or not all(1 <= port <= 65535 for port in ports):
-        raise DemoRefused(f"Name four different ports, such as {SETTING}=8000,8001,8002,8003")
+        raise DemoRefused(f"Name four different ports, such as --port 8000 or {SETTING}=8000,8001,8002,8003")
     return ports[0], ports[1], ports[2], ports[3]
 
 
-def chosen() -> tuple[int, int, int, int]:
-    """Return the ports IDP_DEMO_PORTS names, else the usual four."""
+def chosen(first: int | None = None) -> tuple[int, int, int, int]:
+    """Return the four ports from `first` on, else those IDP_DEMO_PORTS names, else the usual four."""
+    if first is not None:
+        return four([first, first + 1, first + 2, first + 3])
     said = os.environ.get(SETTING)
     if not said:
         return DEFAULT
@@ -126,8 +128,8 @@ def refuse_taken(ports: tuple[int, ...]) -> None:
         listed = "\n".join(f"  Port {port} is taken; {name} needs it." for name, port in taken)
         example = ",".join(str(port + 1000) for port in ports)
         raise DemoRefused(
-            f"{listed}\n  Stop what listens there, or choose other ports: {SETTING}={example} (in the order "
-            f"{', '.join(NAMES)})"
+            f"{listed}\n  Stop what listens there, or choose others: `--port {ports[0] + 1000}` (four in a row), or "
+            f"{SETTING}={example} (in the order {', '.join(NAMES)})"
         )
 
 

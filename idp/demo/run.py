@@ -4,6 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from idp.demo import filling, processes
 from idp.demo.people import ANA, EVERYBODY
@@ -13,16 +14,25 @@ from idp.web import built
 Say = Callable[[str], object]
 
 
-def demo(*, fresh: bool = False, check: bool = False, code: str | None = None, say: Say = print) -> int:
+def demo(
+    *,
+    fresh: bool = False,
+    check: bool = False,
+    code: str | None = None,
+    folder: Path | None = None,
+    port: int | None = None,
+    say: Say = print,
+) -> int:
     """Run the demo until Ctrl-C; return the exit status.
 
     `fresh` begins with an empty world, `check` stops again as soon as everything answers, `code` only prints
-    the present one-time code of a person.
+    the present one-time code of a person. `folder` and `port` (of the first of four servers) make it another demo
+    than the usual one.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        places = Places(HOME, chosen())
+        places = Places((folder or HOME).absolute(), chosen(port))
         if code is not None:
             say(_person_code(places, code))
             return 0
@@ -66,7 +76,8 @@ def guide(places: Places, link: str | None) -> str:
     what = ("the identity service", "an affiliate's identity service", "a portal app", "the Medicare Advantage app")
     lines = ["", "The demo runs:"]
     lines += [f"  {name:<22} {origin}   {about}" for name, origin, about in zip(NAMES, origins, what, strict=True)]
-    lines += ["", "Who to sign in as (one-time code: `idp demo --code NAME`, or put the key into an authenticator):"]
+    again = "idp demo" if places.home == HOME else f"idp demo --folder {places.home}"
+    lines += ["", f"Who to sign in as (one-time code: `{again} --code NAME`, or put the key into an authenticator):"]
     for person in EVERYBODY:
         lines.append(f"  {person.name:<12} {person.who}")
         lines.append(
@@ -76,7 +87,7 @@ def guide(places: Places, link: str | None) -> str:
     joined = (
         f"  1. Open Ana's invitation: {link}\n     and take it up with her login at Evergreen Health."
         if link
-        else "  1. Ana has joined already (`idp demo --fresh` starts over)."
+        else f"  1. Ana has joined already (`{again} --fresh` starts over)."
     )
     lines += [
         "",
@@ -88,6 +99,7 @@ def guide(places: Places, link: str | None) -> str:
         "  4. Look up CLM-1 again, then CLM-2, CLM-3 and CLM-4. Remove Ana's access, and look once more.",
         f"  5. Sign in as Sam and open {places.main}/security/search.",
         f"     A case waits at {places.main}/security/cases: take it, ask Lakeside (Wes answers), decide.",
+        "     It rests on four weeks of made-up work in the log, in which the detector found a second computer.",
         "     Sue is the second person where two must want something, and answers appeals.",
         "     Wes also has a review to answer (Reviews), and companies he can let work for Lakeside (Delegations).",
         f"  6. In a browser nobody has used, open {places.main}/register: a new user name, TIN 12-3456789.",

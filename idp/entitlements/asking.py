@@ -211,6 +211,8 @@ def event(question: Question, decision: Decision) -> Event:
             details["emergency"] = True
     if question.at is not None:
         details["at"] = clock.iso(question.at)
+        if decision.policy_then is not None:
+            details["policy_version"] = decision.policy_then
     if question.assume_authenticated:
         details["assumed_authenticated"] = True
     if question.supposes:

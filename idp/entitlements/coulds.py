@@ -35,7 +35,8 @@ class Period:
     sources: tuple[Source, ...]
     affiliation: str | None
     partner_id: str | None
-    policy_version: int
+    policy_version: int | None
+    """The one that held when the period began; None for days before they were kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def periods(question: Question, starts: int, ends: int, memo: Memo) -> Work:
                     tuple(given),
                     person.affiliation,
                     person.partner_id,
-                    facts.epoch,
+                    facts.policy_version,
                 )
             )
         at = until

@@ -72,6 +72,8 @@ class Decision:
     agreement: str | None = None
     """The agreement in force for this organisation and line."""
     simulated: bool = False
+    policy_then: int | None = None
+    """Of a replay: the policy version that held at the moment asked about."""
     practice: str = ""
     function: str = ""
     app: str = ""
@@ -106,8 +108,8 @@ def settled(facts: Facts) -> Sequence[Gate]:
     Kept with the person at the practice, so it is outdated when they are (memo.py).
     """
     question = facts.question
-    if question.subject_type != "account" or question.resource_type != "provider":
-        return DECIDED_BY
+    if question.subject_type != "account" or question.resource_type != "provider" or facts.function is None:
+        return DECIDED_BY  # a function that is not in the catalogue is nobody's, and none is remembered
     known = facts.person.settled.get(question.entitlement)
     if known is None:
         try:
@@ -157,6 +159,7 @@ def _answer(facts: Facts, outcome: str, stop: Stop | None, because: tuple[str, .
         facts.freshness,
         organisation.agreement,
         question.simulated,
+        facts.policy_then,
         organisation.name,
         "" if function is None else function.name,
         question.app.name,

@@ -59,7 +59,8 @@ class Explanation:
 
     decision: Decision
     steps: tuple[Step, ...]
-    policy_version: int
+    policy_version: int | None
+    """The one that held at the moment; None for days before they were kept."""
     at: int
 
     def plain(self) -> dict[str, Any]:
@@ -95,7 +96,7 @@ def explain(facts: Facts, decision: Decision | None = None) -> Explanation:
         rests = verdict.because or _rests(facts, gate.__name__)
         steps.append(Step(gate.__name__, not stops, reason, rests, stops and not decided))
         decided = decided or stops
-    return Explanation(answer, tuple(steps), facts.epoch, facts.at)
+    return Explanation(answer, tuple(steps), facts.policy_version, facts.at)
 
 
 def _rests(facts: Facts, gate: str) -> tuple[str, ...]:

@@ -28,6 +28,9 @@ OWNED = Sql(
 )
 """Who answered for a shared account and a function of it on other days: read for replays alone."""
 
+POLICY_THEN = Sql("SELECT epoch FROM policy_version WHERE since <= $1 ORDER BY since DESC, epoch DESC LIMIT 1")
+"""Which policy version held at a moment: for replays alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class SharedFacts:
@@ -63,8 +66,15 @@ class Facts:
     shared: SharedFacts | None
     """The shared account the record names; None when it names none."""
     replay: bool = False
+    policy_then: int | None = None
+    """For replays: the policy version that held at the moment; None before they were kept."""
     until: int = FOREVER
     """For replays: the next moment at which an answer may differ; sessions are not looked at."""
+
+    @property
+    def policy_version(self) -> int | None:
+        """The policy version that held at the moment asked about; None for days before they were kept."""
+        return self.policy_then if self.replay else self.epoch
 
     @property
     def freshness(self) -> str:
@@ -114,7 +124,10 @@ def gather(question: Question, known: Before, memo: Memo | None) -> Work:
             history = yield OWNED, (rows[0][8], rows[0][9] or "")
             rows = [_owned_then(rows[0], Histories(history, dates_of_all))]
         shared = _shared(rows)
+    policy_then = None
     if replay:
+        versions = yield POLICY_THEN, (at,)
+        policy_then = versions[0][0] if versions else None
         for edge in (organisation.until, person.until, *((shared.starts_at, shared.ends_at) if shared else ())):
             dates_of_all.turns(edge)
     return Facts(
@@ -129,6 +142,7 @@ def gather(question: Question, known: Before, memo: Memo | None) -> Work:
         session=known.session,
         shared=shared,
         replay=replay,
+        policy_then=policy_then,
         until=dates_of_all.until,
     )
 

@@ -38,7 +38,7 @@ ORGANISATION = Sql(
     "WHERE m.provider_id = $1 AND c.kind IN ('licence', 'credentialing')"
 )
 PERSON = Sql(
-    "SELECT 'account' AS kind, id, status AS a, ceased_because AS b, CAST(NULL AS TEXT) AS c, "
+    "SELECT 'account' AS kind, id, status AS a, CAST(NULL AS TEXT) AS b, CAST(NULL AS TEXT) AS c, "
     "CAST(ial AS BIGINT) AS x, ceased_at AS y, CAST(NULL AS BIGINT) AS z FROM account WHERE id = $1 "
     "UNION ALL SELECT 'terms', document_id, NULL, NULL, NULL, accepted_at, NULL, NULL "
     "FROM terms_acceptance WHERE account_id = $1 "

@@ -28,11 +28,12 @@ class Sealing:
     def run(self, _database: Database) -> bool:
         """Seal what waits; return whether more does."""
         now = time.monotonic()
-        if now - self._looked < _ANYWAY and self._glance.at(_WAITS) is None:
+        waits = self._glance.at(_WAITS) is not None
+        if now - self._looked < _ANYWAY and not waits:
             return False
         self._looked = now
         try:
-            done = self._sealer.seal()
+            done = self._sealer.seal(seen_waiting=waits)
         except LogDamaged as problem:
             metrics.DAMAGED.set(1)
             _log.critical("audit_log_damaged", why=str(problem))

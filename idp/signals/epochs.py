@@ -18,6 +18,11 @@ _RAISE = text(
     "authz_epoch = account_version.authz_epoch + :less"
 )
 
+_DATED = text(
+    "INSERT INTO policy_version (epoch, since, created_at) SELECT epoch, CAST(:now AS BIGINT), CAST(:now AS BIGINT) "
+    "FROM policy_epoch WHERE id = 1"
+)
+
 
 def changed_account(session: Session, account_id: str, *, takes_away: bool = False) -> None:
     """Something a decision reads about this account changed; `takes_away` also outdates its tokens."""
@@ -43,6 +48,8 @@ def _raise_accounts(session: Session) -> None:
 
 def _raise_policy(session: Session) -> None:
     session.execute(text("UPDATE policy_epoch SET epoch = epoch + 1"))
+    # The row of the counter is locked until the commit, so each version is written once.
+    session.execute(_DATED, {"now": clock.micros(clock.now())})
 
 
 def authz_epoch(session: Session, account_id: str) -> int:

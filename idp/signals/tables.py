@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, Index
 from sqlmodel import Field
 
 from idp.database.types import Row, json_column, moment
@@ -24,6 +24,15 @@ class PolicyEpoch(Row, table=True):
     __tablename__ = "policy_epoch"
     id: int = Field(default=1, primary_key=True)
     epoch: int = Field(default=1, sa_type=BigInteger)
+
+
+class PolicyVersion(Row, table=True):
+    """Since when each policy version held, written with the change: what a past day's answer names."""
+
+    __table_args__ = (Index("ix_policy_version_since", "since", "epoch"),)
+    __tablename__ = "policy_version"
+    epoch: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    since: datetime = moment()
 
 
 class RevocationCounter(Row, table=True):

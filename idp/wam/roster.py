@@ -181,14 +181,14 @@ def searched(db: Session, provider_id: str, words: str, found: int) -> None:
 
 def _mark(db: Session, provider_id: str, entries: dict[str, Entry], now: datetime) -> None:
     ids = list(entries)
-    for appointment in db.exec(
-        select(Appointment).where(
+    for account_id in db.exec(
+        select(Appointment.account_id).where(
             col(Appointment.provider_id) == provider_id,
             col(Appointment.account_id).in_(ids),
             appointed.in_force(),
         )
     ).all():
-        entries[appointment.account_id].manages = True
+        entries[account_id].manages = True
     seen = select(BrowserSession.account_id, func.max(col(BrowserSession.last_seen_at))).where(
         col(BrowserSession.account_id).in_(ids)
     )
@@ -213,28 +213,30 @@ def _mark_access(db: Session, provider_id: str, entries: dict[str, Entry], ids: 
             or_(col(Grant.expires_at).is_(None), col(Grant.expires_at) > now),
         )
     ).all()
-    jobs = _job_names(db, {g.assignment_id for g in rows if g.assignment_id})
+    jobs = _job_names(db, {assignment for *_, assignment, _ in rows if assignment})
     counted: dict[str, set[tuple[str, str]]] = {}
-    for row in rows:
-        entry = entries[row.account_id]
-        if row.effect == "deny":
+    for account_id, line, entitlement, effect, assignment, expires_at in rows:
+        entry = entries[account_id]
+        if effect == "deny":
             entry.paused = True
             continue
-        counted.setdefault(row.account_id, set()).add((row.line_of_business, row.entitlement))
-        job = jobs.get(row.assignment_id or "")
+        counted.setdefault(account_id, set()).add((line, entitlement))
+        job = jobs.get(assignment) if assignment else None
         if job and job not in entry.jobs:
             entry.jobs.append(job)
-        if row.expires_at and (entry.ends_at is None or row.expires_at < entry.ends_at):
-            entry.ends_at = row.expires_at
-            entry.ends_soon = row.expires_at <= now + SOON
+        if expires_at and (entry.ends_at is None or expires_at < entry.ends_at):
+            entry.ends_at = expires_at
+            entry.ends_soon = expires_at <= now + SOON
     for account_id, functions in counted.items():
         entries[account_id].functions = len(functions)
 
 
 def _job_names(db: Session, assignments: set[str]) -> dict[str, str]:
+    if not assignments:
+        return {}
     found = db.exec(
-        select(Assignment, Bundle)
+        select(Assignment.id, Bundle.name)
         .join(Bundle, (col(Bundle.key) == col(Assignment.bundle)) & (col(Bundle.version) == col(Assignment.version)))
         .where(col(Assignment.id).in_(assignments), col(Assignment.ended_at).is_(None))
     ).all()
-    return {assignment.id: bundle.name for assignment, bundle in found}
+    return dict(found)

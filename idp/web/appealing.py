@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from idp.cases import appeals, telling, words
+from idp.cases.answers import CHANGE, SEND
 from idp.errors import Conflict, Invalid
 from idp.web import pages
 from idp.web.boundary import Transaction
@@ -33,9 +34,16 @@ def form_page(request: Request, db: Transaction, token: str, found: MaybeVisitor
 @router.post(PATH + "/{token}", include_in_schema=False)
 @open_to_anyone("the link proves that its holder reads the account's mail; an appeal is taken once")
 def send(request: Request, db: Transaction, token: str, found: MaybeVisitor, form: TheForm) -> Response:
-    """Take the appeal, once."""
+    """Show what is about to be sent; then take the appeal, once."""
     said = form.get("said", "").replace("\r\n", "\n")
-    with pages.shown_again(FORM, _facts(db, token, said[: appeals.LONGEST]), Invalid, Conflict):
+    known = _facts(db, token, said[: appeals.LONGEST])
+    wanted = form.get("go", "")
+    if wanted == CHANGE:
+        return pages.page(request, FORM, **known)
+    with pages.shown_again(FORM, known, Invalid, Conflict):
+        if wanted != SEND:
+            appeals.checked(said)
+            return pages.page(request, FORM, **known | {"checking": not known["appealed"]})
         appeals.appeal(db, token, said)
     return pages.go(request, PATH + "/sent")
 
@@ -49,5 +57,6 @@ def _facts(db: Transaction, token: str, typed: str) -> dict[str, Any]:
         "until": telling.appeal_until(db, case),
         "appealed": appeals.of_case(db, case.id) is not None,
         "typed": typed,
+        "checking": False,
         "problem": None,
     }

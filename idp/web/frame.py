@@ -35,14 +35,8 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("Cases", "/security/cases"),
         ("Who could", "/security/who"),
         ("Access reviews", "/security/reviews"),
-        ("Shared logins", "/security/sharing"),
-        ("Misuse reports", "/security/reports"),
-        ("Revocations", "/security/revocations"),
-        ("Emergency access", "/security/emergency"),
         ("Log proof", "/security/log"),
-        ("Logins of a person", "/security/links"),
-        ("Practices", "/insurer/organizations"),
-        ("Terms", "/insurer/terms"),
+        ("Practices and terms", "/insurer/organizations"),
     ),
     "catalogue": (
         ("Functions", "/insurer/catalogue"),
@@ -53,7 +47,19 @@ _NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     "verify": (("First managers", "/insurer/first-managers"),),
     "companies": (("Companies", "/insurer/companies"),),
 }
-"""Entries by area, in the order every page shows them; `{p}` is the practice."""
+"""Entries by area, in the order every page shows them; `{p}` is the practice. At most six where a group can be made."""
+_GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
+    "Cases": (
+        ("Cases", "/security/cases"),
+        ("Shared logins", "/security/sharing"),
+        ("Misuse reports", "/security/reports"),
+    ),
+    "Who could": (("Who could", "/security/who"), ("Logins of a person", "/security/links")),
+    "Access reviews": (("Access reviews", "/security/reviews"), ("Emergency access", "/security/emergency")),
+    "Log proof": (("Log proof", "/security/log"), ("Revocations", "/security/revocations")),
+    "Practices and terms": (("Practices", "/insurer/organizations"), ("Terms", "/insurer/terms")),
+}
+"""What stands together under one entry of the security desk: a second row shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,15 @@ def navigation(area: str, provider_id: str | None) -> list[tuple[str, str]]:
         for label, href in _NAVIGATION.get(area, ())
         if provider_id or "{p}" not in href
     ]
+
+
+def group(area: str, current: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the entry a page belongs to, and what stands beside the page under it; `current` as pages give it."""
+    if area == "security":
+        for name, members in _GROUPS.items():
+            if any(current in one for one in members):
+                return name, members
+    return current, ()
 
 
 def areas(db: Session, account_id: str) -> list[Area]:

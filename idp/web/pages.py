@@ -47,8 +47,11 @@ def environment() -> "Environment":
     made.filters["when"] = when
     made.filters["day"] = day
     made.filters["last_day"] = last_day
+    made.filters["exact"] = exact
+    made.filters["clock"] = clock_time
     made.globals["asset"] = asset
     made.globals["navigation"] = frame.navigation
+    made.globals["group"] = frame.group
     return made
 
 
@@ -57,11 +60,23 @@ def when(moment: datetime, zone: str = "America/Chicago") -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), saying.moment(moment, zone))
 
 
+def exact(moment: datetime, zone: str = "America/Chicago") -> Markup:
+    """Show a moment as analysts need it: "Nov 21, 2026, 9:14:02.118 AM CST", with UTC for machines."""
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), saying.exact_moment(moment, zone))
+
+
+def clock_time(moment: datetime, zone: str = "America/Chicago", *, fine: bool = False) -> str:
+    """Say a moment shortly, where the zone stands beside: "Nov 21, 9:14 AM", `fine` with its seconds."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local:%b} {local.day}, {local.hour % 12 or 12}:{local:{'%M:%S' if fine else '%M'}} {local:%p}"
+
+
 def day(moment: datetime, zone: str = "America/Chicago") -> Markup:
     """Show the day of a moment as "Nov 21, 2026"."""
     local = moment.astimezone(ZoneInfo(zone))
-    return Markup('<time datetime="{}">{}</time>').format(
-        local.date().isoformat(), f"{local:%b} {local.day}, {local.year}"
+    # Nothing of a date needs escaping, and a roster shows a hundred of them.
+    return Markup(  # noqa: S704
+        f'<time datetime="{local.date().isoformat()}">{local:%b} {local.day}, {local.year}</time>'
     )
 
 
@@ -86,7 +101,8 @@ def page(
     Templates always have: `insurer` (names and help), `form_key` (hidden field of every form), `path`,
     `fields` (field -> sentence, empty unless refused), `person` (the signed-in visitor or None),
     `areas` (where they work), `running` (emergency access), `zone`, `development`, `ask_after` and `here` (before
-    the automatic sign-out); and the functions `asset(name)` and `navigation(area, provider_id)`.
+    the automatic sign-out); and the functions `asset(name)`,
+    `navigation(area, provider_id)` and `group(area, current)`.
     `settings`: those in force, from whoever has read them; then a page for nobody reads no database, and with
     `each_own` (see moulds.py) it is rendered once for all who see it.
     """
@@ -109,7 +125,8 @@ def page(
         # Several pages of one response chain must agree, so a secret made here is remembered on the request.
         fresh = getattr(request.state, "browser", None) or entropy.token()
         request.state.browser = browser = fresh
-    form_key = forms.key_for(service.settings, service.database.ring.derived("forms"), browser)
+    shown_to = person.account.id if person else None
+    form_key = forms.key_for(service.settings, service.database.ring.derived("forms"), browser, shown_to)
     facts = {"fields": {}, **facts, "form_key": form_key, "path": request.url.path, "here": _here(request)}
     always = {
         "insurer": insurer,

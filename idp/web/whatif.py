@@ -5,9 +5,10 @@ has there, so nobody learns of a record by guessing its id. Every question is a 
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session as Db
 from sqlmodel import col, select
@@ -24,6 +25,7 @@ from idp.entitlements.supposing import NotSupposable
 from idp.entitlements.tables import Appointment, Delegation, Entitlement, Grant
 from idp.errors import Invalid
 from idp.providers.tables import Affiliation, Provider
+from idp.web import dates
 
 NAMES = frozenset({"function", "line", "at", "without", "give", "job", "less", "more", "account_number", "owner"})
 OWNERS = {"partner": "its administrator", "insurer": "the insurer", "affiliate": "the affiliate"}
@@ -37,7 +39,7 @@ class Choice:
     words: str
 
 
-def asked(account_id: str, provider_id: str, given: dict[str, str], choices: list[Choice]) -> Question:
+def asked(account_id: str, provider_id: str, given: dict[str, str], choices: list[Choice], zone: str) -> Question:
     """Return the question an address asks. Raises Invalid for what can't be asked or supposed."""
     line = given.get("line") or "medical"
     if line not in LINES:
@@ -49,23 +51,23 @@ def asked(account_id: str, provider_id: str, given: dict[str, str], choices: lis
         provider_id,
         OURSELVES,
         line=line,
-        at=moment(given["at"]) if given.get("at") else None,
+        at=moment(given["at"], zone) if given.get("at") else None,
         assume_authenticated=True,
         record={"shared_account": number} if number else {},
         supposes=_supposed(given, {one.id for one in choices}, number),
     )
 
 
-def moment(typed: str) -> datetime:
-    """Return the moment or day that was typed, a day being its start in UTC. Raises Invalid."""
+def moment(typed: str, zone: str) -> datetime:
+    """Return the moment or day that was typed, a day being its start in the zone of the pages. Raises Invalid."""
     for form in ("%Y-%m-%d", "%m/%d/%Y"):
         try:
-            return datetime.combine(datetime.strptime(typed, form).date(), time(), UTC)  # noqa: DTZ007 - made UTC here
-        except ValueError:
+            return dates.start_of(datetime.strptime(typed, form).date(), zone)  # noqa: DTZ007 - a day has no zone
+        except (ValueError, OverflowError):
             continue
     try:
         at = datetime.fromisoformat(typed)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Invalid(fields={"at": "Enter a day such as 11/21/2026, or leave this empty for now."}) from None
 

@@ -19,3 +19,5 @@ HOSTILE = (
     " act=forged outcome=permit",
     "\U0001f9ff" * 50,
 )
+NOT_AS_IT_IS = ("half a pair \ud800", "\udfff\ud800", "ten thousand " * 800, "\u202eright to left", "\x00" * 300)
+"""Values that no column holds as they are: they are tamed before they are stored."""

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 from fhir.resources.R4B.auditevent import AuditEvent
@@ -15,7 +16,8 @@ from idp.audit.events import VOCABULARY, Event
 from idp.audit.forms import FORMS, Entry
 from idp.audit.search import Filters
 from idp.database import Database, transaction
-from tests.audit.hostile import HOSTILE
+from tests.audit.hostile import HOSTILE, NOT_AS_IT_IS
+from tests.audit.published_ocsf import faults
 
 MEMBERS = (
     "outcome", "reason", "actor", "account", "provider", "entitlement", "client", "channel", "session", "device",
@@ -103,23 +105,31 @@ def test_security_77_cef_parts_at_its_own_signs_only() -> None:
             assert pairs["outcome"] == value
 
 
-def test_security_77_ocsf_says_class_activity_and_type_that_fit_together() -> None:
+FULL = dict.fromkeys(MEMBERS, "x") | {"address": "2001:db8::7", "outcome": "refused", "details": {"a": [1]}, "auth": {}}
+
+
+def test_security_77_every_event_is_one_of_the_published_ocsf_schema() -> None:
     classes = set()
-    for name in VOCABULARY:
-        entry = Entry(3, {"event": name, "at": clock.iso(clock.now()), "actor": "acc_1"}, "login.example.org/log")
+    for name, more in product(VOCABULARY, ({}, {"actor": "acc_1"}, FULL)):
+        entry = Entry(3, {"event": name, "at": clock.iso(clock.now()), **more}, "login.example.org/log")
         said = json.loads(FORMS["ocsf"].line(entry))
-        assert said["type_uid"] == said["class_uid"] * 100 + said["activity_id"]
-        assert said["category_uid"] == said["class_uid"] // 1000
+        assert not (wrong := faults(said)), (name, wrong)
         assert ("activity_name" in said) is (said["activity_id"] == 99)
         assert said["metadata"]["event_code"] == name
-        assert said["user"]["uid"] == "acc_1"
         classes.add(said["class_uid"])
     assert classes == {3001, 3002, 3003, 3004, 3005, 6003}
+    for value, entry in _entries():
+        said = json.loads(FORMS["ocsf"].line(entry))
+        assert not faults(said)
+        assert said["unmapped"]["details"] == {"value": value, value: [value]}
+    assert {"no_such is not an attribute of its class", "user is missing", "status_id may not be 7"} <= {
+        *faults({**said, "no_such": 1, "status_id": 7}), *faults({n: v for n, v in said.items() if n != "user"})
+    }  # fmt: skip
 
 
 def test_security_77_an_export_in_every_form_has_each_record_once_and_nothing_personal(database: Database) -> None:
     with transaction(database) as session, origin.acting_as("acc_ana", address="203.0.113.9", user_agent="Secret/1"):
-        for value in HOSTILE:
+        for value in (*HOSTILE, *NOT_AS_IT_IS):
             event = Event(
                 "wam.change.refused", outcome="refused", reason=value, account="acc_ana", personal={"name": "Ana Ruiz"}
             )
@@ -127,6 +137,6 @@ def test_security_77_an_export_in_every_form_has_each_record_once_and_nothing_pe
     for kind, form in FORMS.items():
         body = b"".join(export.lines(database, Filters(), form)).decode()
         rows = list(csv.reader(io.StringIO(body, newline=""))) if kind == "csv" else LINES.split(body)
-        assert len(rows) == len(HOSTILE) + 1  # a head, or what follows the last line's end
+        assert len(rows) == len(HOSTILE) + len(NOT_AS_IT_IS) + 1  # a head, or what follows the last line's end
         for personal in ("203.0.113.9", "Secret/1", "Ana Ruiz"):
             assert personal not in body, (kind, personal)

@@ -80,3 +80,16 @@ def test_domain_11_every_event_wanted_is_written_by_the_service(wanted: str) -> 
     for name in COVERED[wanted]:
         thing = name.rpartition(".")[0]
         assert f'"{name}"' in _sources() or f'f"{thing}.{{' in _sources() or f'"{thing}."' in _sources(), name
+
+
+def test_domain_11_no_name_stands_there_that_nothing_writes() -> None:
+    """Reading the feed is told on the proof page (who heard when), not recorded a thousand times a minute."""
+    written = _sources()
+    unused = {
+        name
+        for name in VOCABULARY
+        if f'"{name}"' not in written
+        and f'f"{name.rpartition(".")[0]}.{{' not in written
+        and f'"{name.rpartition(".")[0]}."' not in written
+    }
+    assert not unused

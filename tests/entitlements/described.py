@@ -45,6 +45,8 @@ FUNCTIONS: dict[str, dict[str, list[Any]]] = {
     "claim.status.view": {"purposes": [["PROSPECTIVE_SERVICE"], [], ["CLAIM_REDUCTION_REVIEW"]]},
     "estimate.view": {"needs": [["capitation"], ["credentialed"]], "shared": ["affiliate", "TPA"]},
 }
+PLACES = ("North", "South", "West")
+"""Locations of every organization; delegations and their people may be good for some of them."""
 OWNERS: list[Rows] = [{"owner": "insurer"}, {"owner": "affiliate"}, {"owner": "catalogue"}, {"owner": "partner"}]
 OWNERS += [{"owner": "partner", "partner": "firm"}, {"owner": "partner", "partner": "helper"}]
 """What was otherwise on other days: settings, the catalogue, who answered for a function."""
@@ -60,6 +62,7 @@ class Maker:
 
     def __init__(self, seed: int, *, people: int = 10, providers: int = 4) -> None:
         self.r = Random(seed)  # noqa: S311 - a seed repeats a world
+        self.where = Random(seed + 1_000_000)  # noqa: S311 - apart, so that a seed's world is otherwise the same
         self.people = [f"p{n}" for n in range(people)]
         self.providers = [f"o{n}" for n in range(providers)]
 
@@ -79,6 +82,13 @@ class Maker:
         if ended and past and self.rarely(0.4):
             made["ended"] = text(self.r.choice(past))
         return made
+
+    def somewhere(self, often: float, within: list[str] | None = None) -> Rows:
+        """Return `locations`, now and then: some of those given."""
+        possible = list(PLACES) if within is None else within
+        if self.where.random() >= often:
+            return {} if within is None else {"locations": list(within)}
+        return {"locations": sorted(self.where.sample(possible, self.where.randint(1, min(2, len(possible)))))}
 
     def spans(self, most: int = 2, **more: Any) -> list[Rows]:
         """Return one or two spans that begin at different moments."""
@@ -250,6 +260,9 @@ class Maker:
             **self.span(),
             **self.turning({"entitlements": [first["entitlements"][:9], first["entitlements"][:4]]}, 0.3),
         }
+        first |= self.somewhere(0.8)
+        second |= self.somewhere(0.8, first.get("locations"))
+        entry["locations"] = [{"name": name, "from": text(OLD)} for name in PLACES]
         entry["delegations"] = [first, second]
         return entry
 
@@ -276,7 +289,7 @@ class Maker:
             {
                 "provider": provider,
                 **dates,
-                **({"partner": self.r.choice(["firm", "helper", "trust"])} if third else {}),
+                **({"partner": self.r.choice(["firm", "helper", "trust"]), **self.somewhere(0.7)} if third else {}),
             }
             for provider in self.r.sample(self.providers, min(3, len(self.providers)))
             for third in [self.rarely(0.35)]
@@ -350,6 +363,7 @@ class Maker:
         record["billing_provider"] = r.choice([f"prv_{provider}", f"prv_{provider}", "prv_x"])
         record["rendering_provider"] = r.choice([None, f"prv_{provider}"])
         record["service"] = r.choice(["lab", "imaging"])
+        record["location"] = self.where.choice([None, *PLACES, *PLACES])
         record["shared_account"] = r.choice([None, None, None, "7001", "7002", "9999"])
         return {
             "person": person if not self.rarely(0.03) else "nobody",

@@ -234,15 +234,29 @@ class Oracle:
             while "parent" in chain[-1]:
                 chain.append(by_ref(delegations, chain[-1]["parent"]) or {})
             if all(
-                in_force(x) and q["key"] in value(x, "entitlements", x["entitlements"], at) and q["line"] in x["lines"]
+                in_force(x)
+                and q["key"] in value(x, "entitlements", x["entitlements"], at)
+                and q["line"] in x["lines"]
+                and self.there(q, x.get("locations"))
                 for x in chain
             ):
                 chains.append(chain)
-        if not chains:
+        if not chains or not self.there(q, self.places_of(q, at)):
             return "delegation_missing"
         if not any(all(self.good(d["partner"], at) for d in chain) for chain in chains):
             return "partner_not_in_good_standing"
         return None
+
+    def there(self, q: Rows, places: list[str] | None) -> bool:
+        """Say whether it is about one of these places; a replay that names none leaves that open."""
+        named = q["record"]["location"]
+        return places is None or named is None or named in places
+
+    def places_of(self, q: Rows, at: datetime) -> list[str] | None:
+        """Return the places a third party's person works for: all (None) for anybody else."""
+        mine = self.people[q["person"]]["affiliations"]
+        now = next(a for a in mine if a["provider"] == q["provider"] and holds(a, at))
+        return now.get("locations")
 
     def good(self, partner: str, at: datetime) -> bool:
         row = by_ref(self.w["partners"], partner)

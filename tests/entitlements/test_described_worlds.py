@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 import yaml
+from sqlalchemy import text
 
 from idp import clock
 from idp.app import create_app
@@ -27,6 +28,18 @@ def apply_world(database: Database, folder: Path, file: Rows) -> None:
     path = folder / "world.yaml"
     path.write_text(yaml.safe_dump(file, sort_keys=False))
     apply_file(database, path)
+
+
+def located(database: Database, questions: list[Rows]) -> list[Rows]:
+    """Return the questions with the ids of places in place of their names, as an app knows them."""
+    with reading(database) as db:
+        rows = db.execute(text("SELECT provider_id, name, id FROM provider_location")).all()
+    ids = {(provider_id, name): row_id for provider_id, name, row_id in rows}
+    return [
+        {**q, "record": {**q["record"], "location": ids.get((f"prv_{q['provider']}", name), name)}}
+        for q in questions
+        for name in [q["record"]["location"]]
+    ]
 
 
 async def ask(settings: Settings, questions: list[Rows]) -> list[Any]:
@@ -81,18 +94,24 @@ def test_d4_a_world_in_one_file_answers_at_any_instant_as_an_oracle_of_that_file
     settings: Settings, database: Database, tmp_path: Path, noon: None
 ) -> None:
     bring_up(database)
-    maker = Maker(7)
+    maker = Maker(30)
     file = maker.world()
     apply_world(database, tmp_path, file)
     questions = [maker.question(file) for _ in range(600)]
-    seen = compare(file, questions, asyncio.run(ask(settings, questions)), 7)
+    named = located(database, questions)
+    seen = compare(file, questions, asyncio.run(ask(settings, named)), 30)
     assert all(seen[outcome] for outcome in OUTCOMES), seen
     open_handed = Oracle({**file, "providers": [{**p, "withheld": []} for p in file["providers"]]})
     assert any(open_handed.decide(q) != Oracle(file).decide(q) for q in questions), "what is withheld decides something"
+    anywhere = [{**q, "record": {**q["record"], "location": None}} for q in questions]
+    moved = [
+        q for q, free in zip(questions, anywhere, strict=True) if Oracle(file).decide(q) != Oracle(file).decide(free)
+    ]
+    assert len(moved) > 5, "places decide something"
     assert len(seen) > 15, "too few reasons are reached to say anything"
     app = AskingApp("oracle", lines=("medical", "dental"))
     with reading(database) as db:  # the pages' lane, the same file
-        for q in questions[:100]:
+        for q, asked in list(zip(questions, named, strict=True))[:100]:
             question = Question(
                 account_id=f"acc_{q['person']}",
                 entitlement=q["key"],
@@ -101,7 +120,7 @@ def test_d4_a_world_in_one_file_answers_at_any_instant_as_an_oracle_of_that_file
                 line=q["line"],
                 sid=f"ses_{q['session']}" if q["session"] else None,
                 purpose=q["purpose"],
-                record=q["record"],
+                record=asked["record"],
                 at=q["at"],
                 assume_authenticated=q["assume"],
             )

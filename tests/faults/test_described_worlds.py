@@ -10,7 +10,7 @@ from idp.cli.schema import bring_up
 from idp.database import Database
 from idp.settings import Settings
 from tests.entitlements.described import Maker
-from tests.entitlements.test_described_worlds import apply_world, ask, compare, noon
+from tests.entitlements.test_described_worlds import apply_world, ask, compare, located, noon
 
 __all__ = ["noon"]
 QUESTIONS = int(os.environ.get("IDP_LONG_QUESTIONS", "1000000"))
@@ -31,5 +31,5 @@ def test_d4_a_million_questions_agree_with_the_oracle(
     left = QUESTIONS // (2 * len(SEEDS))
     while left > 0:
         questions = [maker.question(file) for _ in range(min(left, AT_ONCE))]
-        compare(file, questions, asyncio.run(ask(settings, questions)), seed)
+        compare(file, questions, asyncio.run(ask(settings, located(database, questions))), seed)
         left -= AT_ONCE

@@ -10,7 +10,7 @@ from idp.cli.schema import bring_up
 from idp.database import Database
 from idp.settings import Settings
 from tests.entitlements.described import SECRET, Maker, Rows, body
-from tests.entitlements.test_described_worlds import apply_world, compare, noon
+from tests.entitlements.test_described_worlds import apply_world, compare, located, noon
 from tests.faults.servers import Server
 
 __all__ = ["noon"]
@@ -29,7 +29,7 @@ def test_d4_four_workers_answer_as_one_does_and_as_the_oracle(
     server = Server(settings, tmp_path, workers=4)
     try:
         with ThreadPoolExecutor(CALLERS) as callers:
-            answers = list(callers.map(lambda questions: _ask(server, questions), asked))
+            answers = list(callers.map(lambda questions: _ask(server, located(database, questions)), asked))
     finally:
         server.kill()
     for questions, answered in zip(asked, answers, strict=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -9,6 +10,7 @@ from starlette.testclient import TestClient
 
 from idp.app import create_app
 from idp.cases import file
+from idp.casework import listing
 from idp.database import Database, transaction
 from idp.settings import Settings
 from tests.browser import Browser
@@ -62,9 +64,17 @@ def test_se_2_and_w10_from_a_finding_to_a_decided_case(desk: Managed) -> None:
     assert "dev_here" in wes.text
     for foreign in ("dev_there", "203.0.113.9", "Finn", "Harbor"):
         assert foreign not in wes.text
-    wes.submit("Send the answer", answer="other", said="")
+    wes.submit("Check the answer", answer="other", said="")
     assert wes.status == 422
-    wes.submit("Send the answer", answer="pool", said="Two seats at the front desk")
+    wes.submit("Check the answer", answer="roles", said="Two jobs")
+    assert "Check your answer" in wes.text
+    assert "Two jobs" in wes.text
+    assert desk.one("SELECT count(*) FROM case_question WHERE answered_at IS NOT NULL") == 0, (
+        "nothing is sent by looking"
+    )
+    wes.submit("Change it")
+    wes.submit("Check the answer", answer="pool", said="Two seats at the front desk")
+    wes.submit("Send the answer")
     assert "Wes Kane answered" in wes.text
     mia = desk.as_("mia").get(wes.url)
     assert "The first answer stands" in mia.text
@@ -72,16 +82,24 @@ def test_se_2_and_w10_from_a_finding_to_a_decided_case(desk: Managed) -> None:
 
     ana = desk.as_("ana").get("/account").click("Answer a question about your sign-ins")
     assert "203.0.113.9" not in ana.text
-    ana.submit("Send the answer", answer="mine")
+    ana.submit("Check the answer", answer="mine").submit("Send the answer")
     assert "Answered" in ana.text
 
     sam.get(f"{CASES}/{case_id}")
     assert "3 of 3: decide" in sam.text
     assert "Two seats at the front desk" in sam.text
-    sam.submit("Show who is affected", decision="innocent", cause="", reason="short", pattern="")
+    sam.submit("Go on to the reason")
     assert sam.status == 422
-    sam.submit("Show who is affected", decision="innocent", cause="pool", reason=WHY, pattern="")
+    assert "Choose what you found" in sam.text
+    sam.submit("Go on to the reason", found="innocent")
+    assert "How was it shared" not in sam.text, "only what was found is asked about"
+    sam.submit("Show who is affected", reason="short")
+    assert sam.status == 422
+    sam.submit("Show who is affected", cause="pool", reason=WHY)
     assert "Who is affected" in sam.text
+    sam.submit("Change something")
+    assert WHY in sam.response.text, "what was typed is kept"
+    sam.submit("Show who is affected", cause="pool", reason=WHY)
     sam.submit("Decide")
     assert "Innocent" in sam.text
     sam.submit("Tell them now")
@@ -97,8 +115,10 @@ def test_se_3_two_people_end_a_manager_and_the_practice_keeps_one(desk: Managed)
     case_id = opened(desk.world, "wes")
     sam = desk.as_("sam").get(f"{CASES}/{case_id}")
     target = str(desk.one("SELECT id FROM appointment WHERE account_id = :a", a=desk.world.wes))
-    wish = {"action": "end_manager", "target-end_manager": target}
-    sam.submit("Show who is affected", decision="none", reason=WHY, **wish)
+    sam.submit("Go on to the reason", found="none")
+    sam.submit("Show who is affected", reason=WHY)
+    assert "Choose what is done" in sam.text
+    sam.submit("Show who is affected", reason=WHY, action=f"end_manager:{target}")
     assert "Waits for a second person" in sam.text
     sam.submit("Do it")
     assert "Waits for a second person" in sam.text
@@ -156,7 +176,8 @@ def test_ru_7_a_report_opens_a_case_and_closes_with_it(desk: Managed) -> None:
     case_id = only_case(desk)
     sam = desk.as_("sam").get("/security/reports").click("MR-").click("Open the case")
     assert "Somebody used my login at night" in sam.text
-    sam.submit("Show who is affected", decision="compromised", reason=WHY, action=["end_sessions", "new_credentials"])
+    sam.submit("Go on to the reason", found="compromised")
+    sam.submit("Show who is affected", reason=WHY, action=["end_sessions", "new_credentials"])
     assert "sign-ins" in sam.text
     sam.submit("Decide and do it")
     assert desk.one("SELECT status FROM security_report") == "closed"
@@ -191,9 +212,8 @@ def test_se_2_a_case_is_opened_from_a_record_of_the_log(desk: Managed) -> None:
 def test_se_3_the_appeal_link_works_signed_out_and_for_a_locked_account(desk: Managed) -> None:
     case_id = opened(desk.world, "finn")
     sam = desk.as_("sam").get(f"{CASES}/{case_id}")
-    sam.submit(
-        "Show who is affected", decision="substantiated", pattern="at_once", cause="", reason=WHY, action="suspend"
-    )
+    sam.submit("Go on to the reason", found="substantiated")
+    sam.submit("Show who is affected", pattern="at_once", reason=WHY, action="suspend")
     sam.submit("Decide and do it")
     sam.submit("Record why they wait", why="no")
     assert sam.status == 422
@@ -203,13 +223,84 @@ def test_se_3_the_appeal_link_works_signed_out_and_for_a_locked_account(desk: Ma
     finn = desk.as_("sam")
     finn.cookies.clear()
     assert finn.get(link[:-2] + "zz").status == 404
-    finn.get(link).submit("Send the appeal", said="")
+    finn.get(link).submit("Check the appeal", said="")
     assert finn.status == 422
-    finn.submit("Send the appeal", said="I was on call and used both.")
+    finn.submit("Check the appeal", said="I was on call and used both.")
+    assert "Check your appeal" in finn.text
+    assert desk.one("SELECT count(*) FROM case_appeal") == 0, "nothing is sent by looking"
+    finn.submit("Send the appeal")
     assert "We have your appeal" in finn.text
     assert "You appealed already" in finn.get(link).text
     assert "Decide the appeal" not in desk.as_("sam").get(f"{CASES}/{case_id}").response.text
-    sue = desk.as_("sue").get(CASES)
+    sue = desk.as_("sue").get(CASES).click("Appealed")
     assert "Appeal waits" in sue.text
     sue.get(f"{CASES}/{case_id}").submit("Decide the appeal", outcome="overturned", appeal_reason=WHY)
     assert desk.mails("case_appeal_decided") == 1
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_security_26_a_form_shown_to_one_person_is_not_taken_from_the_next_on_the_same_browser(desk: Managed) -> None:
+    case_id = opened(desk.world, "finn")
+    one = desk.as_("sam").get(f"{CASES}/{case_id}")
+    key, jar = one.form_key(), one.cookies[urlsplit(one.home).netloc]
+    jar[f"{desk.settings.cookie_prefix}session"] = desk.world.sign_in("sue")  # Sam went, Sue sat down
+    assert send(one, f"{CASES}/{case_id}/note", form_key=key, said="Typed by Sam") == 403
+    assert "Somebody else is signed in now" in one.text
+    assert "Sue Lind is signed in now, so nothing was done" in one.text
+    assert desk.one("SELECT count(*) FROM case_entry WHERE kind = 'noted'") == 0
+    assert send(one, f"{CASES}/{case_id}/note", form_key=key[:64], said="Cut off") == 403
+    assert send(one, f"{CASES}/{case_id}/note", form_key=one.get("/account").form_key(), said="Typed by Sue") < 400
+    assert desk.one("SELECT count(*) FROM case_entry WHERE kind = 'noted'") == 1
+    key = one.get(f"{CASES}/{case_id}").form_key()
+    jar[f"{desk.settings.cookie_prefix}session"] = desk.world.sign_in("sue")  # again, after a while
+    assert send(one, f"{CASES}/{case_id}/note", form_key=key, said="Still Sue") < 400
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_security_81_a_request_with_two_host_fields_is_refused(desk: Managed) -> None:
+    http, ours = desk.sites[desk.settings.issuer], desk.settings.origin_host
+    for named in (("evil.example", ours), (ours, "evil.example"), (ours, ours)):
+        twice = [*(("host", name) for name in named), ("accept", "text/html")]
+        answer = http.request("GET", "/sign-in", headers=twice)
+        assert answer.status_code == 400, named
+        assert "evil" not in answer.text
+
+
+def test_se_2_cases_are_found_by_state_person_practice_and_number_and_paged(
+    desk: Managed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = desk.world
+    ids = {who: opened(world, who) for who in ("ana", "finn", "hana", "sam")}
+    numbers = {
+        who: str(desk.one("SELECT reference FROM security_case WHERE id = :i", i=one)) for who, one in ids.items()
+    }
+    sam = desk.as_("sam").get(CASES)
+    sam.submit("Find cases", number=numbers["ana"].lower())
+    assert sam.path == f"{CASES}/{ids['ana']}"
+    for number in ("SC-NONE-NONE", numbers["sam"]):  # a case about oneself is not there either
+        assert sam.get(CASES).submit("Find cases", number=number).status == 422
+    sam.get(CASES).submit("Find cases", person="Finn Oakes")
+    assert "Finn" not in sam.url
+    assert numbers["finn"] in sam.text
+    assert numbers["ana"] not in sam.text
+    assert desk.events("security.cases.searched") == 1
+    sam.get(CASES).submit("Find cases", person="an")
+    assert sam.status == 422
+    assert "People who fit" in sam.text
+    sam.get(CASES).submit("Find cases", practice="Harbor Imaging")
+    assert (numbers["hana"] in sam.text, numbers["finn"] in sam.text) == (True, False)
+    assert sam.get(f"{CASES}?state=guilty").status == 422
+    monkeypatch.setattr(listing, "PAGE", 2)
+    sam.get(CASES)
+    first = {who for who, number in numbers.items() if number in sam.text}
+    onward = next(href for words, href in sam.page.links if words == "More")
+    sam.click("More")
+    rest = {who for who, number in numbers.items() if number in sam.text}
+    assert first | rest == {"ana", "finn", "hana"}
+    assert not first & rest
+    assert sam.get(onward.replace("state=open", "state=decided")).status == 400, "a place of another list"
+    sam.get(f"{CASES}/{ids['finn']}").submit("Go on to the reason", found="inconclusive")
+    sam.submit("Show who is affected", reason=WHY).submit("Decide")
+    sam.get(CASES).click("Decided")
+    assert numbers["finn"] in sam.text
+    assert numbers["ana"] not in sam.text

@@ -129,14 +129,32 @@ def test_se1_sam_finds_anas_refusals_and_opens_one_with_its_proof(window: Any, s
         eyes.look("security-record")
 
 
+def test_se5_sam_watches_the_log_as_it_grows(window: Any, site: Desk) -> None:
+    eyes = window("sam")
+    page = eyes.page
+    page.goto("/security/tail?event=entitlements.grant.suspended")
+    assert "Nothing yet." in page.inner_text("tbody")
+    page.get_by_text("New records appear as they come.").wait_for()
+    database = Database(site.settings)
+    with transaction(database) as db:
+        log.record(db, Event("entitlements.grant.suspended", account="acc_ana", provider="prv_lake", reason="<b>x</b>"))
+    database.dispose()
+    page.locator("tbody th a").wait_for()
+    assert "<b>x</b>" in page.inner_text("tbody")
+    eyes.look("security-tail")
+
+
 def test_se2_sam_sees_whose_login_seems_shared_and_why(window: Any, site: Desk) -> None:
     eyes = window("sam")
     page = eyes.page
     page.goto("/security/search")
-    page.get_by_role("link", name="Shared logins").first.click()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Cases").click()
+    page.get_by_role("navigation", name="Cases").get_by_role("link", name="Shared logins").click()
     text = page.inner_text("main")
     assert "Two kinds of work on two computers" in text
     assert "Where network addresses are is not known here" in text
+    assert "IDP_" not in text, "nobody of the desk can set what the operator sets"
+    assert "Whoever runs this service can name your practices' networks" in text
     eyes.look("security-sharing")
     page.get_by_role("link", name="Ana Ruiz").click()
     assert "of 100 that several people use this login" in page.inner_text("main")

@@ -17,9 +17,8 @@ from sqlalchemy import text
 
 from idp import clock
 from idp.audit.seal import Sealer
-from idp.cases import opening
 from idp.database import transaction
-from idp.demo import suspicion
+from idp.demo import history
 from idp.demo.people import ANA, BEN, SAM, WES
 from idp.demo.places import ROOT, Places
 from tests.web.guide import PASSWORD, Guide, guide
@@ -283,31 +282,51 @@ def _a_security_analyst(guide: Guide) -> None:
     page.get_by_label("Person").fill("nobody at all")
     page.get_by_role("button", name="Search").click()
     look(page, "search-error", "Error: Search the log")
-    page.get_by_role("navigation", name="Main").get_by_role("link", name="Revocations").click()
+    page.goto("/security/reviews")
+    look(page, "security-reviews", "Access reviews")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Log proof").click()
+    page.get_by_role("navigation", name="Log proof").get_by_role("link", name="Revocations").click()
     look(page, "revocations", "Revocations", says="taken away")
     page.locator("tbody th a").first.click()
     look(page, "revocation", "", says="Who heard of revocation")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Log proof").click()
     page.get_by_role("button", name="Verify the log now").click()
     look(page, "log-proof", "Log proof", says="The log is whole")
-    page.get_by_role("navigation", name="Main").get_by_role("link", name="Logins of a person").click()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Who could").click()
+    page.get_by_role("navigation", name="Who could").get_by_role("link", name="Logins of a person").click()
     look(page, "person-logins", "Logins of a person")
     page.get_by_label("Account id").fill("acc_ben")
     page.get_by_role("button", name="Show").click()
     look(page, "person-logins-found", "Logins of a person", says="Ben Ortiz")
     with transaction(guide.database) as db:
-        opening.open_from_finding(db, suspicion.about("acc_ben", "prv_lakeside"))
+        history.add(db, guide.database)
+    history.find(guide.database)
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Cases").click()
     look(page, "cases", "Cases", says="Ben Ortiz")
     page.locator("tbody th a").first.click()
     look(page, "case", "Case SC-", says="1 of 3: take it up")
-    page.get_by_role("button", name="Show who is affected").click()
+    page.get_by_role("button", name="Go on to the reason").click()
     look(page, "case-error", "Error: Case SC-")
+    page.get_by_text("Shared: somebody else used").click()
+    page.get_by_role("button", name="Go on to the reason").click()
+    look(page, "decide", "Decide, case SC-")
+    page.goto("/security/sharing")
+    look(page, "sharing", "Shared logins", says="Ben Ortiz")
+    page.locator("tbody th a").first.click()
+    look(page, "score", "Score of Ben Ortiz")
+    for name, path, title in (
+        ("timeline", f"/security/timeline?device={next(iter(history.DESKS))}", "A device over time"),
+        ("acting", "/security/acting?of=acc_ben", ""),
+        ("tail", "/security/tail?person=acc_ben", "Watching the log"),
+    ):
+        page.goto(path)
+        look(page, name, title)
     page.goto("/security/cases/new")
     look(page, "case-new", "Open a case")
     _publishing(guide, page)
     page.goto("/security/links")
-    page.get_by_role("navigation", name="Main").get_by_role("link", name="Misuse reports").click()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Cases").click()
+    page.get_by_role("navigation", name="Cases").get_by_role("link", name="Misuse reports").click()
     look(page, "misuse-reports", "Misuse reports", says="MR-")
     page.locator("tbody th a").first.click()
     look(page, "misuse-report", "Misuse report", says="Somebody used my badge")

@@ -1,5 +1,6 @@
 """Open Cybersecurity Schema Framework 1.3: one JSON object a line, classes of Identity & Access Management."""
 
+from ipaddress import ip_address
 from typing import Any
 
 from idp.audit.forms.entry import Entry, json_line
@@ -14,6 +15,11 @@ _NAMES = {
     _ACCESS: "User Access Management",
     _API: "API Activity",
 }
+_OF_A_USER = frozenset((_AUTHENTICATION, _AUTHORIZE, _ACCOUNT, _ACCESS))
+_IN_A_SESSION = frozenset((_AUTHENTICATION, _AUTHORIZE))
+"""Classes whose events have these members; the others' class has no such attribute."""
+_PRODUCT = "identity and entitlements"
+_UNMAPPED = ("provider", "entitlement", "channel", "purpose", "decision", "outcome", "auth", "details")
 _OTHER = 99
 _LOGGED_ON, _LOGGED_OFF = 1, 2
 _KINDS: tuple[tuple[str, int, int], ...] = (
@@ -41,9 +47,9 @@ _MANAGED = ("providers.", "partners.", "registration.", "federation.", "security
 
 
 def line(entry: Entry) -> bytes:
-    """Return the record as one line."""
+    """Return the record as one line; what the class of the event has no attribute for stands in `unmapped`."""
     kind, activity = _kind(entry.event)
-    user = _user(entry.text("account") or entry.text("actor"))
+    session, who = entry.text("session"), entry.text("account") or entry.text("actor")
     made: dict[str, Any] = {
         "category_uid": kind // 1000,
         "category_name": "Application Activity" if kind == _API else "Identity & Access Management",
@@ -58,33 +64,39 @@ def line(entry: Entry) -> bytes:
         "message": entry.words,
         "metadata": {
             "version": VERSION,
+            "profiles": ["host"],
             "uid": f"{entry.log}#{entry.number}",
             "sequence": entry.number,
             "event_code": entry.event,
             "correlation_uid": entry.text("request"),
-            "product": {"name": "identity and entitlements", "vendor_name": "idp"},
+            "product": {"name": _PRODUCT, "vendor_name": "idp"},
         },
-        "actor": {"user": _user(entry.text("actor"))},
-        "user": user,
-        "unmapped": {
-            name: entry.said[name]
-            for name in ("provider", "entitlement", "channel", "purpose", "decision", "outcome", "auth", "details")
-            if name in entry.said
-        },
+        "actor": {"user": _user(entry.text("actor"))} | ({} if session is None else {"session": {"uid": session}}),
     }
+    unmapped = [*_UNMAPPED]
     if activity == _OTHER:
         made["activity_name"] = entry.event
     if entry.text("reason") is not None:
         made["status_detail"] = entry.text("reason")
-    if entry.text("session") is not None:
-        made["session"] = {"uid": entry.text("session")}
-    if entry.text("address") is not None:
-        made["src_endpoint"] = {"ip": entry.text("address")}
-    if entry.text("device") is not None:
+    if (address := _address(entry)) is not None:
+        made["src_endpoint"] = {"ip": address}
+    elif kind == _API:
+        made["src_endpoint"] = {"name": entry.text("client") or "unknown"}
+    if kind in _OF_A_USER:
+        made["user"] = _user(who)
+    else:
+        unmapped.append("account")
+    if kind in _IN_A_SESSION and session is not None:
+        made["session"] = {"uid": session}
+    if kind == _AUTHENTICATION:
+        made["service"] = {"name": entry.text("client") or _PRODUCT}
+    else:
+        unmapped.append("client")
+    if kind != _API and entry.text("device") is not None:  # the profile "host" has a device
         made["device"] = {"uid": entry.text("device"), "type_id": 0}
-    if entry.text("client") is not None:
-        made["service"] = {"uid": entry.text("client"), "name": entry.text("client")}
-    if kind == _ACCESS:
+    else:
+        unmapped.append("device")
+    if kind in (_ACCESS, _AUTHORIZE):
         made["privileges"] = [entry.text("entitlement") or entry.event]
     if kind == _ENTITY:
         made["entity"] = {"uid": entry.text("provider") or entry.event, "type": entry.event.partition(".")[0]}
@@ -92,7 +104,15 @@ def line(entry: Entry) -> bytes:
         made["api"] = {"operation": entry.event}
     if made["metadata"]["correlation_uid"] is None:
         del made["metadata"]["correlation_uid"]
+    made["unmapped"] = {name: entry.said[name] for name in unmapped if name in entry.said}
     return json_line(made)
+
+
+def _address(entry: Entry) -> str | None:
+    try:
+        return str(ip_address(entry.text("address") or ""))
+    except ValueError:
+        return None
 
 
 def _kind(event: str) -> tuple[int, int]:

@@ -15,13 +15,15 @@ _NUMBERED = re.compile(r"\$(\d+)")
 class Sql:
     """One statement, in the text each driver wants."""
 
-    __slots__ = ("named", "postgres", "sqlite")
+    __slots__ = ("named", "percent", "postgres", "sqlite")
 
     def __init__(self, text: str) -> None:
         self.postgres = text
         self.sqlite = _NUMBERED.sub(r"?\1", text)
         self.named = _NUMBERED.sub(r":p\1", text)
         """For the pages' lane, which runs the same statement through its own session."""
+        self.percent = _NUMBERED.sub(r"%(p\1)s", text)
+        """For psycopg itself, where the session is more than the statement is worth."""
 
 
 @dataclass(slots=True)

@@ -106,6 +106,11 @@ def listed(db: Db, what: str) -> list[Listed]:
     return sorted(found, key=lambda one: (-one.log_odds, one.account_id))
 
 
+def known(db: Db, account_id: str | None, what: str) -> bool:
+    """Say whether anything that was seen of an account counts."""
+    return account_id is not None and db.get(SharingScore, (account_id, what)) is not None
+
+
 def explained(db: Db, account_id: str, what: str) -> Explained:
     """Explain an account's score as it is now. Raises NotFound where there is none."""
     row = db.get(SharingScore, (account_id, what)) if what in WHAT else None

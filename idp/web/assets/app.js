@@ -1,5 +1,5 @@
 // Betters pages that already work without it: copy buttons, passkeys, forms that only carry an answer on, the question
-// before the automatic sign-out. No other script.
+// before the automatic sign-out, the log as it grows. No other script.
 "use strict";
 for (const button of document.querySelectorAll("button[data-copy]")) {
   const source = document.getElementById(button.dataset.copy);
@@ -101,4 +101,24 @@ if (asking) {
     look();
   });
   later(Number(asking.dataset.after));
+}
+
+// The log as it grows: the server sends the newest rows whenever they change, for five minutes. Without that the page asks
+// for itself again, as it does without a script.
+const tail = document.getElementById("tail");
+if (tail?.dataset.events) {
+  const says = document.getElementById("tail-says");
+  const source = new EventSource(tail.dataset.events);
+  source.addEventListener("rows", (event) => {
+    tail.innerHTML = JSON.parse(event.data);
+    says.textContent = "New records appear as they come.";
+  });
+  source.addEventListener("over", () => {
+    source.close();
+    says.textContent = "Stopped. Refresh to go on.";
+  });
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED)
+      setTimeout(() => location.replace(tail.dataset.again), Number(tail.dataset.every) * 1000);
+  });
 }

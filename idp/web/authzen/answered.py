@@ -11,6 +11,8 @@ from idp.errors import Refused
 def answer_of(decision: Decision, issuer: str) -> dict[str, Any]:
     """Return the answer to one evaluation."""
     context: dict[str, Any] = {"id": decision.id, "outcome": decision.outcome, "freshness": decision.freshness}
+    if decision.policy_then is not None:
+        context["policy_version"] = decision.policy_then
     if decision.because:
         context["because"] = decision.because
     if decision.agreement is not None and decision.because:

@@ -8,24 +8,21 @@ from sqlmodel import Session as Db
 
 from idp import clock, configuration
 from idp.accounts.tables import Account
-from idp.audit import search
 from idp.audit.events import VOCABULARY
-from idp.audit.search import Filters
-from idp.cases import appeals, context, file, labels, questions, words
+from idp.cases import appeals, context, file, questions, words
 from idp.cases.file import Entry
 from idp.cases.tables import SecurityCase
 from idp.casework import acting, desk, interim
 from idp.casework.doing import KINDS
+from idp.sharing.live import shown as scores
+from idp.sharing.live.shown import WHAT
 from idp.wam import roster
-from idp.web.desk import drawing, shown
+from idp.web.desk import case_evidence, drawing, shown
 from idp.web.guards import Acting
 
 TEMPLATE = "cases/one.html"
-_DRAWN = 200
-_BEFORE = timedelta(days=1)
 _NOTHING: dict[str, Any] = {"reasons": (), "guards": (), "events": ()}
 _NOTHING |= dict.fromkeys(("words", "why", "upstream", "typed", "report", "receipt", "record", "detector"), "")
-NOTHING_TYPED: dict[str, Any] = {"decision": "", "pattern": "", "cause": "", "reason": "", "actions": ()}
 SAID = {
     "opened": "Opened",
     "added": "Evidence added",
@@ -49,8 +46,8 @@ SAID = {
 }
 
 
-def facts(db: Db, staff: Acting, case: SecurityCase) -> dict[str, Any]:
-    """Return what the page of a case shows."""
+def facts(db: Db, staff: Acting, case: SecurityCase, lanes: str = "") -> dict[str, Any]:
+    """Return what the page of a case shows; `lanes` says how the drawing is laid out."""
     by, now = staff.visitor.account.id, clock.now()
     entries = file.entries(db, case.id)
     asked, actions, appeal = questions.of_case(db, case.id), acting.of_case(db, case.id), appeals.of_case(db, case.id)
@@ -72,8 +69,10 @@ def facts(db: Db, staff: Acting, case: SecurityCase) -> dict[str, Any]:
         "names": roster.names_of(db, ids - {""}) | {"system": "The service"},
         "entries": entries,
         "texts": {entry.number: _text(entry) for entry in entries},
-        "evidence": _evidence(entries),
-        "drawn": _drawing(db, case),
+        "evidence": _evidence(db, entries),
+        "scored": case.kind in WHAT and scores.known(db, case.account_id, case.kind),
+        "drawn": case_evidence.drawn(db, case, lanes),
+        "lanes": case_evidence.LANES,
         "width": drawing.WIDTH,
         "events": VOCABULARY,
         "practices": places,
@@ -83,7 +82,8 @@ def facts(db: Db, staff: Acting, case: SecurityCase) -> dict[str, Any]:
         "actions": actions,
         "kinds": KINDS,
         "targets": _targets(db, case, actions),
-        "offered": _offered(db, case),
+        "offered": case.account_id is not None and case.status == "decided",
+        "answered": any(row.answer for row in asked),
         "may_confirm": {
             one.id for one in actions if one.status == "waiting" and by not in (one.asked_by, case.account_id)
         },
@@ -95,7 +95,6 @@ def facts(db: Db, staff: Acting, case: SecurityCase) -> dict[str, Any]:
         "overdue": desk.overdue(case),
         "late_notice": case.told_at is None and case.tell_due_at is not None and case.tell_due_at <= now,
         "checked": None,
-        "typed": NOTHING_TYPED,
         "problem": None,
     }
 
@@ -107,19 +106,16 @@ def _askable(case: SecurityCase, asked: Sequence[Any], places: Sequence[str]) ->
     return [one for one in could if one not in out]
 
 
-def _offered(db: Db, case: SecurityCase) -> list[tuple[str, str, dict[str, str]]]:
-    """Return the actions that could be wanted now: key, label, what each could be about."""
-    if case.account_id is None or case.status not in (*desk.WORKED, "decided"):
-        return []
-    found = [(key, kind.label, acting.targets(db, case, key)) for key, kind in KINDS.items()]
-    return [(key, label, targets) for key, label, targets in found if targets]
-
-
 def _targets(db: Db, case: SecurityCase, actions: Sequence[Any]) -> dict[str, str]:
     known: dict[str, str] = {}
     for kind in {one.kind for one in actions}:
         known |= acting.targets(db, case, kind)
     return {one.target: known.get(one.target, one.target) for one in actions}
+
+
+def name_of(db: Db, case: SecurityCase) -> str:
+    """Return the name of whom a case is about, "" for nobody known."""
+    return roster.names_of(db, {case.account_id}).get(case.account_id, "") if case.account_id else ""
 
 
 def candidates(db: Db, case: SecurityCase) -> list[Account]:
@@ -130,14 +126,15 @@ def candidates(db: Db, case: SecurityCase) -> list[Account]:
     return list({one.id: one for line in left for one in line.candidates}.values())
 
 
-def _evidence(entries: Sequence[Entry]) -> list[Mapping[str, Any]]:
+def _evidence(db: Db, entries: Sequence[Entry]) -> list[Mapping[str, Any]]:
     """Return the evidence of the newest finding, then what else was put in, each with its entry's number."""
     found = [
         {**_NOTHING, "number": entry.number, "at": entry.at, **entry.body.get("evidence", {})}
         for entry in entries
         if entry.kind in ("opened", "added") and entry.body is not None
     ]
-    return sorted(found, key=lambda one: -one["number"])
+    rested = [one | {"rests_on": case_evidence.rests_on(db, one)} for one in found]
+    return sorted(rested, key=lambda one: -one["number"])
 
 
 def _text(entry: Entry) -> str:
@@ -163,21 +160,3 @@ def _text(entry: Entry) -> str:
         "the person has no address for notices: call them" if body.get("mails_to_person") == 0 else None,
     ]
     return ". ".join(str(part).rstrip(".") for part in parts if part)
-
-
-def _drawing(db: Db, case: SecurityCase) -> Any:
-    """Draw the account's records around the evidence with a lane for each device, beside the same as a table."""
-    if case.account_id is None:
-        return None
-    begins, ends = labels.window(db, case)
-    filters = Filters(person=case.account_id, since=begins - _BEFORE, until=max(ends, clock.now()) + _BEFORE)
-    rows = [row for row in search.newest(db, filters, _DRAWN) if not row.event.startswith("security.case.")]
-    if not rows:
-        return None
-    lane = {row.device_id: row.device_id for row in rows}
-    return {
-        "timeline": drawing.timeline(rows, lambda row: lane[row.device_id] or "no device"),
-        "rows": rows,
-        "names": shown.names(db, rows),
-        "search": shown.address(filters),
-    }

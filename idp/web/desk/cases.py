@@ -1,4 +1,4 @@
-"""Cases at the security desk: the queue by its clocks, one case, taking it up, notes, questions, notices (SE-2)."""
+"""Cases at the security desk: one case, taking it up, notes, questions, notices (SE-2)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,28 +14,13 @@ from idp.casework import deciding, desk
 from idp.errors import Conflict, Invalid, NotEntitled
 from idp.web import pages
 from idp.web.boundary import Transaction
-from idp.web.desk import case_page, deciding_cases, shown
+from idp.web.desk import case_list, case_page, deciding_cases, shown
 from idp.web.forms import TheForm
 from idp.web.guards import Acting, insurer_staff
 
 router = APIRouter()
 PATH = "/security/cases"
 Staff = Annotated[Acting, Depends(insurer_staff("security.case.work"))]
-
-
-@router.get(PATH, include_in_schema=False)
-def queue(request: Request, staff: Staff, db: Transaction) -> Response:
-    """List what is open, what is due first on top, and what was decided last."""
-    by = staff.visitor.account.id
-    return pages.page(
-        request,
-        "cases/queue.html",
-        acting=shown.acting(staff),
-        open_ones=desk.queue(db, by=by),
-        decided=desk.decided(db, by=by),
-        words=words,
-        me=by,
-    )
 
 
 @router.get(f"{PATH}/new", include_in_schema=False)
@@ -60,10 +45,10 @@ def _new(staff: Acting, typed: dict[str, str]) -> dict[str, Any]:
 
 
 @router.get(f"{PATH}/{{c}}", include_in_schema=False)
-def one(request: Request, staff: Staff, db: Transaction, c: str) -> Response:
+def one(request: Request, staff: Staff, db: Transaction, c: str, lanes: str = "") -> Response:
     """Show a case; that it was looked at is recorded."""
     case = desk.seen_by(db, c, staff.visitor.account.id)
-    return pages.page(request, case_page.TEMPLATE, **case_page.facts(db, staff, case))
+    return pages.page(request, case_page.TEMPLATE, **case_page.facts(db, staff, case, lanes))
 
 
 @contextmanager
@@ -145,4 +130,5 @@ def verify(request: Request, staff: Staff, db: Transaction, c: str, form: TheFor
     return pages.page(request, case_page.TEMPLATE, **{**case_page.facts(db, staff, case), "checked": found})
 
 
+router.include_router(case_list.router)
 router.include_router(deciding_cases.router)

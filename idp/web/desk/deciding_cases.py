@@ -1,17 +1,19 @@
 """Decide a case and act on it: choose, see who and what is affected, confirm; the second person's page (SE-3)."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlmodel import Session as Db
 
 from idp.cases import appeals, words
+from idp.cases.answers import CHANGE
 from idp.cases.tables import SecurityCase
 from idp.casework import acting, deciding, desk
 from idp.casework.acting import Wish
 from idp.casework.deciding import Verdict
+from idp.casework.doing import KINDS
 from idp.errors import Conflict, Invalid, NotEntitled
-from idp.wam import roster
 from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.desk import case_page, shown
@@ -20,18 +22,37 @@ from idp.web.guards import Acting, insurer_staff
 
 router = APIRouter()
 PATH = "/security/cases"
-CHECK = "cases/check.html"
+DECIDE, CHECK = "cases/decide.html", "cases/check.html"
+ONLY_ACT = "none"
+NOTHING_TYPED: dict[str, Any] = {"decision": "", "pattern": "", "cause": "", "reason": "", "actions": (), "seen": ""}
+GROUPS = {
+    "": ("education", "end_sessions", "new_credentials", "hold_login"),
+    "Take access away": ("pause_access", "end_access", "end_manager", "suspend", "close"),
+    "Refer to others": ("refer_partner", "refer_privacy"),
+}
+"""What can be done, the mildest first; the first group stands open."""
 Staff = Annotated[Acting, Depends(insurer_staff("security.case.work"))]
 Acts = Annotated[Acting, Depends(insurer_staff("security.access.revoke"))]
 """May take something away; needs a fresh second factor."""
+
+
+@router.get(f"{PATH}/{{c}}/decide", include_in_schema=False)
+def reasons(request: Request, staff: Acts, db: Transaction, c: str, found: str = "") -> Response:
+    """Ask for the reason of what was found, and what is done about it; nothing is done by asking."""
+    case = desk.seen_by(db, c, staff.visitor.account.id)
+    if found not in (*words.DECISIONS, ONLY_ACT):
+        return _unchosen(request, staff, db, case)
+    return pages.page(request, DECIDE, **_choices(db, staff, case, {"decision": found}))
 
 
 @router.post(f"{PATH}/{{c}}/check", include_in_schema=False)
 def check(request: Request, staff: Acts, db: Transaction, c: str, form: TheForm) -> Response:
     """Show who and what is affected; nothing is done yet."""
     case = desk.seen_by(db, c, staff.visitor.account.id)
-    known = case_page.facts(db, staff, case) | {"typed": _typed(form)}
-    with pages.shown_again(case_page.TEMPLATE, known, Invalid, Conflict):
+    typed = _typed(form)
+    if typed["decision"] not in (*words.DECISIONS, ONLY_ACT):
+        return _unchosen(request, staff, db, case)
+    with pages.shown_again(DECIDE, lambda: _choices(db, staff, case, typed), Invalid, Conflict):
         return pages.page(request, CHECK, **_preview(db, staff, case, form))
 
 
@@ -40,6 +61,8 @@ def decide(request: Request, staff: Acts, db: Transaction, c: str, form: TheForm
     """Decide and act in one transaction, after the preview; a case that changed since is shown again."""
     by = staff.visitor.account.id
     case = desk.seen_by(db, c, by)
+    if form.get("go") == CHANGE:
+        return pages.page(request, DECIDE, **_choices(db, staff, case, _typed(form)))
     verdict, wishes, seen = _verdict(form), _wishes(form), _number(form.get("seen", ""))
     with pages.shown_again(CHECK, lambda: _preview(db, staff, case, form), Invalid, Conflict, NotEntitled):
         if verdict is not None:
@@ -79,15 +102,17 @@ def appeal(request: Request, staff: Staff, db: Transaction, c: str, form: TheFor
 def _verdict(form: Form) -> Verdict | None:
     """Read what was decided; None for "only act"."""
     decision, reason, cause, pattern = form.of("decision", "reason", "cause", "pattern")
-    if decision == "none":
+    if decision == ONLY_ACT:
         return None
     cause = cause if decision == "innocent" else ""
     return Verdict(decision, reason, cause, pattern if decision == "substantiated" else "")
 
 
 def _wishes(form: Form) -> tuple[Wish, ...]:
+    """Read what is wanted: the kind of action, and after a colon what it is about."""
     interim = form.get("interim") or None
-    return tuple(Wish(key, form.get(f"target-{key}", ""), interim) for key in form.list_of("action"))
+    wanted = (value.partition(":") for value in form.list_of("action"))
+    return tuple(Wish(kind, target, interim) for kind, _, target in wanted)
 
 
 def _number(typed: str) -> int | None:
@@ -96,7 +121,46 @@ def _number(typed: str) -> int | None:
 
 def _typed(form: Form) -> dict[str, Any]:
     typed = {name: value[:1000] for name, value in form.items()}
-    return case_page.NOTHING_TYPED | typed | {"actions": form.list_of("action")}
+    return NOTHING_TYPED | typed | {"actions": form.list_of("action")}
+
+
+def _unchosen(request: Request, staff: Acting, db: Db, case: SecurityCase) -> Response:
+    known = case_page.facts(db, staff, case) | {"fields": {"found": "Choose what you found."}}
+    return pages.page(request, case_page.TEMPLATE, status=422, **known)
+
+
+def _choices(db: Db, staff: Acting, case: SecurityCase, typed: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page shows that asks for the reason and what is done."""
+    typed = NOTHING_TYPED | typed
+    return {
+        "acting": shown.acting(staff),
+        "case": case,
+        "who": case_page.name_of(db, case),
+        "found": typed["decision"],
+        "words": words,
+        "typed": typed,
+        "seen": _number(str(typed["seen"])) or case.entries,
+        "offered": _offered(db, case, typed["actions"]),
+        "problem": None,
+    }
+
+
+def _offered(db: Db, case: SecurityCase, chosen: Sequence[str]) -> list[tuple[str, bool, list[tuple[str, str, bool]]]]:
+    """Return what could be done, in groups: heading, whether it stands open, and each thing with its value.
+
+    What is mild and about the whole login stands open; what takes access away is one click further.
+    """
+    groups = []
+    for title, kinds in GROUPS.items():
+        wishes = []
+        for key in kinds:
+            kind = KINDS[key]
+            for target, name in acting.targets(db, case, key).items():
+                label = kind.label if kind.about == "account" else f"{kind.label}: {name}"
+                wishes.append((f"{key}:{target}" if target else key, label, kind.always_two))
+        if wishes:
+            groups.append((title, any(value in chosen for value, *_ in wishes), wishes))
+    return groups
 
 
 def _preview(db: Db, staff: Acting, case: SecurityCase, form: Form) -> dict[str, Any]:
@@ -104,7 +168,7 @@ def _preview(db: Db, staff: Acting, case: SecurityCase, form: Form) -> dict[str,
     if verdict is not None:
         deciding.check(verdict)
     elif not wishes:
-        raise Invalid(fields={"decision": "Choose what you found, or an action."})
+        raise Invalid(fields={"action": "Choose what is done."})
     reason = acting.checked_reason(form.get("reason", ""))
     effects = [acting.preview(db, case, wish) for wish in wishes]
     return {
@@ -117,7 +181,7 @@ def _preview(db: Db, staff: Acting, case: SecurityCase, form: Form) -> dict[str,
         "left": [line for effect in effects for line in effect.left],
         "candidates": case_page.candidates(db, case) if any(effect.left for effect in effects) else [],
         "interim": form.get("interim", ""),
-        "who": roster.names_of(db, {case.account_id}).get(case.account_id, "") if case.account_id else "",
+        "who": case_page.name_of(db, case),
         "words": words,
         "seen": _number(form.get("seen", "")) or case.entries,
         "problem": None,

@@ -34,6 +34,8 @@ class Timeline:
     lanes: Sequence[tuple[int, str]]
     marks: Sequence[Mark]
     ticks: Sequence[tuple[float, datetime]]
+    fine: bool = False
+    """So short a time that its ticks need seconds."""
 
 
 def timeline(rows: Sequence[Any], lane_of: Any) -> Timeline:
@@ -57,7 +59,8 @@ def timeline(rows: Sequence[Any], lane_of: Any) -> Timeline:
     ticks = [
         (round(_LEFT + n / _TICKS * room, 1), first + timedelta(seconds=span * n / _TICKS)) for n in range(_TICKS + 1)
     ]
-    return Timeline(_TOP + 30 + _LANE * len(lanes), [(y, name) for name, y in lanes.items()], marks, ticks)
+    height = _TOP + 30 + _LANE * len(lanes)
+    return Timeline(height, [(y, name) for name, y in lanes.items()], marks, ticks, fine=span < 3600)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from idp.audit import checkpoint, export, log, proofs, search
 from idp.audit.events import VOCABULARY, Event
 from idp.audit.forms import FORMS
 from idp.audit.search import Filters
+from idp.database import of
 from idp.errors import Invalid, NotFound
+from idp.notices import saying
 from idp.web.boundary import Service, TheService, Transaction, service_of
 from idp.web.desk import proving, reading, saved, shown
 from idp.web.forms import TheForm
@@ -34,7 +36,7 @@ def search_page(request: Request, staff: MaySearch, db: Transaction) -> Response
     """Show what the address asks for; the search itself is recorded (security.md 79)."""
     given = _query(request)
     cursor = given.pop("cursor", None)
-    filters = search.read(given)
+    filters = search.read(given, reader=staff.visitor.account.id)
     found = search.find(db, filters, cursor)
     details = {"filters": filters.given(), "shown": len(found.rows), "further": cursor is not None}
     log.record(db, Event("audit.log.searched", details=details))
@@ -61,7 +63,7 @@ def search_form(request: Request, staff: MaySearch, db: Transaction, form: TheFo
 @router.get("/security/search.jsonl", include_in_schema=False)
 def export_lines(request: Request, staff: MayExport, db: Transaction) -> Response:
     """Export what the address asks for with its proofs, for `verifier.py`."""
-    return _export(request, db, "jsonl")
+    return _export(request, db, staff, "jsonl")
 
 
 @router.get("/security/search.{kind}", include_in_schema=False)
@@ -69,7 +71,7 @@ def export_form(request: Request, staff: MayExport, db: Transaction, kind: str) 
     """Export what the address asks for in a form others read."""
     if kind not in FORMS:
         raise NotFound("There is no such form of an export.")
-    return _export(request, db, kind)
+    return _export(request, db, staff, kind)
 
 
 @router.get("/security/records/{n}", include_in_schema=False)
@@ -77,7 +79,7 @@ def record_page(request: Request, staff: MaySearch, db: Transaction, n: str) -> 
     """Show one record: every field, its person, its proof, its neighbours."""
     if not (n.isascii() and n.isdigit() and len(n) < 19):
         raise NotFound("There is no record with this number.")
-    found = search.record(db, int(n))
+    found = search.record(db, int(n), reader=staff.visitor.account.id)
     log.record(db, Event("audit.record.viewed", details={"record": int(n), "personal": found.personal is not None}))
     said = {name: value for name, value in found.said.items() if name not in ("personal", "details", "auth")}
     return page(
@@ -122,8 +124,8 @@ def _query(request: Request) -> dict[str, str]:
     return given
 
 
-def _export(request: Request, db: Db, kind: str) -> Response:
-    filters = search.read(_query(request))
+def _export(request: Request, db: Db, staff: Acting, kind: str) -> Response:
+    filters = search.read(_query(request), reader=staff.visitor.account.id)
     log.record(db, Event("audit.log.exported", details={"filters": filters.given(), "form": kind}))
     database = service_of(request).database
     form = FORMS.get(kind)
@@ -144,10 +146,11 @@ def _facts(db: Db, staff: Acting, filters: Filters, found: search.Page | None) -
     """Return what the search page shows."""
     given = filters.given()
     now = clock.now()
+    said = _moments(filters, of(db).settings.time_zone)
     chips = [
         {
             "label": shown.LABELS[name],
-            "value": value,
+            "value": said.get(name, value),
             "without": shown.address(Filters(**{k: v for k, v in shown.given(filters).items() if k != name})),
         }
         for name, value in given.items()
@@ -157,6 +160,8 @@ def _facts(db: Db, staff: Acting, filters: Filters, found: search.Page | None) -
         "saved": saved.of(db, staff.visitor.account.id),
         "tail": shown.address(filters, "/security/tail"),
         "given": given,
+        "said": said,
+        "zone_now": saying.zone_name(now, of(db).settings.time_zone),
         "chips": chips,
         "labels": shown.LABELS,
         "events": VOCABULARY,
@@ -176,6 +181,17 @@ def _facts(db: Db, staff: Acting, filters: Filters, found: search.Page | None) -
             Filters(**{**shown.given(filters), "since": now - timedelta(days=7), "until": None})
         ),
     }
+
+
+def _moments(filters: Filters, zone: str) -> dict[str, str]:
+    """Say the times a search is bound to as people read them, and as the form takes them."""
+    said = {}
+    for name in ("since", "until"):
+        moment = getattr(filters, name)
+        if moment is not None:
+            said[name] = saying.moment(moment, zone)
+            said[f"{name}_typed"] = f"{moment.astimezone(ZoneInfo(zone)):%m/%d/%Y %H:%M}"
+    return said
 
 
 def _proof(request: Request, service: Service, staff: Acting, db: Db, *, asked: bool) -> Response:

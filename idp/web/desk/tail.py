@@ -1,51 +1,51 @@
-"""The newest records of a search as they come: the page asks for itself again every few seconds, without a script.
+"""The newest records of a search as they come: sent as they are written, or asked for again by a page without scripts.
 
-Opening it is recorded once for each quarter of an hour somebody watches, not for each time it asks.
+That somebody watches is recorded once for each quarter of an hour and search, whichever worker answers; the records
+that they are shown are not recorded one by one.
 """
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
+from sqlmodel import Session as Db
+from sqlmodel import col, select
 
 from idp import clock
 from idp.audit import log, search
 from idp.audit.events import VOCABULARY, Event
+from idp.audit.leaf import raw
+from idp.audit.search import Filters
+from idp.audit.tables import AuditRecord
 from idp.errors import Invalid
-from idp.web.boundary import Transaction, service_of
-from idp.web.desk import shown
+from idp.web.boundary import TheService, Transaction
+from idp.web.desk import shown, tailing
 from idp.web.guards import Acting, insurer_staff
 from idp.web.pages import page
 
 router = APIRouter()
+MayWatch = Annotated[Acting, Depends(insurer_staff("audit.search"))]
 EVERY = 3
-"""Seconds between two looks."""
+"""Seconds between two looks of a page without scripts."""
 TIMES = 100
-"""Looks without a click, five minutes: asking counts as being there, so a page left alone must fall silent."""
+"""Its looks without a click, five minutes: asking counts as being there, so a page left alone must fall silent."""
 _QUARTER = timedelta(minutes=15)
 
 
 @router.get("/security/tail", include_in_schema=False)
-def tail(
-    request: Request, staff: Annotated[Acting, Depends(insurer_staff("audit.search"))], db: Transaction
-) -> Response:
-    """Show the newest 50 matches and ask again soon; `looked` counts how often it did."""
+def tail(request: Request, staff: MayWatch, db: Transaction) -> Response:
+    """Show the newest 50 matches; they change by themselves, by a script or because the page asks again."""
     query = dict(request.query_params.multi_items())
     looked = query.pop("looked", "0")
     if not (looked.isascii() and looked.isdigit() and len(looked) < 8):
         raise Invalid(fields={"looked": "Open the page again."})
     more = int(looked) < TIMES
-    filters = search.read(query)
-    if filters.until is not None:
-        raise Invalid(fields={"until": "What comes has no end: leave it out."})
+    filters = _endless(staff, query)
     found = search.newest(db, filters)
-    watched = service_of(request).parts.setdefault("watched", {})
-    key, now = (staff.visitor.session.id, shown.address(filters)), clock.now()
-    for old in [one for one, at in watched.items() if now - at >= _QUARTER]:
-        del watched[old]
-    if key not in watched:
-        watched[key] = now
-        log.record(db, Event("audit.log.watched", details={"filters": filters.given()}))
+    _watched(db, staff, filters)
     return page(
         request,
         "audit/tail.html",
@@ -53,10 +53,52 @@ def tail(
         rows=found,
         names=shown.names(db, found),
         events=VOCABULARY,
+        most=search.PAGE,
         every=EVERY if more else None,
+        events_at=shown.address(filters, "/security/tail/events"),
         again=shown.address(filters, "/security/tail", looked=str(int(looked) + 1)),
         onward=shown.address(filters, "/security/tail"),
         stop=shown.address(filters, "/security/tail", looked=str(TIMES)),
         search=shown.address(filters),
-        asked_at=now,
+        asked_at=clock.now(),
     )
+
+
+@router.get("/security/tail/events", include_in_schema=False)
+def events(request: Request, staff: MayWatch, service: TheService, db: Transaction) -> Response:
+    """Send the newest matches whenever they change (server-sent events), for five minutes."""
+    filters = _endless(staff, dict(request.query_params.multi_items()))
+    who = tailing.Watcher(staff.visitor.account.id, staff.visitor.session.id, staff.provider.id)
+    tailing.room(service, who)
+    _watched(db, staff, filters)
+    return StreamingResponse(
+        _told(tailing.rows(service, who, filters)),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _told(changes: AsyncIterator[str | None]) -> AsyncIterator[bytes]:
+    """Write each change as an event; a line that is none where nothing changed, which finds out who has left."""
+    async for rows in changes:
+        yield b": nothing new\n\n" if rows is None else b"event: rows\ndata: %b\n\n" % orjson.dumps(rows)
+    yield b"event: over\ndata: {}\n\n"
+
+
+def _endless(staff: Acting, query: dict[str, str]) -> Filters:
+    filters = search.read(query, reader=staff.visitor.account.id)
+    if filters.until is not None:
+        raise Invalid(fields={"until": "What comes has no end: leave it out."})
+    return filters
+
+
+def _watched(db: Db, staff: Acting, filters: Filters) -> None:
+    """Record that somebody watches, unless their session's last quarter of an hour says so."""
+    details: dict[str, Any] = {"filters": filters.given()}
+    before = select(AuditRecord.leaf).where(
+        col(AuditRecord.session_id) == staff.visitor.session.id,
+        col(AuditRecord.event) == "audit.log.watched",
+        col(AuditRecord.at) > clock.now() - _QUARTER,
+    )
+    if not any(orjson.loads(raw(leaf)).get("details") == details for leaf in db.execute(before).scalars()):
+        log.record(db, Event("audit.log.watched", details=details))

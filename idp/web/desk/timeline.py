@@ -10,7 +10,9 @@ from idp import clock
 from idp.audit import log, search
 from idp.audit.events import VOCABULARY, Event
 from idp.audit.search import Filters
+from idp.database import of
 from idp.errors import Invalid
+from idp.notices import saying
 from idp.web.boundary import Transaction
 from idp.web.desk import drawing, shown
 from idp.web.guards import Acting, insurer_staff
@@ -32,7 +34,7 @@ def over_time(request: Request, staff: MaySearch, db: Transaction, *, session: s
     if bool(session) == bool(device):
         raise Invalid(fields={"session": "Name a session or a device."})
     kind, value = ("session", session) if session else ("device", device)
-    filters = search.read({kind: value})
+    filters = search.read({kind: value}, reader=staff.visitor.account.id)
     rows = search.newest(db, filters, MARKS)
     log.record(db, Event("audit.timeline.viewed", details=filters.given()))
     names = shown.names(db, rows)
@@ -51,6 +53,7 @@ def over_time(request: Request, staff: MaySearch, db: Transaction, *, session: s
         rows=rows,
         drawn=drawing.timeline(rows, lane) if rows else None,
         width=drawing.WIDTH,
+        zone_now=saying.zone_name(clock.now(), of(db).settings.time_zone),
         names=names,
         events=VOCABULARY,
         search=shown.address(filters),
@@ -64,7 +67,7 @@ def who_for_whom(request: Request, staff: MaySearch, db: Transaction, *, of: str
     if not of.startswith(("acc_", "prv_")):
         raise Invalid(fields={"of": "Name a person's or a practice's id."})
     kind = "person" if of.startswith("acc_") else "provider"
-    filters = search.read({kind: of, "since": clock.iso(clock.now() - SPAN)})
+    filters = search.read({kind: of, "since": clock.iso(clock.now() - SPAN)}, reader=staff.visitor.account.id)
     rows = search.newest(db, filters, _LOOKED_AT)
     log.record(db, Event("audit.acting.viewed", details=filters.given()))
     pairs: Counter[tuple[str, str]] = Counter()

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -15,11 +15,13 @@ from sqlmodel import col, select
 from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
+from idp.database import of
 from idp.entitlements.decision import Question
 from idp.entitlements.question import LINES
 from idp.entitlements.tables import Entitlement
 from idp.errors import Invalid
 from idp.providers.tables import Provider
+from idp.web import dates
 from idp.web.boundary import Transaction, service_of
 from idp.web.desk import reading, who_table
 from idp.web.forms import TheForm
@@ -40,7 +42,7 @@ def who_page(request: Request, staff: MayLook, db: Transaction) -> Response:
     given = _query(request, {*NAMES, "after"})
     if not given:
         return page(request, "audit/who.html", **_frame(staff, db), given={}, typed={}, fields={}, found=None)
-    question, starts, ends = _asked(given)
+    question, starts, ends = _asked(given, of(db).settings.time_zone)
     found = who_table.find(db, question, starts, ends, given.get("after", ""))
     names = who_table.names_of(db, [name for name, _ in found.found])
     rest = {name: given[name] for name in NAMES if name in given}
@@ -52,6 +54,7 @@ def who_page(request: Request, staff: MayLook, db: Transaction) -> Response:
         typed={},
         fields={},
         found=found,
+        ends=ends,
         names=names,
         function=db.get(Entitlement, question.entitlement),
         practice=db.get(Provider, question.provider_id),
@@ -70,7 +73,7 @@ def who_form(request: Request, staff: MayLook, db: Transaction, form: TheForm) -
         _complete(typed)
         zone = ZoneInfo(service_of(request).settings.time_zone)
         given = typed | reading.understood(db, {"provider": typed["provider"]}, zone)
-        given["day"] = _day(typed["day"]).isoformat()[:10]
+        given["day"] = _day(typed["day"]).isoformat()
     except Invalid as refusal:
         refusal.page = "audit/who.html"
         refusal.context = _frame(staff, db) | {"given": {}, "typed": typed, "found": None}
@@ -81,7 +84,7 @@ def who_form(request: Request, staff: MayLook, db: Transaction, form: TheForm) -
 @router.get(f"{PATH}.csv", include_in_schema=False)
 def who_csv(request: Request, staff: MayExport, db: Transaction) -> Response:
     """Export the whole answer as a table."""
-    question, starts, ends = _asked(_query(request, set(NAMES)))
+    question, starts, ends = _asked(_query(request, set(NAMES)), of(db).settings.time_zone)
     log.record(db, Event("audit.log.exported", details={"form": "who", "day": clock.iso(starts)}))
     text = "".join(_lines(who_table.rows(db, question, starts, ends)))
     headers = {"Content-Disposition": f'attachment; filename="who-{starts:%Y%m%d}.csv"'}
@@ -94,13 +97,14 @@ def _why(rest: dict[str, str], account: str, at: int) -> str:
     return "/security/why?" + urlencode(asked)
 
 
-def _asked(given: dict[str, str]) -> tuple[Question, datetime, datetime]:
+def _asked(given: dict[str, str], zone: str) -> tuple[Question, datetime, datetime]:
     _complete(given)
     line = given.get("line", "medical")
     if line not in LINES:
         raise Invalid(fields={"line": "Choose a line of business."})
-    starts = _day(given["day"])
-    return who_table.asked(given["function"], given["provider"], line), starts, starts + timedelta(days=1)
+    day = _day(given["day"])
+    question = who_table.asked(given["function"], given["provider"], line)
+    return question, dates.start_of(day, zone), dates.end_of(day, zone)
 
 
 def _complete(given: dict[str, str]) -> None:
@@ -109,14 +113,15 @@ def _complete(given: dict[str, str]) -> None:
         raise Invalid(fields=missing)
 
 
-def _day(typed: str) -> datetime:
+def _day(typed: str) -> date:
+    """Read a day as the desk's people count it: in the zone of the pages, as all their times."""
     for form in ("%Y-%m-%d", "%m/%d/%Y"):
         try:
-            day = datetime.strptime(typed, form).date()  # noqa: DTZ007 - a day of the log, in UTC
+            day = datetime.strptime(typed, form).date()  # noqa: DTZ007 - a day has no zone
         except ValueError:
             continue
         if 1990 <= day.year <= 2100:
-            return datetime.combine(day, time(), UTC)
+            return day
     raise Invalid(fields={"day": "Enter a day such as 11/21/2026."})
 
 

@@ -86,7 +86,7 @@ def row(period: Period, name: str) -> list[str]:
         _text(first.starts_at) if first else "",
         _text(first.ends_at) if first and first.ends_at is not None else "",
         period.decision.agreement or "",
-        str(period.policy_version),
+        "" if period.policy_version is None else str(period.policy_version),
     ]
 
 

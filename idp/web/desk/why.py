@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from sqlmodel import Session as Db
 
+from idp.database import of
 from idp.errors import Invalid
 from idp.web import whatif
 from idp.web.boundary import Transaction
@@ -34,7 +35,8 @@ def _why(request: Request, staff: Acting, db: Db, *, area: str, back: str, calle
     if not all(given.get(name) for name in ("account", "function", "provider")):
         raise Invalid(fields={"account": "Come here from a person, or from the list of who could."})
     known = whatif.choices(db, given["account"], given["provider"], given.get("line") or "medical")
-    question = whatif.asked(given["account"], given["provider"], given, known)
+    zone = of(db).settings.time_zone
+    question = whatif.asked(given["account"], given["provider"], given, known, zone)
     return page(
         request,
         "audit/why.html",

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session as Db
 
-from idp.cases import questions, words
+from idp.cases import answers, questions, words
 from idp.errors import Conflict, Invalid, NotFound
 from idp.wam import authority
 from idp.web import pages
@@ -30,12 +30,18 @@ def page(request: Request, db: Transaction, acting: Sees, q: str) -> Response:
 
 @router.post("/p/{p}/questions/{q}")
 def answer(request: Request, db: Transaction, acting: Manages, q: str, form: TheForm) -> Response:
-    """Take the answer, once."""
+    """Show what is about to be sent; then take the answer, once."""
     _manages(db, acting)
     choice, said = form.of("answer", "said")
     by = acting.visitor.account.id
-    typed = {"answer": choice[:20], "said": said[: questions.LONGEST]}
+    typed = {"answer": choice[:20], "said": said[: answers.LONGEST]}
+    wanted = form.get("go", "")
+    if wanted == answers.CHANGE:
+        return pages.page(request, TEMPLATE, **_facts(db, acting, q, typed))
     with pages.shown_again(TEMPLATE, lambda: _facts(db, acting, q, typed), Invalid, Conflict):
+        if wanted != answers.SEND:
+            answers.checked("practice", choice, said)
+            return pages.page(request, TEMPLATE, **_facts(db, acting, q, typed) | {"checking": True})
         questions.answer(db, q, "practice", acting.provider.id, by=by, choice=choice, said=said)
     return pages.go(request, f"/p/{acting.provider.id}/questions/{q}")
 
@@ -58,6 +64,7 @@ def _facts(db: Db, acting: Acting, q: str, typed: dict[str, str]) -> dict[str, A
         "question": questions.find(db, q, "practice", acting.provider.id, reader=by),
         "answers": words.PRACTICE_ANSWERS,
         "typed": typed,
+        "checking": False,
         "problem": None,
         **views.frame(db, acting.provider, by),
     }

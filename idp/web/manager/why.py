@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from idp.database import of
 from idp.wam import authority, roster
 from idp.web import pages, whatif
 from idp.web.boundary import Transaction
@@ -28,5 +29,5 @@ def why(request: Request, db: Transaction, acting: Sees, a: str) -> Response:
     roster.looked_at(db, provider_id, a)
     if not given.get("function"):
         return pages.page(request, "wam/why.html", **frame, given=given, explanation=None, **whatif.forms(db, known))
-    question = whatif.asked(a, provider_id, given, known)
+    question = whatif.asked(a, provider_id, given, known, of(db).settings.time_zone)
     return pages.page(request, "wam/why.html", **frame, **whatif.shown(db, question, given, known))

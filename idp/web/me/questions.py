@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session as Db
 
-from idp.cases import questions, words
+from idp.cases import answers, questions, words
 from idp.errors import Conflict, Invalid
 from idp.web import pages
 from idp.web.boundary import Transaction
@@ -25,11 +25,17 @@ def page(request: Request, db: Transaction, by: SignedIn, q: str) -> Response:
 
 @router.post(PATH + "/{q}")
 def answer(request: Request, db: Transaction, by: SignedIn, q: str, form: TheForm) -> Response:
-    """Take the answer, once."""
+    """Show what is about to be sent; then take the answer, once."""
     choice, said = form.of("answer", "said")
-    typed = {"answer": choice[:20], "said": said[: questions.LONGEST]}
+    typed = {"answer": choice[:20], "said": said[: answers.LONGEST]}
     me = by.account.id
+    wanted = form.get("go", "")
+    if wanted == answers.CHANGE:
+        return pages.page(request, TEMPLATE, **_facts(db, by, q, typed))
     with pages.shown_again(TEMPLATE, lambda: _facts(db, by, q, typed), Invalid, Conflict):
+        if wanted != answers.SEND:
+            answers.checked("person", choice, said)
+            return pages.page(request, TEMPLATE, **_facts(db, by, q, typed) | {"checking": True})
         questions.answer(db, q, "person", me, by=me, choice=choice, said=said)
     return pages.go(request, f"{PATH}/{q}")
 
@@ -46,5 +52,6 @@ def _facts(db: Db, by: Visitor, q: str, typed: dict[str, str]) -> dict[str, Any]
         "question": questions.find(db, q, "person", me, reader=me),
         "answers": words.PERSON_ANSWERS,
         "typed": typed,
+        "checking": False,
         "problem": None,
     }

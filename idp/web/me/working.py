@@ -7,7 +7,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp.cases import questions
-from idp.casework import desk
+from idp.casework import listing
 from idp.entitlements import appointed
 from idp.entitlements.tables import Appointment
 from idp.providers.tables import Provider
@@ -23,7 +23,7 @@ def to_do(db: Db, account_id: str) -> list[tuple[str, str]]:
     """Return what waits, as things to do: sentence and address."""
     found = []
     if any(area.key == "security" for area in frame.areas(db, account_id)):
-        found += _said(len(desk.queue(db, by=account_id)), "case", "cases", "at the security desk", "/security/cases")
+        found += _said(listing.waiting(db, by=account_id), "case", "cases", "at the security desk", "/security/cases")
     for provider in _managed(db, account_id):
         lines = authority.lines_of(db, account_id, provider.id)
         here = f"/p/{provider.id}"

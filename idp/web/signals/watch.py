@@ -1,4 +1,4 @@
-"""One look at the counter for all waiting readers of this worker: when a commit rings, or 20 times a second."""
+"""One look at a rising number for all waiting readers of this worker: when a commit rings, or many times a second."""
 
 import asyncio
 from contextlib import suppress
@@ -20,8 +20,10 @@ _WAITING_MOST = 2000
 class Watch:
     """Knows the newest number, and wakes readers that wait for a newer one."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: Lane, sql: Sql, *, channel: str | None, every: float) -> None:
+        """Look with a statement that returns one number; `every` so many seconds where no bell rings."""
         self._lane = lane
+        self._sql, self._channel, self._every = sql, channel, every
         self._newest = 0
         self._waiting = 0
         self._rang = asyncio.Event()
@@ -30,9 +32,9 @@ class Watch:
 
     async def look(self) -> int:
         """Return the newest number."""
-        [(newest,)] = await self._lane.fetch(_NEWEST)
-        if newest != self._newest:
-            self._newest = int(newest)
+        [(newest,)] = await self._lane.fetch(self._sql)
+        if (newest or 0) != self._newest:
+            self._newest = int(newest or 0)
             self._rang.set()
             self._rang = asyncio.Event()
         return self._newest
@@ -44,7 +46,7 @@ class Watch:
         self._waiting += 1
         try:
             if self._task is None or self._task.done():
-                self._task = asyncio.create_task(self._run(), name="signals-watch")
+                self._task = asyncio.create_task(self._run(), name="watch")
             async with asyncio.timeout(seconds):
                 while self._newest <= number:
                     await self._rang.wait()
@@ -58,10 +60,10 @@ class Watch:
             self._bell.clear()
             hears = False
             with suppress(Unavailable):  # those who wait ask the database themselves when their time is over
-                hears = await self._lane.hears(CHANNEL, self._bell.set)
+                hears = self._channel is not None and await self._lane.hears(self._channel, self._bell.set)
                 await self.look()
             if not hears:
-                await asyncio.sleep(_EVERY)
+                await asyncio.sleep(self._every)
                 continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(_ANYWAY):
@@ -72,6 +74,6 @@ def watch_of(service: Service) -> Watch:
     """Return this worker's watch."""
     watch = service.parts.get("signals")
     if watch is None:
-        watch = service.parts["signals"] = Watch(service.lane)
+        watch = service.parts["signals"] = Watch(service.lane, _NEWEST, channel=CHANNEL, every=_EVERY)
     assert isinstance(watch, Watch)
     return watch
