@@ -29,10 +29,13 @@ def decided(db: Session, bundle: str, affected: Iterable[Affected]) -> list[Affe
 def _decided(db: Session, bundle: str, one: Affected, memo: Memo) -> Affected:
     change = {"with": list(one.gains), "without": list(one.loses)}
     after = (Supposition("bundle", bundle, change),)
-    gains, out = [], list(one.stays_out)
+    gains: list[str] = []
+    out = list(one.stays_out)
     for key in one.gains:
         (gains if _could(db, one, key, after, memo) else out).append(key)
-    loses, keeps, idle = [], [], []
+    loses: list[str] = []
+    keeps: list[str] = []
+    idle: list[str] = []
     for key in one.loses:
         if _could(db, one, key, after, memo):
             keeps.append(key)
