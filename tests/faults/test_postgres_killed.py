@@ -224,6 +224,8 @@ def _play(own: engines.PostgresEngine, settings: Settings, home: Path, rounds: i
             back = time.monotonic()
             _until(lambda since=back: seen.last_good > since, RECOVERS_WITHIN)  # type: ignore[misc]
             recovered.append(seen.last_good - back)
+            given = len(seen.acknowledged)  # not only decisions recover: the pages give access again
+            _until(lambda before=given: len(seen.acknowledged) > before, 2 * RECOVERS_WITHIN)  # type: ignore[misc]
             if number % 20 == 19:
                 sys.stdout.write(
                     f"{number + 1} deaths, {len(seen.acknowledged)} grants, {len(seen.decided)} decisions\n"
