@@ -19,7 +19,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from idp import entropy
 from idp.settings import NotConfigured
 
-PURPOSES = frozenset({"signing", "factors", "upstreams", "subjects", "tin", "tin-hash", "pepper", "cursors", "forms"})
+PURPOSES = frozenset(
+    {"signing", "factors", "upstreams", "subjects", "tin", "tin-hash", "pepper", "cursors", "forms", "answers"}
+)
 _NONCE = 12
 
 

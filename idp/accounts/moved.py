@@ -109,10 +109,10 @@ def hold(db: Db, login_id: str, facts: Mapping[str, Any], organization: str) -> 
 
 
 def hold_for_organization(db: Db, login_id: str, organization: str) -> bool:
-    """Hold a login because its own organization told us to; return False when it had done so before."""
+    """Hold a login because its own organization told us to; return False when it, or the security desk, had before."""
     login = db.get(Login, login_id, with_for_update=True, populate_existing=True)
-    if login is None or login.ended_at is not None or login.held_because == ORGANIZATION:
-        return False
+    if login is None or login.ended_at is not None or login.held_because in (ORGANIZATION, SECURITY):
+        return False  # what the security desk holds, no organization lets in again: only access support does
     login.held_at, login.held_because = login.held_at or clock.now(), ORGANIZATION
     db.add(login)
     db.flush()
@@ -125,11 +125,14 @@ def hold_for_organization(db: Db, login_id: str, organization: str) -> bool:
 
 
 def hold_for_security(db: Db, login_id: str, *, by: str) -> bool:
-    """Hold a login at the security desk's word; return False when it is held or ended. Only access support lifts it."""
+    """Hold a login at the security desk's word; return False when it did so before, or the login is ended.
+
+    Only access support lifts it: a hold that its organization or its owner could lift becomes the desk's.
+    """
     login = db.get(Login, login_id, with_for_update=True, populate_existing=True)
-    if login is None or login.ended_at is not None or login.held_at is not None:
+    if login is None or login.ended_at is not None or login.held_because == SECURITY:
         return False
-    login.held_at, login.held_because = clock.now(), SECURITY
+    login.held_at, login.held_because = login.held_at or clock.now(), SECURITY
     db.add(login)
     db.flush()
     event = Event(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, not_, or_
 from sqlmodel import col
 
 from idp import clock
@@ -18,6 +18,8 @@ from idp.envelope import KeyRing
 from idp.errors import Invalid
 
 _ANOTHER = f"{windows.BESIDE} another"
+DESK = "security."
+"""How the names of events begin that tell what the security desk found out: never shown to whom they are about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,15 @@ class Filters:
     request: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    reader: str | None = None
+    """Account id of who reads: what the security desk recorded about them is not for them. Never typed, never shown."""
 
     def given(self) -> dict[str, str]:
         """Return the filters that are set, as text; what records and addresses carry."""
         return {
             name: clock.iso(value) if isinstance(value, datetime) else value
             for name, value in asdict(self).items()
-            if value is not None
+            if value is not None and name in NAMES
         }
 
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -75,10 +79,16 @@ class Filters:
         return found
 
     def times(self) -> list[ColumnElement[bool]]:
-        """Return the conditions on the time."""
+        """Return the conditions that hold beside any filter: the time, and who reads."""
         at = col(AuditRecord.at)
         found: list[ColumnElement[bool]] = [] if self.since is None else [at >= self.since]
-        return found if self.until is None else [*found, at < self.until]
+        if self.until is not None:
+            found.append(at < self.until)
+        if self.reader is not None:
+            event, about = col(AuditRecord.event), col(AuditRecord.account_id)
+            of_the_desk = (event >= DESK) & (event < DESK[:-1] + "/")
+            found.append(or_(about.is_(None), about != self.reader, not_(of_the_desk)))
+        return found
 
     def ways(self) -> list[Way]:
         """Return conditions that an index serves each, whose results together are the answer: a person is two."""
@@ -117,11 +127,11 @@ _EXACT = {
     "decision": "decision_id",
     "request": "request_id",
 }
-NAMES = tuple(field.name for field in fields(Filters))
+NAMES = tuple(field.name for field in fields(Filters) if field.name != "reader")
 
 
-def read(given: dict[str, str]) -> Filters:
-    """Make filters of text fields; raise Invalid naming those that can't be understood."""
+def read(given: dict[str, str], *, reader: str | None = None) -> Filters:
+    """Make filters of text fields, for a reader; raise Invalid naming those that can't be understood."""
     problems: dict[str, str] = {}
     values: dict[str, Any] = {}
     for name, typed in given.items():
@@ -147,7 +157,7 @@ def read(given: dict[str, str]) -> Filters:
             values[name] = value
     if problems:
         raise Invalid(fields=problems)
-    return Filters(**values)
+    return Filters(**values, reader=reader)
 
 
 def hashed(ring: KeyRing, typed: str) -> str | None:

@@ -4,7 +4,11 @@ A signed receipt is given at once where access is given or taken (promises.py). 
 export, or be proven by `--proof inclusion.json`, the answer of /log/v1/inclusion/NUMBER. Like `verifier.py`, which has
 to lie beside it, it needs Python 3.11 and `cryptography` and nothing of the service, and trusts only the public key.
 
-Exit status: 0 kept, 1 promised and not there or not whole (what is bad is named), 2 cannot be read or said.
+A record that the export says waits to be sealed stands only until it is due: nothing signed says that it is there.
+A stretch that was pruned hides no record younger than six years: nothing younger may be pruned (retention.py).
+
+Exit status: 0 kept or not due yet, 1 promised and not there or not whole (what is bad is named), 2 cannot be read or
+said.
 """
 
 import argparse
@@ -12,7 +16,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -32,6 +36,8 @@ else:  # run by itself, on another machine
     )
 
 RECEIPT = "idp-log-receipt/1"
+KEPT = timedelta(days=6 * 365)
+"""No record is pruned before: six years at the least (retention.py), without their leap days."""
 
 
 class CannotSay(Exception):
@@ -81,10 +87,17 @@ class Receipt:
         if not gone:
             return f"Kept: the {len(self.hashes)} records promised at {self.promised.isoformat()} stand in the log."
         first = self.name(gone[0])
-        if not result.signed_at or datetime.fromisoformat(result.signed_at) < self.due:
+        cut = datetime.fromisoformat(result.signed_at) if result.signed_at else None
+        if cut is None or cut < self.due:
+            if result.waits.issuperset(gone) and datetime.now(UTC) < self.due:
+                return f"Not due yet: {first} waits to be sealed. Compare again after {self.due.isoformat()}."
             raise CannotSay(f"{first} is not in this export, which was cut before it was due ({self.due.isoformat()}).")
-        if result.filtered or result.pruned:
+        if result.filtered:
             raise CannotSay(f"{first} is not in this file, which does not hold all records: take a whole export.")
+        if result.pruned and cut >= self.promised + KEPT:
+            raise CannotSay(
+                f"{first} is more than six years old: it may be among the {result.pruned} that were pruned."
+            )
         raise NotWhole(f"Promised but not in the log: {first}, promised at {self.promised.isoformat()}.")
 
 

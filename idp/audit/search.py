@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from idp import clock
 from idp.audit import windows
 from idp.audit.cursors import Place, cursor_of, opened
-from idp.audit.filters import NAMES, Filters, hashed, read, stored
+from idp.audit.filters import DESK, NAMES, Filters, hashed, read, stored
 from idp.audit.leaf import raw
 from idp.audit.tables import AuditRecord, SubjectKey
 from idp.database import of
@@ -185,10 +185,10 @@ class Found:
     older: int | None
 
 
-def record(session: Session, number: int) -> Found:
-    """Return one record; raise NotFound for a number that is not there."""
+def record(session: Session, number: int, *, reader: str | None = None) -> Found:
+    """Return one record; raise NotFound for a number that is not there, or not for this reader."""
     row = session.get(AuditRecord, number) if 0 < number < 2**63 else None
-    if row is None:
+    if row is None or (reader is not None and row.account_id == reader and row.event.startswith(DESK)):
         raise NotFound("There is no record with this number.")
     try:
         said = orjson.loads(raw(row.leaf))

@@ -66,7 +66,9 @@ class Result:
     signed_at: str = ""
     filtered: bool = True
     found: set[bytes] = field(default_factory=set)
-    """Those of the watched leaf hashes that stand in the file, sealed or waiting."""
+    """Those of the watched leaf hashes that stand in the file under a signed checkpoint."""
+    waits: set[bytes] = field(default_factory=set)
+    """Those that the file says wait to be sealed: whoever made the file wrote that, and nothing proves it."""
 
     def sentence(self) -> str:
         """Return the outcome in words."""
@@ -155,7 +157,7 @@ def verify(lines: Iterable[bytes], key: Ed25519PublicKey, watched: Iterable[byte
         found = exact(line)
         if found is None:
             if (waits := _WAITING.fullmatch(line)) is not None:
-                segment.met(sha256(b"\x00" + waits[1]).digest())
+                segment.waits(sha256(b"\x00" + waits[1]).digest())
             segment.take(at, _entry(line, at))
             continue
         index, number, stated, leaf = found.groups()
@@ -222,10 +224,10 @@ class _Segment:
         if len(self._leaves) >= _ROW:
             self._grow()
 
-    def met(self, digest: bytes) -> None:
+    def waits(self, digest: bytes) -> None:
         """Note a record that waits to be sealed, if it is one that is watched."""
         if digest in self._watched:
-            self._result.found.add(digest)
+            self._result.waits.add(digest)
 
     def finish(self) -> Result:
         if not self._ended:

@@ -88,6 +88,7 @@ DONE = {
     "new_credentials": "The password and the second steps no longer work; new ones have to be set up with two proofs.",
     "hold_login": "One login was paused.",
     "pause_access": "Access to the practice was paused.",
+    "resume_access": "Paused access to the practice was given back.",
     "end_access": "All access to the practice was ended.",
     "suspend": "The account was put on hold.",
     "close": "The account was ended for good.",

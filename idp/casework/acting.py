@@ -20,10 +20,12 @@ from idp.casework.doing import KINDS
 from idp.casework.interim import Left
 from idp.database import of
 from idp.database.inserting import insert_unless_there
+from idp.entitlements import grants
 from idp.entitlements.tables import Appointment
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound
 from idp.leaving import telling
 from idp.notices import outbox, saying
+from idp.providers.tables import Provider
 from idp.wam import authority
 
 
@@ -59,6 +61,9 @@ def targets(db: Db, case: SecurityCase, kind: str) -> dict[str, str]:
     about, who = KINDS[kind].about, case.account_id
     if who is None:
         return {}
+    if kind == "resume_access":  # also where the person no longer works: who comes back is still paused
+        places = {row.provider_id for row in grants.desk_pauses(db, who)}
+        return {one: db.get_one(Provider, one).name for one in sorted(places)}
     if about == "practice":
         return {one.id: one.name for one in context.practices(db, who)}
     if about == "login":

@@ -58,7 +58,7 @@ def _hold_login(db: Db, _case: SecurityCase, action: CaseAction, by: str) -> str
 
 def _pause_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> str:
     rows = authority.not_ended(db, action.target, _who(case))
-    paused = {(g.line_of_business, g.entitlement) for g in rows if g.effect == "deny"}
+    paused = {(g.line_of_business, g.entitlement) for g in rows if grants.is_desk_pause(g)}
     lines: dict[str, set[str]] = {}
     for row in rows:
         if row.effect == "allow" and (row.line_of_business, row.entitlement) not in paused:
@@ -66,8 +66,17 @@ def _pause_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> st
     if not lines:
         raise Conflict("There is nothing to pause at this practice.")
     for line, keys in lines.items():
-        grants.suspend(db, Place(_who(case), action.target, line), sorted(keys), by=by, reason=BECAUSE)
+        grants.suspend(db, Place(_who(case), action.target, line), sorted(keys), by=by, reason=grants.DESK)
     return f"paused {sum(len(keys) for keys in lines.values())} functions"
+
+
+def _resume_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> str:
+    rows = grants.desk_pauses(db, _who(case), action.target)
+    if not rows:
+        raise Conflict("Nothing of this person is paused at this practice by the security desk.")
+    for row in rows:
+        grants.end(db, row, by=by, reason=BECAUSE)
+    return f"gave {len(rows)} paused functions back"
 
 
 def _end_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> str:
@@ -118,6 +127,7 @@ KINDS: dict[str, Kind] = {
     ),
     "hold_login": Kind("Pause a login of an organization", "login", _hold_login),
     "pause_access": Kind("Pause access to a practice", "practice", _pause_access),
+    "resume_access": Kind("Give paused access back", "practice", _resume_access),
     "end_access": Kind(
         "End all access to a practice", "practice", _end_access, takes_authority=True, ends_presence=True
     ),

@@ -108,8 +108,8 @@ def settled(facts: Facts) -> Sequence[Gate]:
     Kept with the person at the practice, so it is outdated when they are (memo.py).
     """
     question = facts.question
-    if question.subject_type != "account" or question.resource_type != "provider":
-        return DECIDED_BY
+    if question.subject_type != "account" or question.resource_type != "provider" or facts.function is None:
+        return DECIDED_BY  # a function that is not in the catalogue is nobody's, and none is remembered
     known = facts.person.settled.get(question.entitlement)
     if known is None:
         try:

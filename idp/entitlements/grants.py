@@ -22,6 +22,8 @@ from idp.signals import epochs, revocations
 
 AWAY = "leave"
 """Why a pause was made: the person is away."""
+DESK = "case"
+"""Why a pause was made: the security desk wants it. Only the desk ends it; what is given meanwhile rests too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,9 @@ def grant(
     _log(db, "entitlements.grant.added", made, by, reason, **more)
     for away in absences(db, place):  # what is given to somebody who is away rests with the rest
         suspend(db, place, [entitlement], by="system", reason=AWAY, starts_at=away.starts_at, until=away.ends_at)
+    paused = desk_pauses(db, account_id, provider_id)
+    if paused and not any((p.line_of_business, p.entitlement) == (line, entitlement) for p in paused):
+        suspend(db, place, [entitlement], by="system", reason=DESK)
     return made
 
 
@@ -174,6 +179,16 @@ def absences(db: Session, place: Place) -> Sequence[Absence]:
     return db.exec(query.order_by(col(Absence.starts_at), col(Absence.id))).all()
 
 
+def desk_pauses(db: Session, account_id: str, provider_id: str | None = None) -> list[Grant]:
+    """Return the pauses of the security desk, at one organisation or anywhere, that nobody has ended."""
+    return [row for row in _not_ended(db, account_id, provider_id) if is_desk_pause(row)]
+
+
+def is_desk_pause(row: Grant) -> bool:
+    """Say whether a row is a pause that only the security desk ends."""
+    return row.effect == "deny" and row.reason == DESK
+
+
 def end(db: Session, ended: Grant, *, by: str, reason: str) -> bool:
     """End a grant once; return False when it had ended before. The very next decision says no.
 
@@ -220,8 +235,12 @@ def carry(db: Session, old: Grant, *, account_id: str, assignment_id: str | None
 
 
 def end_all_at(db: Session, account_id: str, provider_id: str, *, by: str, reason: str) -> int:
-    """End everything a person was given at an organisation; return how many grants ended."""
-    return sum(end(db, row, by=by, reason=reason) for row in _not_ended(db, account_id, provider_id))
+    """End everything a person was given at an organisation; return how many grants ended.
+
+    A pause of the security desk outlives it: who leaves and comes back is still paused.
+    """
+    rows = _not_ended(db, account_id, provider_id)
+    return sum(end(db, row, by=by, reason=reason) for row in rows if not is_desk_pause(row))
 
 
 def end_all(db: Session, account_id: str, *, by: str, reason: str) -> int:

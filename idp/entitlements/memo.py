@@ -60,9 +60,9 @@ class Memo:
         return found if found is not None and found.since <= at < found.until else None
 
     def keep_seen(self, mark: int | None, asked: Asked, facts: Facts) -> None:
-        """Remember what the gates saw, read after this mark of the database; strangers are not remembered."""
+        """Remember what the gates saw, read after this mark of the database; no strangers, no made-up functions."""
         person, organisation = facts.person, facts.organisation
-        if person.exists and person.affiliated_once and organisation.exists:
+        if person.exists and person.affiliated_once and organisation.exists and facts.function is not None:
             since, until = max(person.since, organisation.since), min(person.until, organisation.until)
             read = (facts.world, facts.function, organisation, person, facts.session)
             _keep(self._seen, asked, Seen(mark, since, until, facts.epoch, facts.version, *read), self._limit)

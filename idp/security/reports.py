@@ -7,7 +7,7 @@ What a stranger is answered is the same whether or not the account exists (secur
 import base64
 from dataclasses import dataclass
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, or_, update
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
@@ -191,17 +191,17 @@ class Opened:
     account: Account | None
 
 
-def listed(db: Db, status: str, limit: int = 200) -> list[SecurityReport]:
-    """Return reports, those waiting longest first; closed ones newest first."""
-    order = col(SecurityReport.created_at)
-    query = select(SecurityReport).where(col(SecurityReport.status) == status)
+def listed(db: Db, status: str, *, by: str, limit: int = 200) -> list[SecurityReport]:
+    """Return reports that are not about the reader, those waiting longest first; closed ones newest first."""
+    order, about = col(SecurityReport.created_at), col(SecurityReport.about_id)
+    query = select(SecurityReport).where(col(SecurityReport.status) == status, or_(about.is_(None), about != by))
     return list(db.exec(query.order_by(order if status == "open" else order.desc()).limit(limit)).all())
 
 
-def view(db: Db, report_id: str) -> Opened:
-    """Open one report; looking is recorded. Raises NotFound."""
+def view(db: Db, report_id: str, *, by: str) -> Opened:
+    """Open one report; looking is recorded. Raises NotFound, also for one about the reader."""
     report = db.get(SecurityReport, report_id)
-    if report is None:
+    if report is None or report.about_id == by:
         raise NotFound("There is no report with this id.")
     ring = of(db).ring
     words = ring.open("subjects", f"security_report.words:{report.id}", report.words).decode()

@@ -45,6 +45,25 @@ def lines_of(db: Session, account_id: str, provider_id: str) -> list[str]:
     return sorted(set(found), key=_ORDER.index)
 
 
+def lines_seen(db: Session, account_id: str, provider_id: str) -> list[str]:
+    """Return the lines whose access this person may look at here: those they manage, and those they audit."""
+    now = clock.now()
+    held = db.exec(
+        select(Grant.line_of_business, Grant.effect).where(
+            col(Grant.account_id) == account_id,
+            col(Grant.provider_id) == provider_id,
+            col(Grant.entitlement) == SEES,
+            col(Grant.ended_at).is_(None),
+            col(Grant.not_before) <= now,
+            or_(col(Grant.expires_at).is_(None), col(Grant.expires_at) > now),
+        )
+    ).all()
+    audits = {line for line, effect in held if effect == "allow"} - {line for line, effect in held if effect != "allow"}
+    return sorted(audits.union(lines_of(db, account_id, provider_id)), key=_ORDER.index)
+
+
+SEES = "access.view"
+"""The function of who may look at the access of a practice."""
 _ORDER = ("medical", "behavioural", "dental", "medicare_advantage")
 
 

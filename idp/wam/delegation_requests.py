@@ -33,6 +33,8 @@ from idp.wam.tables import DelegationRequest
 
 MOST_OPEN = 20
 """Requests of one company that may wait at once."""
+MOST_OF_A_DAY = 40
+"""Requests of one company within a day, those it took back among them: each may write to a practice's managers."""
 MOST_OF_A_MONTH = 3
 """Times a company may ask the same practice within thirty days: its managers are written to each time."""
 BATCH = 100
@@ -212,6 +214,9 @@ def _within_measure(db: Session, made: DelegationRequest) -> None:
     waits = db.exec(of_this.where(col(DelegationRequest.status) == "requested")).one()
     since = col(DelegationRequest.created_at) > clock.now() - timedelta(days=30)
     same = db.exec(of_this.where(col(DelegationRequest.tin_hash) == made.tin_hash, since)).one()
+    today = col(DelegationRequest.created_at) > clock.now() - timedelta(days=1)
+    if db.exec(of_this.where(today)).one() >= MOST_OF_A_DAY:
+        raise TooMany("You asked forty times within a day. Go on tomorrow.", retry_after=86_400)
     if waits >= MOST_OPEN:
         raise TooMany("Twenty of your requests wait already. Wait for an answer, or take one back.", retry_after=3600)
     if same >= MOST_OF_A_MONTH:

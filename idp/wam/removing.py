@@ -71,7 +71,7 @@ def remove(
     rows = [
         g
         for g in authority.not_ended(db, provider_id, account_id)
-        if g.line_of_business in lines and function in (None, g.entitlement)
+        if g.line_of_business in lines and function in (None, g.entitlement) and not grants.is_desk_pause(g)
     ]
     if function is not None:
         if not rows:

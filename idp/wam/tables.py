@@ -214,6 +214,7 @@ class ApiAnswer(Row, table=True):
     """SHA-256 of method, path, query and body: the same key with something else is refused."""
     status: int
     body: str
+    """Sealed (envelope.py) and in base64: an answer may hold a link that opens something."""
     expires_at: datetime = moment(index=True)
 
 

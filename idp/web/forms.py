@@ -14,6 +14,8 @@ from idp.web import cookies
 from idp.web.boundary import service_of
 
 CSRF_FIELD = "form_key"
+_PROOF = sha256().digest_size * 2
+"""Letters of a proof before the mark of who it was shown to."""
 _MOST_OF_A_FILE = 400_000
 """Bytes."""
 
@@ -27,6 +29,20 @@ class ForeignForm(Refused):
 
     def __init__(self) -> None:
         super().__init__("The form had expired or came from somewhere else. Open the page again and repeat.")
+
+
+class ShownToAnother(Refused):
+    """The form was shown to one person, and another is signed in on this browser now (shared workstations)."""
+
+    status = 403
+    code = "shown_to_another_person"
+    title = "Somebody else is signed in now"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"This form was shown to another person on this computer. {name} is signed in now, so nothing was done. "
+            "Open the page again to go on, or sign out first if you are somebody else."
+        )
 
 
 class Form(dict[str, str]):
@@ -43,9 +59,34 @@ class Form(dict[str, str]):
         return self.many.get(name, [])
 
 
-def key_for(settings: Settings, forms_key: bytes, browser: str) -> str:
-    """Return the proof a form carries: only a page shown to this browser can know it."""
-    return hmac.new(forms_key, f"{settings.issuer}\n{browser}".encode(), sha256).hexdigest()
+def key_for(settings: Settings, forms_key: bytes, browser: str, account_id: str | None = None) -> str:
+    """Return the proof a form carries: only a page shown to this browser can know it.
+
+    It ends with a mark of who was signed in; a page that was shown to nobody in particular has none.
+    """
+    return _proof(settings, forms_key, browser, "" if account_id is None else _mark_of(forms_key, account_id))
+
+
+def _proof(settings: Settings, forms_key: bytes, browser: str, mark: str) -> str:
+    told = f"{settings.issuer}\n{browser}\n{mark}"
+    return hmac.new(forms_key, told.encode(errors="replace"), sha256).hexdigest() + mark
+
+
+def _mark_of(forms_key: bytes, account_id: str) -> str:
+    return hmac.new(forms_key, f"shown to\n{account_id}".encode(), sha256).hexdigest()[:32]
+
+
+def same_person(request: Request) -> None:
+    """Compare who a form was shown to with who sends it, as soon as both are known; raise ShownToAnother.
+
+    Asked by whichever is learned last: guards.visitor, or the form. Who is signed out by now is for the guards.
+    """
+    mark, person = getattr(request.state, "shown_to", ""), getattr(request.state, "person", None)
+    if not mark or person is None:
+        return
+    forms_key = service_of(request).database.ring.derived("forms")
+    if not hmac.compare_digest(mark, _mark_of(forms_key, person.account.id)):
+        raise ShownToAnother(person.account.display_name)
 
 
 async def _read(request: Request) -> Form:
@@ -102,8 +143,13 @@ def _check_origin(request: Request, settings: Settings, forms_key: bytes, form: 
         raise ForeignForm
     browser = cookies.read(request, settings, cookies.FLOW)
     proof = form.get(CSRF_FIELD, "")
-    if browser is None or not hmac.compare_digest(proof.encode(), key_for(settings, forms_key, browser).encode()):
+    mark = proof[_PROOF:]
+    if browser is None or not hmac.compare_digest(
+        proof.encode(errors="replace"), _proof(settings, forms_key, browser, mark).encode(errors="replace")
+    ):
         raise ForeignForm
+    request.state.shown_to = mark
+    same_person(request)
 
 
 TheForm = Annotated[Form, Depends(_read)]

@@ -19,7 +19,7 @@ from idp.entitlements.question import AskingApp
 from idp.entitlements.sentences import sentence
 from idp.errors import NotEntitled, NotFound, NotSignedIn, StepUp
 from idp.providers.tables import Provider
-from idp.web import cookies
+from idp.web import cookies, forms
 from idp.web.boundary import Transaction, service_of
 
 STRANGER = frozenset({"provider_required", "provider_not_granted"})
@@ -46,7 +46,7 @@ def open_to_anyone(because: str) -> Callable[[_Route], _Route]:
 
 
 def visitor(request: Request, db: Transaction) -> Visitor | None:
-    """Return who is signed in, or None."""
+    """Return who is signed in, or None; raise ShownToAnother where a form comes that another person was shown."""
     secret = cookies.read(request, service_of(request).settings, cookies.SESSION)
     session = sessions.find(db, secret) if secret else None
     if session is None:
@@ -66,6 +66,7 @@ def visitor(request: Request, db: Transaction) -> Visitor | None:
     )
     known = Visitor(account, session)
     request.state.person = known
+    forms.same_person(request)
     return known
 
 

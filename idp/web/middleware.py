@@ -105,6 +105,9 @@ class Edge:
                 complete(message.setdefault("headers", []), headers)
             await send(message)
 
+        if sum(name == b"host" for name, _ in scope["headers"]) > 1:  # whoever stands before us may read the other one
+            await _plain(finished, 400, b"Send one Host header field.\n")  # RFC 9112 3.2
+            return
         if host is None or host.lower() != self._host:  # no page: its links would lead to that name
             await _plain(finished, 421, b"This service does not answer to that host name.\n")
             return

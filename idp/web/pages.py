@@ -125,7 +125,8 @@ def page(
         # Several pages of one response chain must agree, so a secret made here is remembered on the request.
         fresh = getattr(request.state, "browser", None) or entropy.token()
         request.state.browser = browser = fresh
-    form_key = forms.key_for(service.settings, service.database.ring.derived("forms"), browser)
+    shown_to = person.account.id if person else None
+    form_key = forms.key_for(service.settings, service.database.ring.derived("forms"), browser, shown_to)
     facts = {"fields": {}, **facts, "form_key": form_key, "path": request.url.path, "here": _here(request)}
     always = {
         "insurer": insurer,

@@ -1,5 +1,6 @@
 """The console's JSON API: the pages' acts by their rules, each change once, lists by cursor, refusals as problems."""
 
+import base64
 import json
 from datetime import timedelta
 
@@ -7,8 +8,13 @@ import pytest
 from sqlalchemy import text
 
 from idp import clock
+from idp.audit import log
+from idp.audit.events import Event
 from idp.database import transaction
+from idp.entitlements import grants
+from idp.providers import organisations
 from idp.wam import dual_control, requests, reviews
+from idp.web.scopes import LINE_NAMES
 from tests.console.conftest import Api
 from tests.wam.world import LINE
 
@@ -187,3 +193,48 @@ def test_the_api_is_described_at_a_stable_address(api: Api) -> None:
             reads = method == "get" or path.endswith("/preview")
             assert ("Idempotency-Key" in names) != reads, path
             assert "application/problem+json" in operation["responses"]["422"]["content"]
+
+
+@SQLITE
+def test_security_17_the_secret_of_an_invitation_is_nowhere_in_the_clear_and_its_answer_is_the_same_again(
+    api: Api,
+) -> None:
+    wes, body = api.calls("wes"), {"name": "New Person", "line": LINE}
+    first = wes.post("/people", body, key="i" * 20)
+    assert first.status_code == 201, first.text
+    secret = first.json()["link"].rpartition("/")[2]
+    assert len(secret) > 20
+    kept = str(api.one("SELECT body FROM api_answer WHERE key = :k", k="i" * 20))
+    assert secret not in kept
+    assert secret.encode() not in base64.b64decode(kept)
+    again = wes.post("/people", body, key="i" * 20)
+    assert (again.status_code, again.content) == (201, first.content)
+    with transaction(api.world.database) as db:  # moved to another key it is nobody's answer
+        db.execute(text("UPDATE api_answer SET key = :k"), {"k": "j" * 20})
+    assert wes.post("/people", body, key="j" * 20).status_code == 409
+
+
+@SQLITE
+def test_security_79_an_auditor_reads_the_lines_they_audit_and_no_other(api: Api) -> None:
+    world = api.world
+    with transaction(world.database) as db:
+        organisations.open_portal(db, world.lakeside, "dental", by="operator")
+        organisations.agree(db, world.lakeside, "dental")
+        for name, key, line in (("finn", "access.view", "dental"), ("ana", "access.view", LINE)):
+            grants.grant(
+                db, account_id=world.people[name], provider_id=world.lakeside, line=line, entitlement=key,
+                by="operator", reason="audits",
+            )  # fmt: skip
+        for line in ("dental", LINE):
+            about = {"provider": world.lakeside, "account": world.mia, "details": {"line": line}}
+            log.record(db, Event("entitlements.grant.ended", reason=f"only in {line}", **about))
+    here = f"/p/{world.lakeside}"
+    for name, theirs, other in (("finn", "dental", LINE), ("ana", LINE, "dental"), ("wes", LINE, "dental")):
+        browser = api.as_(name)
+        for path in ("/log", "/log.csv"):
+            told = browser.get(here + path).response.text
+            assert (f"only in {theirs}" in told, f"only in {other}" in told) == (True, False), (name, path)
+        for path in ("/reports/access", "/reports/history") if theirs == LINE else ():  # the app's own line
+            assert {row["line"] for row in api.calls(name).get(path).json()["rows"]} == {theirs}, (name, path)
+        assert browser.get(f"{here}/reports/access.csv").response.text.count(LINE_NAMES[other]) == 0
+        assert browser.get(f"{here}/reports/history.csv").response.text.count(LINE_NAMES[other]) == 0

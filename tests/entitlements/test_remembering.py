@@ -130,3 +130,17 @@ def test_security_69_the_memo_is_bounded_and_strangers_leave_nothing_in_it(ana: 
     for n in range(10):
         memory._keep(memo._people, ("acc", str(n), "medical"), (1, 1, None), 3)
     assert len(memo) == 3
+
+
+def test_security_69_functions_an_app_makes_up_are_refused_and_leave_nothing_in_a_worker(ana: Database) -> None:
+    async def play() -> None:
+        async with Workers(ana, 1) as [worker]:
+            await worker.decide(ASK)
+            for n in range(20):
+                made_up = Question("acc_ana", f"made.up.{n}", "prv_lake", AskingApp("claims"))
+                assert (await worker.decide(made_up)).reason == "client_not_allowed"
+            people = [person for _, _, person in worker.memo._people.values()]
+            assert [(set(one.settled), set(one.given)) for one in people] == [({"message.send"}, {"message.send"})]
+            assert len(worker.memo._seen) == 1
+
+    asyncio.run(play())

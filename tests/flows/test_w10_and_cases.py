@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -235,6 +236,34 @@ def test_se_3_the_appeal_link_works_signed_out_and_for_a_locked_account(desk: Ma
     assert "Appeal waits" in sue.text
     sue.get(f"{CASES}/{case_id}").submit("Decide the appeal", outcome="overturned", appeal_reason=WHY)
     assert desk.mails("case_appeal_decided") == 1
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_security_26_a_form_shown_to_one_person_is_not_taken_from_the_next_on_the_same_browser(desk: Managed) -> None:
+    case_id = opened(desk.world, "finn")
+    one = desk.as_("sam").get(f"{CASES}/{case_id}")
+    key, jar = one.form_key(), one.cookies[urlsplit(one.home).netloc]
+    jar[f"{desk.settings.cookie_prefix}session"] = desk.world.sign_in("sue")  # Sam went, Sue sat down
+    assert send(one, f"{CASES}/{case_id}/note", form_key=key, said="Typed by Sam") == 403
+    assert "Somebody else is signed in now" in one.text
+    assert "Sue Lind is signed in now, so nothing was done" in one.text
+    assert desk.one("SELECT count(*) FROM case_entry WHERE kind = 'noted'") == 0
+    assert send(one, f"{CASES}/{case_id}/note", form_key=key[:64], said="Cut off") == 403
+    assert send(one, f"{CASES}/{case_id}/note", form_key=one.get("/account").form_key(), said="Typed by Sue") < 400
+    assert desk.one("SELECT count(*) FROM case_entry WHERE kind = 'noted'") == 1
+    key = one.get(f"{CASES}/{case_id}").form_key()
+    jar[f"{desk.settings.cookie_prefix}session"] = desk.world.sign_in("sue")  # again, after a while
+    assert send(one, f"{CASES}/{case_id}/note", form_key=key, said="Still Sue") < 400
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_security_81_a_request_with_two_host_fields_is_refused(desk: Managed) -> None:
+    http, ours = desk.sites[desk.settings.issuer], desk.settings.origin_host
+    for named in (("evil.example", ours), (ours, "evil.example"), (ours, ours)):
+        twice = [*(("host", name) for name in named), ("accept", "text/html")]
+        answer = http.request("GET", "/sign-in", headers=twice)
+        assert answer.status_code == 400, named
+        assert "evil" not in answer.text
 
 
 def test_se_2_cases_are_found_by_state_person_practice_and_number_and_paged(

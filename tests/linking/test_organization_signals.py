@@ -147,3 +147,25 @@ def test_security_31_a_hostile_event_does_nothing(world: World) -> None:
     assert browser.get("/account").path == "/account"
     assert world.count("login", "held_at IS NOT NULL") == 0
     assert world.events("signals.partner.refused") >= len(HOSTILE)
+
+
+@pytest.mark.parametrize("desk_first", [True, False])
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_se_3_an_organization_lifts_no_hold_of_the_security_desk(world: World, *, desk_first: bool) -> None:
+    link_ana(world)
+
+    def desk_holds() -> None:
+        with transaction(world.database) as db:
+            login = db.execute(text("SELECT id FROM login WHERE upstream_id = 'ups_evergreen'")).scalar_one()
+            assert moved.hold_for_security(db, login, by="acc_desk")
+            assert not moved.hold_for_security(db, login, by="acc_desk"), "held is held"
+
+    if desk_first:
+        desk_holds()
+        assert told(world, event(world, ENABLED)).status_code == 202
+    assert told(world, event(world, DISABLED)).status_code == 202
+    if not desk_first:
+        desk_holds()
+    assert told(world, event(world, ENABLED)).status_code == 202
+    assert world.count("login", "held_because = 'security' AND held_at IS NOT NULL") == 1
+    assert "paused while we look into its use" in world.browser().get("/login/ups_evergreen").text

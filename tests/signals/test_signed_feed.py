@@ -139,3 +139,19 @@ def test_d5_what_takes_nothing_away_is_not_in_the_feed_but_keeps_its_number(read
     with transaction(database) as db:
         revocations.announce(db, "credential_changed", reason="set", account_id="acc_a", facts={"type": "password"})
     assert orjson.loads(reader("?after=1").content) == {"revocations": [], "last": 2, "more": False}
+
+
+def test_se3_a_reader_told_to_start_anew_has_heard_nothing(browser: TestClient, reader: Any, ask: Any) -> None:
+    """A number ahead of the feed is given anew after a restore: it may not prove that somebody heard of it."""
+    database = browser.app.state.service.database  # type: ignore[attr-defined]
+    reader.announce(3)
+    name = "&reader=the-first-process-of-the-app"
+    assert ask(f"&after=999999{name}")["restart"] is True
+    ask(f"&after=0{name}")
+    until = time.monotonic() + 5
+    rows: list[Any] = []
+    while not rows and time.monotonic() < until:
+        time.sleep(0.05)
+        with reading(database) as db:
+            rows = list(db.execute(text("SELECT seq FROM feed_receipt ORDER BY seq")).scalars())
+    assert rows == [0]

@@ -199,3 +199,21 @@ def test_w6_accepted_denied_and_taken_back_at_once_is_decided_once(world: Partie
     assert status(world, request) == {"accept": "approved", "deny": "denied", "withdraw": "withdrawn"}[done[0]]
     with transaction(world.database) as db:
         assert db.execute(text("SELECT count(*) FROM delegation")).scalar_one() == (done == ["accept"])
+
+
+@SQLITE
+def test_w6_a_company_that_asks_and_takes_back_asks_forty_practices_a_day_and_no_more(world: Parties) -> None:
+    with transaction(world.database) as db:
+        row = {"entitlements": ["eligibility.view"], "lines": [LINE], "ends_at": clock.now() + timedelta(days=9)}
+        for n in range(requests.MOST_OF_A_DAY - 1):
+            made = DelegationRequest(
+                partner_id=world.firm, tin_hash=b"%032d" % n, tin_last4="0000", note="x", asked_by=world.ada,
+                expires_at=clock.now() + timedelta(days=9), status="withdrawn", **row,
+            )  # fmt: skip
+            db.add(made)
+    request = ask(world, tin="44-4444444")
+    with transaction(world.database) as db:
+        requests.withdraw(db, by=world.ada, partner_id=world.firm, request_id=request)
+    refused(TooMany, lambda: ask(world, tin="55-5555555"), "forty times")
+    with freeze_time(clock.now() + timedelta(days=1, minutes=1)):
+        ask(world, tin="55-5555555")

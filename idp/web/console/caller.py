@@ -28,7 +28,7 @@ async def _caller(request: Request, service: TheService) -> Caller:
 
 
 def may(permission: str) -> Callable[..., object]:
-    """Require a permission in the practice of the path, asked for the first line the person manages there."""
+    """Require a permission in the practice of the path, asked for a line of theirs: managed or, to look, audited."""
 
     async def guard(p: str, db: Transaction, caller: Annotated[Caller, Depends(_caller)]) -> Acting:
         if caller.provider_id != p:  # the token names the practice it is for; another one is not there
@@ -44,7 +44,8 @@ def _decided(db: Transaction, caller: Caller, p: str, permission: str) -> Acting
     if account is None or session is None:
         raise NotFound
     origin.narrow(actor_id=account.id, session_id=session.id, acr=session.acr, amr=tuple(session.amr))
-    line = next(iter(authority.lines_of(db, account.id, p)), None)
+    theirs = authority.lines_seen if permission == authority.SEES else authority.lines_of
+    line = next(iter(theirs(db, account.id, p)), None)
     return guards.acting(db, Visitor(account, session), p, permission, line, app=app_of(caller))
 
 
@@ -59,3 +60,8 @@ Approves = Annotated[Acting, Depends(may("delegation.approve"))]
 def lines_of(db: Transaction, acting: Acting) -> list[str]:
     """Return the lines this person manages here."""
     return authority.lines_of(db, acting.visitor.account.id, acting.provider.id)
+
+
+def lines_seen(db: Transaction, acting: Acting) -> list[str]:
+    """Return the lines whose access this person may look at here."""
+    return authority.lines_seen(db, acting.visitor.account.id, acting.provider.id)

@@ -1,5 +1,6 @@
 """A change is made once: the same Idempotency-Key gives the same answer, with another request it is refused."""
 
+import base64
 from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
@@ -10,13 +11,16 @@ from fastapi import Depends, Header, Request, Response
 from sqlmodel import Session as Db
 
 from idp import clock
+from idp.database import of
 from idp.database.inserting import insert_unless_there
-from idp.errors import Invalid
+from idp.envelope import CannotOpen
+from idp.errors import Conflict, Invalid
 from idp.wam.tables import ApiAnswer
 from idp.web.guards import Acting
 
 KEPT = timedelta(hours=24)
 """How long an answer is remembered."""
+_PURPOSE = "answers"
 Key = Annotated[
     str,
     Header(
@@ -58,11 +62,26 @@ class Once:
         if not fresh:
             if known.digest != self._digest:
                 raise KeyReused("Use a new Idempotency-Key for each change.")
-            return _json(known.body, known.status, replayed=True)
-        known.status, known.body = status, orjson.dumps(work(), option=orjson.OPT_UTC_Z).decode()
+            return _json(self._opened(db, known), known.status, replayed=True)
+        body = orjson.dumps(work(), option=orjson.OPT_UTC_Z)
+        known.status, known.body = status, self._sealed(db, known, body)
         db.add(known)
         db.flush()
-        return _json(known.body, status)
+        return _json(body, status)
+
+    def _sealed(self, db: Db, row: ApiAnswer, body: bytes) -> str:
+        """Seal an answer: the link of an invitation is in it, which the database keeps only hashed."""
+        return base64.b64encode(of(db).ring.seal(_PURPOSE, _place(row), body)).decode()
+
+    def _opened(self, db: Db, row: ApiAnswer) -> bytes:
+        try:
+            return of(db).ring.open(_PURPOSE, _place(row), base64.b64decode(row.body))
+        except CannotOpen:
+            raise Conflict("This was done. Its answer can't be given again: the service's keys were changed.") from None
+
+
+def _place(row: ApiAnswer) -> str:
+    return f"api_answer.body:{row.made_by}/{row.key}"
 
 
 async def _once(request: Request, key: Key) -> Once:
@@ -74,6 +93,6 @@ async def _once(request: Request, key: Key) -> Once:
 TheOnce = Annotated[Once, Depends(_once)]
 
 
-def _json(body: str, status: int, *, replayed: bool = False) -> Response:
+def _json(body: bytes, status: int, *, replayed: bool = False) -> Response:
     headers = {"Cache-Control": "no-store"} | ({"Idempotent-Replayed": "true"} if replayed else {})
     return Response(body, status, headers, "application/json")

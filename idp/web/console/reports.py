@@ -12,11 +12,10 @@ from idp.errors import Invalid
 from idp.wam import reports
 from idp.web.boundary import Transaction
 from idp.web.console.bodies import Rows
-from idp.web.console.caller import Sees, lines_of
+from idp.web.console.caller import Sees, lines_seen
 from idp.web.console.paging import After, Cursor, Limit
 from idp.web.console.routing import part
 from idp.web.manager.reports import HISTORY, MOST
-from idp.web.manager.views import LINE_NAMES
 
 router = part()
 On = Annotated[AwareDatetime | None, Query(description="A past moment with zone; now when left out.")]
@@ -26,7 +25,7 @@ On = Annotated[AwareDatetime | None, Query(description="A past moment with zone;
 def access(db: Transaction, acting: Sees, *, on: On = None, limit: Limit = 100, after: After = "") -> Rows:
     """List who has, or at a past moment had, what; looking is recorded."""
     at = _at(on)
-    had = reports.as_of(db, acting.provider.id, lines_of(db, acting) or list(LINE_NAMES), at)
+    had = reports.as_of(db, acting.provider.id, lines_seen(db, acting), at)
     reports.looked(db, acting.provider.id, "wam.report.viewed", at=clock.iso(at), rows=len(had))
     cursor = Cursor(db, acting, "access", on=clock.iso(on) if on else "")
     rows, further = cursor.cut(
@@ -41,7 +40,7 @@ def history(db: Transaction, acting: Sees, *, limit: Limit = 100, after: After =
     steps = reports.history(
         db,
         acting.provider.id,
-        lines_of(db, acting) or list(LINE_NAMES),
+        lines_seen(db, acting),
         since=clock.now() - HISTORY,
         most=MOST,
     )
@@ -71,7 +70,7 @@ def matrix(
 ) -> dict[str, Any]:
     """Show people by functions as of a moment, 25 people and 12 functions a page; looking is recorded."""
     at = _at(on)
-    had = reports.as_of(db, acting.provider.id, lines_of(db, acting) or list(LINE_NAMES), at)
+    had = reports.as_of(db, acting.provider.id, lines_seen(db, acting), at)
     reports.looked(db, acting.provider.id, "wam.report.viewed", at=clock.iso(at), rows=len(had), kind="matrix")
     found = reports.matrix(had, page=page)
     return {

@@ -36,7 +36,7 @@ def search_page(request: Request, staff: MaySearch, db: Transaction) -> Response
     """Show what the address asks for; the search itself is recorded (security.md 79)."""
     given = _query(request)
     cursor = given.pop("cursor", None)
-    filters = search.read(given)
+    filters = search.read(given, reader=staff.visitor.account.id)
     found = search.find(db, filters, cursor)
     details = {"filters": filters.given(), "shown": len(found.rows), "further": cursor is not None}
     log.record(db, Event("audit.log.searched", details=details))
@@ -63,7 +63,7 @@ def search_form(request: Request, staff: MaySearch, db: Transaction, form: TheFo
 @router.get("/security/search.jsonl", include_in_schema=False)
 def export_lines(request: Request, staff: MayExport, db: Transaction) -> Response:
     """Export what the address asks for with its proofs, for `verifier.py`."""
-    return _export(request, db, "jsonl")
+    return _export(request, db, staff, "jsonl")
 
 
 @router.get("/security/search.{kind}", include_in_schema=False)
@@ -71,7 +71,7 @@ def export_form(request: Request, staff: MayExport, db: Transaction, kind: str) 
     """Export what the address asks for in a form others read."""
     if kind not in FORMS:
         raise NotFound("There is no such form of an export.")
-    return _export(request, db, kind)
+    return _export(request, db, staff, kind)
 
 
 @router.get("/security/records/{n}", include_in_schema=False)
@@ -79,7 +79,7 @@ def record_page(request: Request, staff: MaySearch, db: Transaction, n: str) -> 
     """Show one record: every field, its person, its proof, its neighbours."""
     if not (n.isascii() and n.isdigit() and len(n) < 19):
         raise NotFound("There is no record with this number.")
-    found = search.record(db, int(n))
+    found = search.record(db, int(n), reader=staff.visitor.account.id)
     log.record(db, Event("audit.record.viewed", details={"record": int(n), "personal": found.personal is not None}))
     said = {name: value for name, value in found.said.items() if name not in ("personal", "details", "auth")}
     return page(
@@ -124,8 +124,8 @@ def _query(request: Request) -> dict[str, str]:
     return given
 
 
-def _export(request: Request, db: Db, kind: str) -> Response:
-    filters = search.read(_query(request))
+def _export(request: Request, db: Db, staff: Acting, kind: str) -> Response:
+    filters = search.read(_query(request), reader=staff.visitor.account.id)
     log.record(db, Event("audit.log.exported", details={"filters": filters.given(), "form": kind}))
     database = service_of(request).database
     form = FORMS.get(kind)

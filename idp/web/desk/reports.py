@@ -20,7 +20,8 @@ Unlocker = Annotated[Acting, Depends(insurer_staff("security.access.revoke"))]
 @router.get(PATH, include_in_schema=False)
 def listed(request: Request, staff: Staff, db: Transaction) -> Response:
     """List what waits, the oldest first, and what was closed."""
-    open_ones, closed = reports.listed(db, "open"), reports.listed(db, "closed", limit=50)
+    me = staff.visitor.account.id
+    open_ones, closed = reports.listed(db, "open", by=me), reports.listed(db, "closed", by=me, limit=50)
     return pages.page(request, "report/listed.html", acting=_acting(staff), open_ones=open_ones, closed=closed)
 
 
@@ -55,7 +56,7 @@ def unlock(request: Request, staff: Unlocker, db: Transaction, report_id: str, f
 
 
 def _facts(staff: Acting, db: Transaction, report_id: str) -> dict[str, Any]:
-    return {"acting": _acting(staff), "opened": reports.view(db, report_id)}
+    return {"acting": _acting(staff), "opened": reports.view(db, report_id, by=staff.visitor.account.id)}
 
 
 def _acting(staff: Acting) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
 from idp.audit.search import Filters
+from idp.errors import NotFound
 from idp.sharing import words
 from idp.sharing.live import shown as scores
 from idp.sharing.score import BANDS, weights
@@ -25,7 +26,7 @@ What = Literal["sharing", "takeover"]
 @router.get("/security/sharing", include_in_schema=False)
 def above(request: Request, staff: MayWork, db: Transaction, what: What = "sharing") -> Response:
     """List logins above the lowest line now; looking is recorded."""
-    found = scores.listed(db, what)
+    found = [one for one in scores.listed(db, what) if one.account_id != staff.visitor.account.id]
     log.record(db, Event("security.scores.viewed", details={"what": what, "shown": len(found)}))
     names = {one.account_id: _name(db, one.account_id) for one in found}
     return page(
@@ -43,7 +44,9 @@ def above(request: Request, staff: MayWork, db: Transaction, what: What = "shari
 
 @router.get("/security/sharing/{account_id}", include_in_schema=False)
 def one(request: Request, account_id: str, staff: MayWork, db: Transaction, what: What = "sharing") -> Response:
-    """Explain one login's score; looking is recorded under its person."""
+    """Explain one login's score, never the reader's own; looking is recorded under its person."""
+    if account_id == staff.visitor.account.id:
+        raise NotFound
     found = scores.explained(db, account_id, what)
     log.record(db, Event("security.score.viewed", account=account_id, details={"what": what, "score": found.score}))
     return page(

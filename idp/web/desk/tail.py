@@ -43,7 +43,7 @@ def tail(request: Request, staff: MayWatch, db: Transaction) -> Response:
     if not (looked.isascii() and looked.isdigit() and len(looked) < 8):
         raise Invalid(fields={"looked": "Open the page again."})
     more = int(looked) < TIMES
-    filters = _endless(query)
+    filters = _endless(staff, query)
     found = search.newest(db, filters)
     _watched(db, staff, filters)
     return page(
@@ -67,7 +67,7 @@ def tail(request: Request, staff: MayWatch, db: Transaction) -> Response:
 @router.get("/security/tail/events", include_in_schema=False)
 def events(request: Request, staff: MayWatch, service: TheService, db: Transaction) -> Response:
     """Send the newest matches whenever they change (server-sent events), for five minutes."""
-    filters = _endless(dict(request.query_params.multi_items()))
+    filters = _endless(staff, dict(request.query_params.multi_items()))
     who = tailing.Watcher(staff.visitor.account.id, staff.visitor.session.id, staff.provider.id)
     tailing.room(service, who)
     _watched(db, staff, filters)
@@ -85,8 +85,8 @@ async def _told(changes: AsyncIterator[str | None]) -> AsyncIterator[bytes]:
     yield b"event: over\ndata: {}\n\n"
 
 
-def _endless(query: dict[str, str]) -> Filters:
-    filters = search.read(query)
+def _endless(staff: Acting, query: dict[str, str]) -> Filters:
+    filters = search.read(query, reader=staff.visitor.account.id)
     if filters.until is not None:
         raise Invalid(fields={"until": "What comes has no end: leave it out."})
     return filters

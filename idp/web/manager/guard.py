@@ -11,10 +11,11 @@ from idp.web.guards import Acting, SignedIn, entitled
 
 
 def _in_a_line(permission: str) -> Callable[..., Acting]:
-    """Ask for the line the address names, if it is theirs, else for the first they manage."""
+    """Ask for the line the address names, if it is theirs, else for the first they manage (to look: or audit)."""
+    theirs = authority.lines_seen if permission == authority.SEES else authority.lines_of
 
     def guard(p: str, person: SignedIn, db: Transaction, line: str | None = None) -> Acting:
-        lines = authority.lines_of(db, person.account.id, p)
+        lines = theirs(db, person.account.id, p)
         asked = line if line in lines else next(iter(lines), None)
         return entitled(permission, asked)(p, person, db)
 

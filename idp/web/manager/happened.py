@@ -105,7 +105,8 @@ def _filters(db: Db, acting: Acting, asked: Asked) -> Here:
 
 
 def _lines(frame: dict[str, Any]) -> list[str]:
-    return frame["lines"] or list(views.LINE_NAMES)
+    seen: list[str] = frame["seen_lines"]
+    return seen
 
 
 def _choices(db: Db, acting: Acting) -> dict[str, Any]:

@@ -33,7 +33,7 @@ MOST = 50_000
 def report(request: Request, db: Transaction, acting: Sees, *, day: str = "", page: int = 1) -> Response:
     """Show who has, or on a past day had, what; looking is recorded."""
     frame = views.frame(db, acting.provider, acting.visitor.account.id)
-    lines = frame["lines"] or list(views.LINE_NAMES)
+    lines = frame["seen_lines"]
     try:
         at = _moment(db, day)
     except Invalid as problem:
@@ -55,7 +55,7 @@ def matrix(request: Request, db: Transaction, acting: Sees, *, day: str = "", pa
         empty = _drawn(reports.matrix([]))
         problem.page, problem.context = "wam/matrix.html", {"at": at, "day": day, **empty} | frame
         raise
-    had = reports.as_of(db, acting.provider.id, frame["lines"] or list(views.LINE_NAMES), at)
+    had = reports.as_of(db, acting.provider.id, frame["seen_lines"], at)
     reports.looked(db, acting.provider.id, "wam.report.viewed", at=clock.iso(at), rows=len(had), kind="matrix")
     facts = _drawn(reports.matrix(had, page=page))
     return pages.page(request, "wam/matrix.html", at=at, day=shown, **facts, **frame)
@@ -83,7 +83,7 @@ def _drawn(found: reports.Matrix) -> dict[str, Any]:
 @router.get("/p/{p}/reports/access.csv", include_in_schema=False)
 def access_csv(request: Request, db: Transaction, acting: Sees, *, day: str = "") -> Response:
     """Export who has what on a day; exporting is recorded."""
-    lines = views.frame(db, acting.provider, acting.visitor.account.id)["lines"] or list(views.LINE_NAMES)
+    lines = views.frame(db, acting.provider, acting.visitor.account.id)["seen_lines"]
     zone, at = of(db).settings.time_zone, _moment(db, day)
     had = reports.as_of(db, acting.provider.id, lines, at)[:MOST]
     head = ["Name", "Line of business", "Function", "Given by", "Since", "Until", "Paused", "Id"]
@@ -107,7 +107,7 @@ def access_csv(request: Request, db: Transaction, acting: Sees, *, day: str = ""
 @router.get("/p/{p}/reports/history.csv", include_in_schema=False)
 def history_csv(request: Request, db: Transaction, acting: Sees) -> Response:
     """Export what was given and ended in the last year; exporting is recorded."""
-    lines = views.frame(db, acting.provider, acting.visitor.account.id)["lines"] or list(views.LINE_NAMES)
+    lines = views.frame(db, acting.provider, acting.visitor.account.id)["seen_lines"]
     steps = reports.history(db, acting.provider.id, lines, since=clock.now() - HISTORY, most=MOST)
     head = ["When", "Name", "Line of business", "Function", "What", "By", "Reason", "Id"]
     rows = [
@@ -135,7 +135,7 @@ def _facts(db: Db, acting: Acting, had: list[reports.Had], at: datetime, *, day:
         "steps": reports.history(
             db,
             acting.provider.id,
-            views.frame(db, acting.provider, acting.visitor.account.id)["lines"] or list(views.LINE_NAMES),
+            views.frame(db, acting.provider, acting.visitor.account.id)["seen_lines"],
             since=now - HISTORY,
             most=20,
         ),

@@ -21,10 +21,14 @@ CAPACITIES = {"employee": "Employee", "representative": "Representative", "agent
 
 
 def frame(db: Session, provider: Provider, account_id: str) -> dict[str, Any]:
-    """Return what every page of a practice needs; `lines` are those this person manages, none for an auditor."""
+    """Return what every page of a practice needs; `lines` are those this person manages, none for an auditor.
+
+    `seen_lines` are those whose access this person may look at.
+    """
     return {
         "acting": provider,
         "lines": authority.lines_of(db, account_id, provider.id),
+        "seen_lines": authority.lines_seen(db, account_id, provider.id),
         "line_names": LINE_NAMES,
         "capacities": CAPACITIES,
         "kinds": holdings.WORDS,

@@ -8,6 +8,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 
 from idp import clock
@@ -38,12 +39,12 @@ class Receipts:
         self._minute = 0
         self._task: asyncio.Task[None] | None = None
 
-    def note(self, client_id: str, reader: str, seq: int) -> None:
-        """Note that a copy had heard everything up to a number by now, unless it is known."""
+    def note(self, client_id: str, reader: str, seq: int, at: datetime) -> None:
+        """Note that a copy had heard everything up to a number by that moment, unless it is known."""
         key = (client_id, reader)
         if seq <= self._heard.get(key, -1):
             return
-        now = clock.micros(clock.now())
+        now = clock.micros(at)
         if now // 60_000_000 != self._minute:
             self._minute, self._spent = now // 60_000_000, {}
         if self._spent.get(client_id, 0) >= PER_MINUTE:
