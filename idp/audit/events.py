@@ -141,6 +141,7 @@ VOCABULARY: dict[str, str] = {
     "wam.delegation.requested": "An outside company asked a practice to let it work for it",
     "wam.delegation.request_accepted": "A practice accepted an outside company's request",
     "wam.delegation.request_denied": "A practice denied an outside company's request",
+    "wam.delegation.request_escalated": "An outside company's request waits too long",
     "wam.delegation.request_ended": "An outside company's request was taken back or expired",
     "wam.delegation.viewed": "Who works for a practice through an outside company was looked at",
     "wam.person.viewed": "An access manager looked at a person",

@@ -42,7 +42,7 @@ def remind(database: Database) -> bool:
         reminders.attestations_due(db, BATCH)
         waited = waiting.tend(db)
     with transaction(database) as db:
-        waited = max(waited, request_calendar.tend(db))
+        waited = max(waited, request_calendar.tend(db), delegation_requests.tend(db))
     with transaction(database) as db:
         emergency.remind(db)
     with transaction(database) as db:

@@ -13,6 +13,15 @@ TEMPLATES: dict[str, Template] = {
         "A practice does not let {company} work for it",
         "The practice with the TIN ending {tin} denied {company}'s request. The reason: {reason}",
     ),
+    "delegation_escalated": Template(
+        "A company's request at {provider} waits for an answer",
+        "Request {request} of {company} to work for {provider} has waited for its access managers. Call the practice.",
+    ),
+    "delegation_unanswered": Template(
+        "A request of {company} ended without an answer",
+        "Nobody answered {company}'s request to the practice with the TIN ending {tin}, so it ended. Ask the practice, "
+        "then ask here again.",
+    ),
     "delegation_made": Template(
         "{company} may work for {provider}",
         "{by} lets {company} work for {provider}, until {until}: {functions} ({lines}). Its administrators choose who "

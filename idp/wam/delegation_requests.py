@@ -4,6 +4,7 @@ The company names the practice by its TIN and learns nothing of whether we know 
 was asked for, and is a delegation like any other: within what the practice holds, in lines the manager manages.
 """
 
+import functools
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -27,7 +28,7 @@ from idp.partners.standing import GOOD
 from idp.partners.tables import Partner
 from idp.providers import identifiers
 from idp.providers.tables import LINES, Provider
-from idp.wam import authority, company, delegating, receipts
+from idp.wam import authority, company, delegating, receipts, waiting
 from idp.wam.requests import AlreadyDecided
 from idp.wam.tables import DelegationRequest
 
@@ -175,10 +176,7 @@ def deny(db: Session, request: DelegationRequest, provider: Provider, *, by: str
         raise Invalid(fields={"reason": "Say why, in at most 200 characters. The company reads it."})
     _decide(db, request, "denied", by=by, reason=said)
     _log(db, "wam.delegation.request_denied", request, by, provider_id=provider.id)
-    partner = db.get(Partner, request.partner_id)
-    facts = {"company": partner.name if partner else "", "tin": request.tin_last4, "reason": said}
-    for member in members.in_force(db, request.partner_id, administrators=True):
-        outbox.send(db, member.account_id, "delegation_denied", facts)
+    _tell_company(db, request, "delegation_denied", reason=said)
 
 
 def expire(db: Session) -> int:
@@ -191,7 +189,32 @@ def expire(db: Session) -> int:
     closed = [row for row in due if _take(db, row, status="expired", by="system")]
     for row in closed:
         _log(db, "wam.delegation.request_ended", row, "system")
+        _tell_company(db, row, "delegation_unanswered")
     return len(closed)
+
+
+def tend(db: Session) -> int:
+    """Remind practices of requests that wait, then tell the insurer; return how many steps were taken."""
+    return waiting.tend(
+        db, DelegationRequest, "requested", functools.partial(_remind, db), functools.partial(_escalate, db)
+    )
+
+
+def _remind(db: Session, row: DelegationRequest) -> None:
+    partner = db.get(Partner, row.partner_id)
+    if partner is not None:
+        _tell_practice(db, row, partner)
+
+
+def _escalate(db: Session, row: DelegationRequest) -> None:
+    """Tell the insurer, where there is such a practice; the company learns neither."""
+    provider, partner = _practice(db, row), db.get(Partner, row.partner_id)
+    if provider is None or partner is None:
+        return
+    facts = {"company": partner.name, "provider": provider.name, "request": row.id}
+    here = configuration.current(db).insurer.help_email
+    outbox.send(db, row.asked_by, "delegation_escalated", facts, to=(here,))
+    _log(db, "wam.delegation.request_escalated", row, "system", provider_id=provider.id)
 
 
 def _check(db: Session, tin: str, scope: Scope, said: str) -> None:
@@ -244,9 +267,20 @@ def _decide(db: Session, row: DelegationRequest, status: str, *, by: str, reason
         raise AlreadyDecided(f"{said}. What you chose was not done.")
 
 
-def _tell_practice(db: Session, row: DelegationRequest, partner: Partner) -> None:
+def _tell_company(db: Session, row: DelegationRequest, template: str, **more: str) -> None:
+    partner = db.get(Partner, row.partner_id)
+    facts = {"company": partner.name if partner else "", "tin": row.tin_last4, **more}
+    for member in members.in_force(db, row.partner_id, administrators=True):
+        outbox.send(db, member.account_id, template, facts)
+
+
+def _practice(db: Session, row: DelegationRequest) -> Provider | None:
     known = select(Provider).where(col(Provider.tin_hash) == row.tin_hash, col(Provider.status) != "ended")
-    provider = db.exec(known).first()
+    return db.exec(known).first()
+
+
+def _tell_practice(db: Session, row: DelegationRequest, partner: Partner) -> None:
+    provider = _practice(db, row)
     if provider is None:
         return
     page = f"{of(db).settings.issuer}/p/{provider.id}/inbox"

@@ -1,61 +1,31 @@
 """What time does to a request for access: reminders, escalation, expiry (domain.md 7)."""
 
-from sqlalchemy import CursorResult, update
+from functools import partial
+
 from sqlmodel import Session, col, select
 
 from idp import clock, configuration
 from idp.audit import log
 from idp.audit.events import Event
 from idp.notices import outbox
-from idp.wam import requests
+from idp.wam import requests, waiting
 from idp.wam.tables import AccessRequest
-
-BATCH = 100
+from idp.wam.waiting import BATCH
 
 
 def tend(db: Session) -> int:
-    """Remind, escalate and expire what has waited; return how many were touched. Ten workers send one mail."""
-    clocks, now = configuration.current(db).clocks, clock.now()
-    steps = (*clocks.application_reminders, clocks.application_escalates)
-    touched = 0
-    waiting = select(AccessRequest).where(col(AccessRequest.status) == "submitted")
-    for request in db.exec(waiting.where(col(AccessRequest.expires_at) <= now).limit(BATCH)).all():
+    """Expire, remind of and escalate what has waited; return how many were touched. Ten workers send one mail."""
+    now, touched = clock.now(), 0
+    over = select(AccessRequest).where(col(AccessRequest.status) == "submitted", col(AccessRequest.expires_at) <= now)
+    for request in db.exec(over.limit(BATCH)).all():
         if requests.take(db, request, status="expired"):
             _ended(db, request)
             touched += 1
-    for number, after in enumerate(steps, 1):
-        due = waiting.where(
-            col(AccessRequest.reminded) == number - 1,
-            col(AccessRequest.created_at) <= now - after,
-            col(AccessRequest.expires_at) > now,
-        )
-        for request in db.exec(due.limit(BATCH)).all():
-            if _step(db, request, number):
-                _say(db, request, escalate=number == len(steps))
-                touched += 1
-    return touched
+    say, escalate = partial(requests.tell, db, "request_waiting"), partial(_escalate, db)
+    return touched + waiting.tend(db, AccessRequest, "submitted", say, escalate)
 
 
-def _step(db: Session, request: AccessRequest, number: int) -> bool:
-    taken = db.execute(
-        update(AccessRequest)
-        .where(
-            col(AccessRequest.id) == request.id,
-            col(AccessRequest.status) == "submitted",
-            col(AccessRequest.reminded) == number - 1,
-        )
-        .values(reminded=number)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(taken, CursorResult)
-    db.refresh(request)
-    return taken.rowcount == 1
-
-
-def _say(db: Session, request: AccessRequest, *, escalate: bool) -> None:
-    if not escalate:
-        requests.tell(db, "request_waiting", request)
-        return
+def _escalate(db: Session, request: AccessRequest) -> None:
     facts = requests.facts_of(db, request)
     outbox.send(db, request.account_id, "request_escalated", facts, to=(configuration.current(db).insurer.help_email,))
     _log(db, "wam.request.escalated", request)

@@ -253,4 +253,6 @@ class DelegationRequest(Row, table=True):
     decided_at: datetime | None = moment(nullable=True)
     reason: str = ""
     delegation_id: str | None = None
+    reminded: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """How many steps of waiting were taken: reminders to the practice, then the insurer."""
     expires_at: datetime = moment()

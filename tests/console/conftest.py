@@ -73,23 +73,27 @@ class Calling:
 class Api(Managed):
     """The small world behind its API."""
 
-    def calls(self, name: str, *, practice: str | None = None, scope: str = "openid wam") -> Calling:
-        """Return a person who signed in at the app for their practice."""
+    def calls(self, name: str, *, practice: str | None = None, scope: str = "openid wam", company: str = "") -> Calling:
+        """Return a person who signed in at the app for their practice, or for none at the companies' app."""
         provider = practice or self.world.lakeside
+        client_id = "companies" if company else "console"
         browser = self.as_(name)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
         asked = {
-            "response_type": "code", "client_id": "console", "redirect_uri": CALLBACK, "scope": scope,
-            "code_challenge": challenge, "code_challenge_method": "S256", "acting_for": provider, "state": "x" * 20,
+            "response_type": "code", "client_id": client_id, "redirect_uri": CALLBACK, "scope": scope,
+            "code_challenge": challenge, "code_challenge_method": "S256", "state": "x" * 20,
         }  # fmt: skip
+        if not company:
+            asked["acting_for"] = provider
         browser.get("/oauth/authorize?" + urlencode(asked))
         assert browser.left is not None, browser.text[:300]
         code = parse_qs(urlsplit(browser.left).query)["code"][0]
         http = self.sites[self.settings.issuer]
-        basic = base64.b64encode(f"console:{SECRET}".encode()).decode()
+        basic = base64.b64encode(f"{client_id}:{SECRET}".encode()).decode()
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
         answer = http.post("/oauth/token", data=form, headers={"authorization": f"Basic {basic}"})
-        return Calling(http, answer.json()["access_token"], f"/api/v1/practices/{provider}")
+        here = f"/api/v1/companies/{company}" if company else f"/api/v1/practices/{provider}"
+        return Calling(http, answer.json()["access_token"], here)
 
 
 @pytest.fixture

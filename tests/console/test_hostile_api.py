@@ -67,7 +67,8 @@ def _attack_one(api: Api, caller: Calling, operation: Any, examples: int, answer
         suppress_health_check=list(HealthCheck),
     )
     def call(case: Any, who: str) -> None:
-        case.path_parameters["p"] = api.world.lakeside
+        if "p" in case.path_parameters:
+            case.path_parameters["p"] = api.world.lakeside
         if "a" in case.path_parameters:
             case.path_parameters["a"] = who
         answer = sent(caller, case)

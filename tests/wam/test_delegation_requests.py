@@ -1,6 +1,7 @@
 """W-6, asked for: a company asks a practice; its manager accepts less or equal, or denies; and what must not pass."""
 
 import threading
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -119,6 +120,37 @@ def test_delegation_a_request_opens_no_more_than_asked_than_held_and_than_its_ma
             requests.find(db, request, harbor, [LINE])
         with pytest.raises(NotFound):
             requests.find(db, request, lakeside, ["behavioural"])
+
+
+def test_w6_a_company_s_request_is_reminded_of_escalated_and_ended_by_the_clock_once(world: Parties) -> None:
+    ask(world)
+    ask(world, tin="55-5555555")  # of a practice nobody knows: nobody to remind, and the company is told the same
+    start = clock.now()
+    for day in (3, 3, 7, 14, 14):
+        with freeze_time(start + timedelta(days=day, seconds=1)):
+            expiries.remind(world.database)
+    sent = text("SELECT template FROM outbox WHERE template LIKE 'delegation%'")
+    with transaction(world.database) as db:
+        counted = Counter(db.execute(sent).scalars())
+        assert counted == {"delegation_wanted": 6, "delegation_escalated": 1}, "two managers, at once and twice more"
+        assert set(db.exec(select(DelegationRequest.reminded)).all()) == {3}
+    with freeze_time(start + timedelta(days=31)):
+        expiries.run(world.database)
+        expiries.remind(world.database)
+    with transaction(world.database) as db:
+        assert set(db.exec(select(DelegationRequest.status)).all()) == {"expired"}
+        counted = Counter(db.execute(sent).scalars())
+    assert counted == {"delegation_wanted": 6, "delegation_escalated": 1, "delegation_unanswered": 2}
+    assert told(world, "delegation_unanswered") == {world.people["ada"]}
+
+
+@SQLITE
+def test_w6_an_answered_request_is_not_reminded_of(world: Parties) -> None:
+    accept(world, ask(world), "eligibility.view")
+    with freeze_time(clock.now() + timedelta(days=8)):
+        expiries.remind(world.database)
+    with transaction(world.database) as db:
+        assert set(db.exec(select(DelegationRequest.reminded)).all()) == {0}
 
 
 @SQLITE

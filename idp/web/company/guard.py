@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends
+from sqlmodel import Session
 
 from idp import clock, configuration
 from idp.accounts.assurance import AAL2, meets
@@ -31,16 +32,21 @@ class For:
         }
 
 
+def administrator(db: Session, person: Visitor, c: str, *, fresh: bool) -> For:
+    """Require an administrator of a company; a stranger's is not there. Changing needs a second step just used."""
+    partner = company.must_administer(db, person.account.id, c)
+    age = configuration.current(db).clocks.factor_fresh
+    proved = person.session.factor_time
+    if not meets(person.session.acr, AAL2) or (fresh and (proved is None or clock.now() >= proved + age)):
+        seconds = int(age.total_seconds()) if fresh else None
+        raise StepUp("Confirm it's you. You come straight back to this page.", acr=AAL2, max_age=seconds)
+    return For(person, partner)
+
+
 def _administers(*, fresh: bool) -> Callable[..., For]:
     def guard(c: str, person: SignedIn, db: Transaction) -> For:
-        """Require an administrator; a stranger's company is not there. Changing needs a second step just used."""
-        partner = company.must_administer(db, person.account.id, c)
-        age = configuration.current(db).clocks.factor_fresh
-        proved = person.session.factor_time
-        if not meets(person.session.acr, AAL2) or (fresh and (proved is None or clock.now() >= proved + age)):
-            seconds = int(age.total_seconds()) if fresh else None
-            raise StepUp("Confirm it's you. You come straight back to this page.", acr=AAL2, max_age=seconds)
-        return For(person, partner)
+        """Require the company's administrator."""
+        return administrator(db, person, c, fresh=fresh)
 
     return guard
 

@@ -19,7 +19,7 @@ from idp.web.guards import Acting, Visitor
 SCOPE = "wam"
 
 
-async def _caller(request: Request, service: TheService) -> Caller:
+async def caller_of(request: Request, service: TheService) -> Caller:
     """Require a person's token with the scope; raises NotSignedIn, NotEntitled for a service."""
     caller = await bearer(service, request, SCOPE)
     if caller.account_id is None or caller.session_id is None:
@@ -30,7 +30,7 @@ async def _caller(request: Request, service: TheService) -> Caller:
 def may(permission: str) -> Callable[..., object]:
     """Require a permission in the practice of the path, asked for a line of theirs: managed or, to look, audited."""
 
-    async def guard(p: str, db: Transaction, caller: Annotated[Caller, Depends(_caller)]) -> Acting:
+    async def guard(p: str, db: Transaction, caller: Annotated[Caller, Depends(caller_of)]) -> Acting:
         if caller.provider_id != p:  # the token names the practice it is for; another one is not there
             raise NotFound
         return await run_in_threadpool(_decided, db, caller, p, permission)

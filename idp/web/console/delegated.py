@@ -39,6 +39,47 @@ class DelegationAnswer(Sent):
     deny: Annotated[Sentence | None, Field(description="Why not; the company reads it.")] = None
 
 
+class Assign(Delegated):
+    """One of the company's people, and what they shall do."""
+
+    account: Id
+
+
+class PassOn(Delegated):
+    """To which company a delegation is passed on, and how much of it."""
+
+    company: Id
+    redelegable: Annotated[bool, Field(description="The other company may pass it on, within it.")] = False
+
+
+class EndOwn(Sent):
+    """What the company ends: its delegation, or the one by which it passed that on."""
+
+    passed_on: Annotated[Id | None, Field(description="Id of the delegation to take back; null gives back.")] = None
+
+
+class Ask(Delegated):
+    """What a company asks a practice for; places are the practice's to name."""
+
+    places: None = None
+    tin: Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[^\x00]*$")]
+    note: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
+
+
+class InviteColleague(Sent):
+    """One person to invite into the company."""
+
+    name: Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00]*$")]
+    email: Annotated[str, Field(max_length=254, pattern=r"^[^\x00]*$")]
+    administrator: bool = False
+
+
+class Named(Sent):
+    """Whether somebody shall administer the company."""
+
+    administrator: bool
+
+
 class EndDelegation(Sent):
     """Why a delegation ends."""
 

@@ -7,18 +7,43 @@ from fastapi import APIRouter, Request, Response
 from fastapi.openapi.utils import get_openapi
 
 from idp.web.boundary import service_of
-from idp.web.console import changes, delegations, first_managers, inbox, managers, people, reports, resting, reviews
+from idp.web.console import (
+    changes,
+    company,
+    company_people,
+    delegations,
+    first_managers,
+    inbox,
+    managers,
+    people,
+    reports,
+    resting,
+    reviews,
+)
 from idp.web.console.routing import REFUSALS
 from idp.web.guards import open_to_anyone
 
 VERSION = "1.0"
 INTRODUCTION = """Everything the access manager's console does, by the same rules.
 
-Send a person's access token of scope `wam` for the practice in the path, whose session is fresh enough: reading needs a
+Send a person's access token of scope `wam` for the practice in the path (for a company: of its administrator, made
+for no practice), whose session is fresh enough: reading needs a
 second step, changing one within 15 minutes. Each change carries an Idempotency-Key. Refusals are problem details
 (RFC 9457). Lists go on with the `next` of the page before as `after`."""
 router = APIRouter()
-for one in (people, changes, inbox, reviews, reports, managers, delegations, resting, first_managers):
+for one in (
+    people,
+    changes,
+    inbox,
+    reviews,
+    reports,
+    managers,
+    delegations,
+    resting,
+    first_managers,
+    company,
+    company_people,
+):
     router.include_router(one.router)
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from idp.audit import log
 from idp.audit.events import Event
 from idp.errors import NotFound
-from idp.first_managers import confirming
+from idp.first_managers import confirming, keys
 from idp.registration.tables import FirstManagerClaim
 from idp.web.boundary import Transaction
 from idp.web.console.bodies import Sent
@@ -25,6 +25,12 @@ class Confirmation(Sent):
     """How staff saw who the person is."""
 
     identity: Said
+
+
+class ReadOut(Sent):
+    """The number the person read out."""
+
+    code: Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[^\x00]*$")]
 
 
 class Refusal(Sent):
@@ -63,6 +69,31 @@ def waiting(db: Transaction, staff: Staff) -> dict[str, Any]:
             for seen in found
         ]
     }
+
+
+@router.get("/first-manager-letters")
+def letters(db: Transaction, staff: Staff) -> dict[str, Any]:
+    """List the letters that wait to be printed, oldest first; their keys are not in here."""
+    return {
+        "letters": [{"letter": key.id, "claim": claim.id, "since": key.created_at} for key, claim in keys.letters(db)]
+    }
+
+
+@router.post("/first-manager-letters/{k}/print")
+def printed(db: Transaction, staff: Staff, _once: TheOnce, k: str) -> dict[str, Any]:
+    """Return a letter to print, this once: its key is nowhere else afterwards, so the same request again is a 409."""
+    letter = keys.print_letter(db, k[:64], by=staff.visitor.account.id)
+    return {"practice": letter.practice, "address": list(letter.address), "key": letter.key, "until": letter.until}
+
+
+@router.post("/first-managers/{x}/called")
+def called(db: Transaction, staff: Staff, once: TheOnce, x: str, body: ReadOut) -> Response:
+    """Enter the number the person read out at the practice's own number; a wrong one counts as one of five tries."""
+
+    def work() -> dict[str, Any]:
+        return {"claim": _told(keys.prove_by_call(db, x[:64], by=staff.visitor.account.id, code=body.code))}
+
+    return once.answer(db, staff, work)
 
 
 @router.post("/first-managers/{x}/confirm")

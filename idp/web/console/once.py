@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import orjson
 from fastapi import Depends, Header, Request, Response
@@ -16,7 +16,7 @@ from idp.database.inserting import insert_unless_there
 from idp.envelope import CannotOpen
 from idp.errors import Conflict, Invalid
 from idp.wam.tables import ApiAnswer
-from idp.web.guards import Acting
+from idp.web.guards import Visitor
 
 KEPT = timedelta(hours=24)
 """How long an answer is remembered."""
@@ -40,17 +40,26 @@ class KeyReused(Invalid):
     title = "This key was used for something else"
 
 
+class By(Protocol):
+    """Whoever makes the change."""
+
+    @property
+    def visitor(self) -> Visitor:
+        """The person and their session."""
+        ...
+
+
 class Once:
     """One change of one request."""
 
     def __init__(self, key: str, digest: str) -> None:
         self._key, self._digest = key, digest
 
-    def form_id(self, acting: Acting) -> str:
+    def form_id(self, acting: By) -> str:
         """Return the id by which the domain knows this change, as it knows a form of the pages."""
         return sha256(f"api/{acting.visitor.account.id}/{self._key}".encode()).hexdigest()[:40]
 
-    def answer(self, db: Db, acting: Acting, work: Callable[[], Any], status: int = 200) -> Response:
+    def answer(self, db: Db, acting: By, work: Callable[[], Any], status: int = 200) -> Response:
         """Do the work and keep its answer with it, all or nothing; or give the answer it had. Raises KeyReused."""
         by = acting.visitor.account.id
         row = ApiAnswer(

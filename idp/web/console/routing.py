@@ -18,9 +18,9 @@ REFUSALS = {
 }
 
 
-def part() -> APIRouter:
+def part(prefix: str = PREFIX) -> APIRouter:
     """Return a router of the API."""
     answers: dict[int | str, dict[str, Any]] = {
         status: {"description": words, "model": Problem} for status, words in REFUSALS.items()
     }
-    return APIRouter(prefix=PREFIX, tags=["console"], responses=answers)
+    return APIRouter(prefix=prefix, tags=["console"], responses=answers)
