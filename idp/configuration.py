@@ -114,6 +114,8 @@ class Clocks(_Section):
     """How long a decision can be appealed against."""
     case_second_word: timedelta = Limit(default=timedelta(days=7), ge=timedelta(hours=1))
     """How long an action that two people must want waits for the second."""
+    case_interim: timedelta = Limit(default=timedelta(days=30), ge=timedelta(days=1), le=timedelta(days=90))
+    """How long an interim access manager holds the role at the longest."""
     seal: timedelta = timedelta(milliseconds=250)
     checkpoint: timedelta = timedelta(seconds=60)
 

@@ -10,6 +10,7 @@ from idp.database.history import keep_statuses
 from idp.database.types import Row, id_column, json_column, moment, secret_column
 
 LIVE = text("ended_at IS NULL")
+_MERGED = text("merged_into IS NOT NULL")
 FROM_OUTSIDE = text("upstream_sid IS NOT NULL")
 
 
@@ -18,6 +19,7 @@ class Account(Row, table=True):
 
     __table_args__ = (
         CheckConstraint("status IN ('invited','verified','active','suspended','ceased','closed')", name="status"),
+        Index("ix_account_merged_into", "merged_into", sqlite_where=_MERGED, postgresql_where=_MERGED),
     )
     id: str = id_column("acc")
     status: str = "active"

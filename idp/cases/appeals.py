@@ -5,11 +5,13 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock
-from idp.cases import file, labels, telling, urgency
+from idp.accounts import humans
+from idp.cases import file, labels, staff, telling, urgency, withdrawing
 from idp.cases.tables import CaseAction, CaseAppeal, SecurityCase
+from idp.database import of
 from idp.database.inserting import insert_unless_there
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound
-from idp.notices import outbox
+from idp.notices import outbox, saying
 
 LONGEST = 2000
 OUTCOMES = {"upheld": "The decision stands", "overturned": "The decision was wrong"}
@@ -24,7 +26,43 @@ def appeal(db: Db, carried: str, said: str) -> SecurityCase:
     if not insert_unless_there(db, CaseAppeal, made.model_dump()):
         raise Conflict("You appealed already. Somebody looks at it, and you hear from us.")
     file.write(db, case, "appealed", {"appeal": made.id, "said": said}, by=case.account_id)
+    _tell_desk(db, case, made, "case_appealed")
     return case
+
+
+def late(db: Db, limit: int) -> int:
+    """Write to everybody who could answer an appeal whose answer is late, once each; return how many."""
+    due = db.exec(
+        select(CaseAppeal)
+        .where(
+            col(CaseAppeal.decided_at).is_(None),
+            col(CaseAppeal.escalated_at).is_(None),
+            col(CaseAppeal.due_at) <= clock.now(),
+        )
+        .order_by(col(CaseAppeal.due_at))
+        .limit(limit)
+    ).all()
+    for one in due:
+        case = file.hold(db, one.case_id)
+        db.refresh(one)
+        if one.decided_at is not None or one.escalated_at is not None:
+            continue
+        one.escalated_at = clock.now()
+        db.add(one)
+        file.write(db, case, "escalated", {"appeal": one.id, "due": clock.iso(one.due_at)}, by="system")
+        _tell_desk(db, case, one, "case_appeal_overdue")
+    return len(due)
+
+
+def _tell_desk(db: Db, case: SecurityCase, one: CaseAppeal, template: str) -> None:
+    settings = of(db).settings
+    facts = {
+        "reference": case.reference,
+        "due": saying.moment(one.due_at, settings.time_zone),
+        "page": f"{settings.issuer}/security/cases/{case.id}#appeal",
+    }
+    for reader in staff.readers(db, but=took_part(db, case)):
+        outbox.send(db, reader, template, facts)
 
 
 def checked(said: str) -> str:
@@ -46,7 +84,7 @@ def took_part(db: Db, case: SecurityCase) -> set[str]:
     found = {case.decided_by or "", case.account_id or ""}
     for one in db.exec(select(CaseAction).where(col(CaseAction.case_id) == case.id)).all():
         found |= {one.asked_by, one.answered_by or ""}
-    return found - {""}
+    return {account for one in found - {""} for account in humans.same(db, one)}
 
 
 def decide(db: Db, case_id: str, *, by: str, outcome: str, reason: str) -> None:
@@ -80,6 +118,7 @@ def decide(db: Db, case_id: str, *, by: str, outcome: str, reason: str) -> None:
         raise Conflict("Somebody decided this appeal a moment ago.")
     if outcome == "overturned":
         case.decision, case.cause = "innocent", "other"
+        withdrawing.waiting(db, case, by=by)
         labels.put(db, case, by=by, pattern="other")
     file.write(db, case, "appeal_decided", {"outcome": outcome, "reason": said}, by=by, tell={"outcome": outcome})
     facts = {"reference": case.reference, "outcome": f"{OUTCOMES[outcome]}.", "reason": said}

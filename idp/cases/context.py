@@ -8,6 +8,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, or_, select
 
 from idp import clock
+from idp.accounts import humans
 from idp.accounts.tables import Device
 from idp.cases import file, words
 from idp.cases.tables import SecurityCase
@@ -20,11 +21,16 @@ _ROW = ("at", "device", "function", "session")
 _MOST = 40
 
 
+def person(db: Db, case: SecurityCase) -> str:
+    """Return the account of whom a case is about, the one that took theirs over; "" while nobody is named."""
+    return humans.survivor(db, case.account_id) if case.account_id else ""
+
+
 def practices(db: Db, account_id: str | None) -> list[Provider]:
     """Return where a person works now: the practices a case concerns, by name."""
     if account_id is None:
         return []
-    now = clock.now()
+    account_id, now = humans.survivor(db, account_id), clock.now()
     found = db.exec(
         select(Provider)
         .join(Affiliation, col(Affiliation.provider_id) == col(Provider.id))
@@ -36,6 +42,23 @@ def practices(db: Db, account_id: str | None) -> list[Provider]:
         .distinct()
     ).all()
     return sorted(found, key=lambda one: (one.name, one.id))
+
+
+def concerned(db: Db, case: SecurityCase) -> list[Provider]:
+    """Return the practices a notice of a case goes to: also those at which the case ended the person's work."""
+    found = {one.id: one for one in practices(db, case.account_id)}
+    if case.account_id is not None:
+        ended = db.exec(
+            select(Provider)
+            .join(Affiliation, col(Affiliation.provider_id) == col(Provider.id))
+            .where(
+                col(Affiliation.account_id) == humans.survivor(db, case.account_id),
+                col(Affiliation.ended_at) >= case.created_at,
+                col(Affiliation.end_reason).in_(("case", "ceased")),
+            )
+        ).all()
+        found |= {one.id: one for one in ended}
+    return sorted(found.values(), key=lambda one: (one.name, one.id))
 
 
 def of_case(db: Db, case: SecurityCase, provider_id: str | None = None) -> dict[str, Any]:

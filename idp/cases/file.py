@@ -18,6 +18,8 @@ from idp import clock
 from idp.audit import leaf, log
 from idp.audit.events import Event
 from idp.audit.tables import AuditRecord
+from idp.cases import states
+from idp.cases.states import Said
 from idp.cases.tables import CaseEntry, SecurityCase
 from idp.database import of
 from idp.envelope import CannotOpen, open_with, seal_with
@@ -91,7 +93,8 @@ def write(
     case.entries, case.head = entry.number, entry.digest
     db.add(case)
     db.flush()
-    details = {"case": case.id, "entry": entry.number, "digest": entry.digest, "by": by, **(tell or {})}
+    details = {"case": case.id, "entry": entry.number, "digest": entry.digest, "by": by, "at": leaf.exact(entry.at)}
+    details |= tell or {}
     # The case stands in the indexed column `reason`: one step from any of its records to all of them.
     log.record(db, Event(_EVENT + kind, account=case.account_id, reason=case.id, details=details))
     return entry
@@ -117,7 +120,11 @@ def entries(db: Db, case_id: str) -> list[Entry]:
 
 
 def check(db: Db, case: SecurityCase) -> Checked:
-    """Verify a case's file: every body against its digest, every digest against the one before and the log."""
+    """Verify a case's file: every body against its digest, every digest against the one before and the log.
+
+    What can't be read any more is compared with what its record says: who, when, what, about whom. A body that is
+    missing while its key is there was taken away. The case itself must say what its file says of it.
+    """
     said, previous, unreadable = _said_by_log(db, case.id), "", 0
     rows = _rows(db, case.id)
     for expected, row in enumerate(rows, 1):
@@ -129,28 +136,34 @@ def check(db: Db, case: SecurityCase) -> Checked:
             return Checked(len(rows), f"Entry {expected} was changed after it was written.", unreadable)
         if opened.body is None:
             unreadable += 1
-        elif digest_of(case.id, opened, previous) != row.digest:
+            altered = log.subject_key(db, row.owner) is not None
+        else:
+            altered = digest_of(case.id, opened, previous) != row.digest
+        told = said.get(expected)
+        if altered or (told is not None and told.digest == row.digest and not told.agrees(row)):
             return Checked(len(rows), f"Entry {expected} was changed after it was written.", unreadable)
-        if said.get(expected) != row.digest:
+        if told is None or told.digest != row.digest:
             return Checked(len(rows), f"Entry {expected} is not what the log says was written.", unreadable)
         previous = row.digest
     if len(rows) < max(said, default=0) or (case.entries, case.head) != (len(rows), previous):
         return Checked(len(rows), f"Entry {len(rows) + 1} is missing.", unreadable)
-    return Checked(len(rows), "", unreadable)
+    return Checked(len(rows), states.differs(case, [said[number] for number in range(1, len(rows) + 1)]), unreadable)
 
 
-def _said_by_log(db: Db, case_id: str) -> dict[int, str]:
-    """Return the digests that records of this service name, by the entry's number."""
+def _said_by_log(db: Db, case_id: str) -> dict[int, Said]:
+    """Return what records of this service say of each entry, by its number."""
     rows = db.exec(select(AuditRecord.leaf, AuditRecord.mac).where(col(AuditRecord.reason) == case_id)).all()
     ring = of(db).ring
-    found: dict[int, str] = {}
+    found: dict[int, Said] = {}
     for stored, mac in rows:
         whole = leaf.raw(stored)
         if leaf.mac(ring, whole) != leaf.raw(mac):
             continue  # somebody put it there by hand
-        details = orjson.loads(whole).get("details", {})
+        record = orjson.loads(whole)
+        details = record.get("details", {})
         if details.get("case") == case_id and "digest" in details:
-            found.setdefault(int(details["entry"]), str(details["digest"]))
+            kind = str(record["event"]).removeprefix(_EVENT)
+            found.setdefault(int(details["entry"]), Said(kind, record.get("account"), details))
     return found
 
 

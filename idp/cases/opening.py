@@ -55,7 +55,7 @@ def open_case(
     case, new = _found_or_made(db, kind=kind, source=source, account_id=account_id, by=by)
     told = {"source": source, "kind": case.kind, "band": band}
     file.write(db, case, "opened" if new else "added", {"source": source, "evidence": dict(evidence)}, by=by, tell=told)
-    _rise(db, case, band, score)
+    _rise(db, case, source, band, score)
     return case
 
 
@@ -95,8 +95,13 @@ def _found_or_made(db: Db, *, kind: str, source: str, account_id: str | None, by
             return file.hold(db, made.id), True
 
 
-def _rise(db: Db, case: SecurityCase, band: str, score: int | None) -> None:
-    """Take a case as far as what came asks for; it never goes back."""
+def _rise(db: Db, case: SecurityCase, source: str, band: str, score: int | None) -> None:
+    """Take a case as far as what came asks for; it never goes back.
+
+    What anybody but the detector says is never left to a private question: whoever sits in the account answers that.
+    """
+    if source != "finding":
+        urgency.to_desk(db, case)
     if score is not None:
         case.score = score
     if band and (not case.band or BANDS.index(band) > BANDS.index(case.band)):

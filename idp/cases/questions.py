@@ -12,6 +12,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration
+from idp.accounts import humans
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
@@ -64,7 +65,7 @@ def ask_practice(db: Db, case: SecurityCase, provider_id: str, *, by: str) -> bo
     """
     if provider_id not in {one.id for one in context.practices(db, case.account_id)}:
         raise NotFound("The person does not work for this practice.")
-    if not telling.managers_of(db, provider_id) - {case.account_id or ""}:
+    if not telling.managers_of(db, provider_id) - humans.same(db, case.account_id or ""):
         return False
     return _ask(db, case, ("practice", provider_id), context.of_case(db, case, provider_id), by)
 
@@ -113,7 +114,7 @@ def _mail(db: Db, case: SecurityCase, question: CaseQuestion) -> None:
         "name": account.display_name if account else "",
         "page": f"{settings.issuer}/p/{question.whom}/questions/{question.id}",
     }
-    for manager in sorted(telling.managers_of(db, question.whom) - {case.account_id or ""}):
+    for manager in sorted(telling.managers_of(db, question.whom) - humans.same(db, case.account_id or "")):
         outbox.send(db, manager, "case_question_manager", facts)
 
 
@@ -124,7 +125,8 @@ def of_person(db: Db, account_id: str) -> list[Asked]:
 
 def of_practice(db: Db, provider_id: str, *, reader: str) -> list[Asked]:
     """Return what a practice's access managers were asked, newest first, but not about the reader."""
-    return [_shown(db, row) for row in _of(db, "practice", provider_id) if row.owner != reader]
+    own = humans.same(db, reader)
+    return [_shown(db, row) for row in _of(db, "practice", provider_id) if row.owner not in own]
 
 
 def _of(db: Db, audience: str, whom: str) -> list[CaseQuestion]:
@@ -147,7 +149,7 @@ def _row(db: Db, question_id: str, audience: str, whom: str, reader: str) -> Cas
     row = db.get(CaseQuestion, question_id[:64], populate_existing=True)
     if row is None or (row.audience, row.whom) != (audience, whom):
         raise NotFound
-    if audience == "practice" and row.owner == reader:
+    if audience == "practice" and row.owner in humans.same(db, reader):
         raise NotFound
     return row
 

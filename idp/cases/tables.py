@@ -165,6 +165,8 @@ class CaseAppeal(Row, table=True):
     case_id: str = Field(foreign_key="security_case.id", unique=True)
     account_id: str = Field(index=True)
     due_at: datetime = moment()
+    escalated_at: datetime | None = moment(nullable=True)
+    """When the desk heard that its answer is late."""
     decided_at: datetime | None = moment(nullable=True)
     decided_by: str | None = None
     outcome: str | None = None

@@ -8,6 +8,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration
+from idp.accounts import humans
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
@@ -17,6 +18,9 @@ from idp.database import of
 from idp.errors import Conflict, Invalid, NotFound
 from idp.leaving import telling
 from idp.notices import outbox, saying
+
+_AT_ONE = ("pause_access", "resume_access", "end_access")
+"""What is done at one practice: its target."""
 
 
 def tell(db: Db, case: SecurityCase, *, by: str) -> None:
@@ -28,9 +32,10 @@ def tell(db: Db, case: SecurityCase, *, by: str) -> None:
         return
     case.told_at = clock.now()
     settings = of(db).settings
-    done = [words.DONE[one.kind] for one in _done(db, case)]
+    who, actions = humans.survivor(db, case.account_id), _done(db, case)
+    done = [words.DONE[one.kind] for one in actions]
     if case.decision is None:
-        mails = outbox.send(db, case.account_id, "case_contained", {"reference": case.reference})
+        mails = outbox.send(db, who, "case_contained", {"reference": case.reference})
     else:
         until = case.told_at + configuration.current(db).clocks.case_appeal
         facts = {
@@ -40,18 +45,38 @@ def tell(db: Db, case: SecurityCase, *, by: str) -> None:
             "until": saying.moment(until, settings.time_zone),
             "appeal": f"{settings.issuer}/report/appeal/{appeal_token(db, case)}",
         }
-        mails = outbox.send(db, case.account_id, "case_told", facts)
+        mails = outbox.send(db, who, "case_told", facts)
     practices = 0
     if done or case.contained_at is not None:
-        practices = _tell_practices(db, case, done or ["Every sign-in was ended; access is unchanged."])
+        practices = _tell_practices(db, case, who, actions)
     body = {"practices": practices, "decision": case.decision, "mails_to_person": mails}
     file.write(db, case, "told", body, by=by)
 
 
-def _tell_practices(db: Db, case: SecurityCase, done: list[str]) -> int:
-    account = db.get_one(Account, case.account_id)
-    concerned = context.practices(db, case.account_id)
+def tell_more(db: Db, case: SecurityCase, action: CaseAction, *, by: str) -> None:
+    """Write at once of an action that was done after the notices of the decision had gone out."""
+    assert case.account_id is not None
+    who, done = humans.survivor(db, case.account_id), words.DONE[action.kind]
+    wrong = "If that is wrong, call us."
+    if clock.now() < appeal_until(db, case):
+        until = saying.moment(appeal_until(db, case), of(db).settings.time_zone)
+        link = f"{of(db).settings.issuer}/report/appeal/{appeal_token(db, case)}"
+        wrong = f"If that is wrong, tell us by {until}. This works without signing in, once:\n{link}"
+    mails = outbox.send(db, who, "case_told_more", {"reference": case.reference, "done": done, "wrong": wrong})
+    body = {"practices": _tell_practices(db, case, who, [action]), "action": action.id, "mails_to_person": mails}
+    file.write(db, case, "told", body, by=by)
+
+
+def _tell_practices(db: Db, case: SecurityCase, who: str, actions: list[CaseAction]) -> int:
+    account = db.get_one(Account, who)
+    concerned = context.concerned(db, case)
     for provider in concerned:
+        # What was done at one practice is no other's to know.
+        theirs = [one for one in actions if one.kind not in _AT_ONE or one.target == provider.id]
+        done = [words.DONE[one.kind] for one in theirs]
+        if not done and case.contained_at is None:
+            continue
+        done = done or ["Every sign-in was ended; access is unchanged."]
         facts = {
             "reference": case.reference,
             "name": account.display_name,

@@ -16,9 +16,10 @@ def triage_due(db: Db) -> datetime:
 
 
 def to_desk(db: Db, case: SecurityCase) -> None:
-    """Give a private question to the desk."""
+    """Give a private question to the desk; its clocks begin."""
     if case.status == "question":
         case.status, case.triage_due_at = "new", triage_due(db)
+        case.triaged_at = case.escalated_at = case.worked_by = None
 
 
 def soon(db: Db, case: SecurityCase) -> None:

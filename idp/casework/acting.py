@@ -9,14 +9,15 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration
-from idp.accounts import linking, sessions
+from idp.accounts import humans, linking, sessions
 from idp.accounts.tables import Account, TokenFamily
 from idp.audit import log
 from idp.audit.events import Event
-from idp.cases import context, file, urgency
+from idp.cases import context, file, holds, staff, urgency
+from idp.cases import telling as notices
 from idp.cases.tables import CaseAction, SecurityCase
-from idp.casework import desk, interim
-from idp.casework.doing import KINDS
+from idp.casework import desk, interim, roles
+from idp.casework.doing import KINDS, TAKES
 from idp.casework.interim import Left
 from idp.database import of
 from idp.database.inserting import insert_unless_there
@@ -58,8 +59,10 @@ class Effect:
 
 def targets(db: Db, case: SecurityCase, kind: str) -> dict[str, str]:
     """Return what an action could be about: its id, and in words."""
-    about, who = KINDS[kind].about, case.account_id
-    if who is None:
+    about, who = KINDS[kind].about, context.person(db, case)
+    if not who:
+        return {}
+    if kind == holds.LIFTED and not holds.by_desk(db, who):
         return {}
     if kind == "resume_access":  # also where the person no longer works: who comes back is still paused
         places = {row.provider_id for row in grants.desk_pauses(db, who)}
@@ -84,8 +87,7 @@ def preview(db: Db, case: SecurityCase, wish: Wish) -> Effect:
     offered, kind = targets(db, case, wish.kind), KINDS[wish.kind]
     if wish.target not in offered:
         raise Invalid(fields={"action": "Choose what this is about."})
-    who = case.account_id
-    assert who is not None
+    who = context.person(db, case)
     concerned = context.practices(db, who)
     if kind.about == "practice":
         concerned = [one for one in concerned if one.id == wish.target]
@@ -114,7 +116,7 @@ def preview(db: Db, case: SecurityCase, wish: Wish) -> Effect:
 
 def taken(db: Db, case: SecurityCase, wish: Wish) -> list[Appointment]:
     """Return the authority an action takes from the person."""
-    kind, who = KINDS[wish.kind], case.account_id or ""
+    kind, who = KINDS[wish.kind], context.person(db, case)
     if wish.kind == "end_manager":
         return [one for one in interim.managed(db, who) if one.id == wish.target]
     if not kind.takes_authority:
@@ -129,9 +131,10 @@ def want(db: Db, case_id: str, wish: Wish, *, by: str, reason: str, seen: int | 
     Conflict when the case changed, the same waits already, or there is nothing to do.
     """
     case = desk.held_by(db, case_id, by, seen=seen)
+    _may_be_done(case, wish.kind)
     reason = checked_reason(reason)
     effect = preview(db, case, wish)
-    interim.check(db, list(effect.left), wish.interim_id)
+    interim.check(db, list(effect.left), wish.interim_id, but={by})
     action = CaseAction(
         case_id=case.id,
         kind=wish.kind,
@@ -161,14 +164,22 @@ def checked_reason(reason: str) -> str:
     return said
 
 
+def _may_be_done(case: SecurityCase, kind: str) -> None:
+    """Raise Conflict where the case is not the desk's, or its person was found innocent of it."""
+    desk.not_private(case)
+    if case.decision == "innocent" and kind in TAKES:
+        raise Conflict("This person was found innocent in this case: nothing is taken from them by it.")
+
+
 def confirm(db: Db, action_id: str, *, by: str, case_id: str | None = None) -> CaseAction:
     """Want an action as the second person: it is done now.
 
-    Raises NotFound, NotEntitled for who asked for it or whom it is about, Conflict when it is done, refused or lapsed,
-    Invalid where an interim manager is needed meanwhile and none was chosen.
+    Raises NotFound, NotEntitled for who asked for it or whom it is about, Conflict when it is done, refused, lapsed,
+    no longer wanted by who asked, or the case says otherwise by now; Invalid where an interim manager is needed
+    meanwhile and none was chosen.
     """
     case, action = _waiting(db, action_id, by, case_id)
-    if by == action.asked_by:
+    if by in humans.same(db, action.asked_by):
         event = Event(
             "security.case.refused",
             outcome="refused",
@@ -181,6 +192,9 @@ def confirm(db: Db, action_id: str, *, by: str, case_id: str | None = None) -> C
             code="own_decision",
             then=(partial(log.record, event=event),),
         )
+    _may_be_done(case, action.kind)
+    if not roles.acts_on_cases(db, action.asked_by):
+        raise Conflict("Who asked for this does no longer work here, or may not act on cases. Refuse it, and ask anew.")
     _settle(db, action, "done", by)
     _carry_out(db, case, action, by)
     return action
@@ -249,16 +263,18 @@ def _carry_out(db: Db, case: SecurityCase, action: CaseAction, by: str) -> None:
     """Do it, with what it needs before: an interim manager where a line would be left without."""
     wish = Wish(action.kind, action.target, action.interim_id)
     left = interim.left_without(db, taken(db, case, wish))
-    interim.check(db, left, action.interim_id)
+    interim.check(db, left, action.interim_id, but={action.asked_by, by})
     if left:
         assert action.interim_id is not None
         interim.appoint(db, left, action.interim_id, by=by, case_id=case.id)
     did = KINDS[action.kind].do(db, case, action, by)
     action.status, action.done_at = "done", clock.now()
     db.add(action)
+    _write(db, case, "acted", action, {"did": did, "reason": action.reason})
     if case.decision is None or case.told_at is None:
         urgency.owe_notice(db, case)
-    _write(db, case, "acted", action, {"did": did, "reason": action.reason})
+    else:
+        notices.tell_more(db, case, action, by=by)
 
 
 def _write(db: Db, case: SecurityCase, kind: str, action: CaseAction, more: dict[str, object]) -> None:
@@ -278,7 +294,7 @@ def _ask_second(db: Db, case: SecurityCase, action: CaseAction, by: str) -> None
         "until": _moment(db, action.lapses_at),
         "page": f"{of(db).settings.issuer}/security/cases/{case.id}",
     }
-    for reader in desk.readers(db, but={by, case.account_id or ""}):
+    for reader in staff.readers(db, but={by, case.account_id or ""}):
         outbox.send(db, reader, "case_second_word", facts)
 
 

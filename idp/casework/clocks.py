@@ -4,7 +4,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock
-from idp.cases import file, questions, telling
+from idp.cases import appeals, file, questions, staff, telling
 from idp.cases.tables import SecurityCase
 from idp.casework import acting, desk
 from idp.database import Database, of, transaction
@@ -38,12 +38,12 @@ def escalate(db: Db, limit: int) -> int:
             "due": saying.moment(case.triage_due_at, settings.time_zone),
             "page": f"{settings.issuer}/security/cases/{case.id}",
         }
-        for reader in desk.readers(db, but={case.account_id or ""}):
+        for reader in staff.readers(db, but={case.account_id or ""}):
             outbox.send(db, reader, "case_overdue", facts)
     return len(due)
 
 
-STEPS = (questions.run_out, escalate, telling.tell_due, acting.lapse)
+STEPS = (questions.run_out, escalate, telling.tell_due, acting.lapse, appeals.late)
 """Each in a transaction of its own."""
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlmodel import Session as Db
 
 from idp import clock
-from idp.cases import file, labels, questions, telling, urgency, words
+from idp.cases import file, labels, questions, telling, urgency, withdrawing, words
 from idp.cases.tables import SecurityCase
 from idp.casework import acting, desk
 from idp.casework.acting import Wish
@@ -43,14 +43,16 @@ def decide(
     case.status, case.decision, case.decided_at, case.decided_by = "decided", verdict.decision, now, by
     case.cause, case.triaged_at = verdict.cause or None, case.triaged_at or now
     questions.close_all(db, case)
+    if verdict.decision in ("innocent", "inconclusive"):
+        withdrawing.waiting(db, case, by=by)
     reason = " ".join(verdict.reason.split())
     body = {"decision": verdict.decision, "reason": reason, "cause": verdict.cause, "pattern": verdict.pattern}
     file.write(db, case, "decided", body, by=by, tell={"decision": verdict.decision, "cause": verdict.cause})
     labels.put(db, case, by=by, pattern=verdict.pattern or verdict.cause or verdict.decision)
     reports.close_of_case(db, case.id, by=by, outcome=f"Decided in case {case.reference}.")
-    for wish in wishes:
+    urgency.owe_notice(db, case)  # before what is done: the notice of the decision tells that too
+    for wish in dict.fromkeys(wishes):
         acting.want(db, case.id, wish, by=by, reason=reason)
-    urgency.owe_notice(db, case)
     db.add(case)
     db.flush()
     return case

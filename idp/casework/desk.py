@@ -9,14 +9,13 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock
+from idp.accounts import humans
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
 from idp.cases import file, opening
-from idp.cases.tables import OPEN, CaseAppeal, SecurityCase
-from idp.entitlements.tables import Grant
+from idp.cases.tables import CaseAppeal, SecurityCase
 from idp.errors import Conflict, Invalid, NotFound
-from idp.providers.tables import Provider
 from idp.wam import roster
 
 WORKED = ("new", "investigating", "waiting")
@@ -49,7 +48,7 @@ def of_person(db: Db, account_id: str, *, but: str = "") -> list[Line]:
 
 def not_about(by: str) -> ColumnElement[bool]:
     """Say of a case that it is not about the reader: nobody of the desk sees or works one about themselves."""
-    return or_(col(SecurityCase.account_id).is_(None), col(SecurityCase.account_id) != by)
+    return or_(col(SecurityCase.account_id).is_(None), col(SecurityCase.account_id).not_in(humans.taken_over(by)))
 
 
 def lines(db: Db, cases: Sequence[SecurityCase]) -> list[Line]:
@@ -77,7 +76,7 @@ def overdue(case: SecurityCase) -> bool:
 def seen_by(db: Db, case_id: str, by: str) -> SecurityCase:
     """Return a case for one of the desk; looking is recorded. Raises NotFound, also for a case about the reader."""
     case = db.get(SecurityCase, case_id[:64], populate_existing=True)
-    if case is None or case.account_id == by:
+    if case is None or _about(db, case, by):
         raise NotFound("There is no case with this id.", then=_refusal(case, by))
     log.record(db, Event("security.case.viewed", account=case.account_id, reason=case.id, details={"case": case.id}))
     return case
@@ -89,11 +88,15 @@ def held_by(db: Db, case_id: str, by: str, *, seen: int | None = None) -> Securi
     `seen` is the number of entries the reader saw: Conflict where more came since.
     """
     case = file.hold(db, case_id)
-    if case.account_id == by:
+    if _about(db, case, by):
         raise NotFound("There is no case with this id.", then=_refusal(case, by))
     if seen is not None and case.entries != seen:
         raise Conflict("Something was added to this case since you opened it. Look at it again, then go on.")
     return case
+
+
+def _about(db: Db, case: SecurityCase, by: str) -> bool:
+    return case.account_id is not None and case.account_id in humans.same(db, by)
 
 
 def _refusal(case: SecurityCase | None, by: str) -> tuple[partial[None], ...]:
@@ -106,8 +109,11 @@ def _refusal(case: SecurityCase | None, by: str) -> tuple[partial[None], ...]:
 
 
 def take(db: Db, case_id: str, *, by: str) -> SecurityCase:
-    """Take a case up: its first clock stops. Another may take it over. Raises NotFound, Conflict when it is decided."""
-    case = _open(held_by(db, case_id, by))
+    """Take a case up: its first clock stops. Another may take it over.
+
+    Raises NotFound, Conflict when it is decided, or not the desk's.
+    """
+    case = _worked(held_by(db, case_id, by))
     if case.worked_by == by:
         raise Conflict("You took this case up already.")
     before, case.worked_by = case.worked_by, by
@@ -119,8 +125,8 @@ def take(db: Db, case_id: str, *, by: str) -> SecurityCase:
 
 
 def note(db: Db, case_id: str, *, by: str, said: str) -> None:
-    """Add a note. Raises NotFound, Invalid."""
-    case = held_by(db, case_id, by)
+    """Add a note. Raises NotFound, Invalid, Conflict for a private question."""
+    case = not_private(held_by(db, case_id, by))
     said = said.strip()
     if not 3 <= len(said) <= 4000:
         raise Invalid(fields={"said": "Write 3 to 4000 characters."})
@@ -132,10 +138,10 @@ def name(db: Db, case_id: str, *, by: str, account_id: str) -> SecurityCase:
 
     Raises Invalid for nobody or oneself, Conflict where the person is named or has an open case of this kind.
     """
-    case = _open(held_by(db, case_id, by))
+    case = _worked(held_by(db, case_id, by))
     if case.account_id is not None:
         raise Conflict("This case names its person already.")
-    if account_id == by or db.get(Account, account_id[:64]) is None:
+    if account_id in humans.same(db, by) or db.get(Account, account_id[:64]) is None:
         raise Invalid(fields={"account": "Enter the id of another person's account; Search finds it by name."})
     if opening.under_way(db, account_id, case.kind) is not None:
         raise Conflict("There is an open case of this kind about this person. Close this one with a pointer to it.")
@@ -150,7 +156,7 @@ def open_by_hand(db: Db, *, by: str, account_id: str, kind: str, why: str, recor
     fields = {}
     if kind not in ("sharing", "takeover", "misuse"):
         fields["kind"] = "Choose what it may be."
-    if account_id == by or db.get(Account, account_id[:64]) is None:
+    if account_id in humans.same(db, by) or db.get(Account, account_id[:64]) is None:
         fields["account"] = "Enter the id of another person's account; Search finds it by name."
     if not 10 <= len(said) <= 1000:
         fields["why"] = "Say what you saw, in 10 to 1000 characters."
@@ -160,26 +166,14 @@ def open_by_hand(db: Db, *, by: str, account_id: str, kind: str, why: str, recor
     return opening.open_case(db, kind=kind, source="desk", account_id=account_id, evidence=evidence, by=by)
 
 
-def _open(case: SecurityCase) -> SecurityCase:
-    if case.status not in OPEN:
+def _worked(case: SecurityCase) -> SecurityCase:
+    if not_private(case).status not in WORKED:
         raise Conflict("This case is decided.")
     return case
 
 
-def readers(db: Db, *, but: set[str]) -> list[str]:
-    """Return who of the insurer works on cases, without some."""
-    now = clock.now()
-    found = db.exec(
-        select(Grant.account_id)
-        .join(Provider, col(Provider.id) == col(Grant.provider_id))
-        .where(
-            col(Provider.kind) == "insurer",
-            col(Grant.entitlement) == "security.case.work",
-            col(Grant.effect) == "allow",
-            col(Grant.ended_at).is_(None),
-            col(Grant.not_before) <= now,
-            or_(col(Grant.expires_at).is_(None), col(Grant.expires_at) > now),
-        )
-        .distinct()
-    ).all()
-    return sorted(set(found) - but)
+def not_private(case: SecurityCase) -> SecurityCase:
+    """Return a case that is the desk's, or was decided by it; raise Conflict for a private question, also once over."""
+    if case.status not in (*WORKED, "decided"):
+        raise Conflict("This is a question to the person and nothing else: there is nothing to do for the desk.")
+    return case

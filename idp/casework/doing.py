@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from sqlmodel import Session as Db
 
 from idp import configuration
-from idp.accounts import moved, renewal
+from idp.accounts import humans, moved, renewal
+from idp.accounts.tables import Account
+from idp.cases import holds
 from idp.cases.tables import CaseAction, SecurityCase
 from idp.casework import interim
 from idp.entitlements import grants
@@ -14,10 +16,13 @@ from idp.entitlements.grants import Place
 from idp.errors import Conflict
 from idp.leaving import people
 from idp.notices import outbox
+from idp.security import reports
 from idp.wam import appointments, authority, reviews
 
 BECAUSE = "case"
-"""Why, in the records of what was ended; the case itself stands in the record of the action."""
+"""Why, in the records of what was ended; the case itself stands in the record of the action.
+
+Practices read these records: they say nothing of what was suspected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +40,18 @@ class Kind:
 
 
 def _education(db: Db, case: SecurityCase, _action: CaseAction, _by: str) -> str:
-    outbox.send(db, case.account_id, "case_education", {})
+    outbox.send(db, _who(db, case), "case_education", {})
     return "sent the explanation"
 
 
 def _end_sessions(db: Db, case: SecurityCase, _action: CaseAction, by: str) -> str:
-    people.sign_out(db, _who(case), because=BECAUSE, by=by)
+    people.sign_out(db, _who(db, case), because=BECAUSE, by=by)
     return "ended every session and token"
 
 
 def _new_credentials(db: Db, case: SecurityCase, _action: CaseAction, by: str) -> str:
-    ended = renewal.require_new(db, _who(case), by=by, because=BECAUSE)
-    people.sign_out(db, _who(case), because=BECAUSE, by=by)
+    ended = renewal.require_new(db, _who(db, case), by=by, because=BECAUSE)
+    people.sign_out(db, _who(db, case), because=BECAUSE, by=by)
     return f"ended the password and every second step; {ended} sessions"
 
 
@@ -57,7 +62,7 @@ def _hold_login(db: Db, _case: SecurityCase, action: CaseAction, by: str) -> str
 
 
 def _pause_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> str:
-    rows = authority.not_ended(db, action.target, _who(case))
+    rows = authority.not_ended(db, action.target, _who(db, case))
     paused = {(g.line_of_business, g.entitlement) for g in rows if grants.is_desk_pause(g)}
     lines: dict[str, set[str]] = {}
     for row in rows:
@@ -66,12 +71,12 @@ def _pause_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> st
     if not lines:
         raise Conflict("There is nothing to pause at this practice.")
     for line, keys in lines.items():
-        grants.suspend(db, Place(_who(case), action.target, line), sorted(keys), by=by, reason=grants.DESK)
+        grants.suspend(db, Place(_who(db, case), action.target, line), sorted(keys), by=by, reason=grants.DESK)
     return f"paused {sum(len(keys) for keys in lines.values())} functions"
 
 
 def _resume_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> str:
-    rows = grants.desk_pauses(db, _who(case), action.target)
+    rows = grants.desk_pauses(db, _who(db, case), action.target)
     if not rows:
         raise Conflict("Nothing of this person is paused at this practice by the security desk.")
     for row in rows:
@@ -80,25 +85,38 @@ def _resume_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> s
 
 
 def _end_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> str:
-    if not people.leave(db, _who(case), action.target, reason="misuse", by=by):
+    if not people.leave(db, _who(db, case), action.target, reason=BECAUSE, by=by):
         raise Conflict("There is nothing left to end at this practice.")
+    people.sign_out(db, _who(db, case), because=BECAUSE, by=by)
     return "ended all access and the work for the practice"
 
 
 def _suspend(db: Db, case: SecurityCase, _action: CaseAction, by: str) -> str:
-    if not people.suspend(db, _who(case), because=BECAUSE, by=by):
+    if people.suspend(db, _who(db, case), because=BECAUSE, by=by):
+        return "put the account on hold"
+    if db.get_one(Account, _who(db, case)).status != "suspended" or holds.by_desk(db, _who(db, case)):
         raise Conflict("The account is not active.")
-    return "put the account on hold"
+    return "keeps the account on hold when a report's lock is lifted"
+
+
+def _lift_hold(db: Db, case: SecurityCase, _action: CaseAction, by: str) -> str:
+    if not holds.by_desk(db, _who(db, case)):
+        raise Conflict("The desk holds this account no more.")
+    if reports.locked(db, _who(db, case)):
+        return "the desk lets go; a report's lock still holds the account"
+    if people.reinstate(db, _who(db, case), because=BECAUSE, by=by):
+        outbox.send(db, _who(db, case), "account_reinstated", {})
+    return "lifted the hold"
 
 
 def _close(db: Db, case: SecurityCase, _action: CaseAction, by: str) -> str:
-    if not people.cease(db, _who(case), because="misuse", by=by):
+    if not people.cease(db, _who(db, case), because=BECAUSE, by=by):
         raise Conflict("The account has ended already.")
     return "ended the account"
 
 
 def _end_manager(db: Db, case: SecurityCase, action: CaseAction, by: str) -> str:
-    found = next((one for one in interim.managed(db, _who(case)) if one.id == action.target), None)
+    found = next((one for one in interim.managed(db, _who(db, case)) if one.id == action.target), None)
     if found is None or not appointments.end(db, found, by=by, reason=BECAUSE):
         raise Conflict("This appointment has ended already.")
     reviews.after_departure(db, found.provider_id, found.line, found.account_id, by=by)
@@ -113,10 +131,10 @@ def _refer(db: Db, case: SecurityCase, action: CaseAction, _by: str) -> str:
     return f"referred to the {office}"
 
 
-def _who(case: SecurityCase) -> str:
+def _who(db: Db, case: SecurityCase) -> str:
     if case.account_id is None:
         raise Conflict("Say first whom this case is about.")
-    return case.account_id
+    return humans.survivor(db, case.account_id)
 
 
 KINDS: dict[str, Kind] = {
@@ -133,6 +151,7 @@ KINDS: dict[str, Kind] = {
     ),
     "end_manager": Kind("End the role of access manager", "appointment", _end_manager, always_two=True),
     "suspend": Kind("Put the account on hold", "account", _suspend, takes_authority=True, ends_presence=True),
+    holds.LIFTED: Kind("Lift the desk's hold on the account", "account", _lift_hold),
     "close": Kind(
         "End the account for good", "account", _close, takes_authority=True, always_two=True, ends_presence=True
     ),
@@ -140,3 +159,5 @@ KINDS: dict[str, Kind] = {
     "refer_privacy": Kind("Refer to the privacy office", "account", _refer),
 }
 """The mildest first. The ones that take something away are never offered to the detector."""
+TAKES = ("hold_login", "pause_access", "end_access", "end_manager", "suspend", "close")
+"""What takes something away: never from somebody who was found innocent."""

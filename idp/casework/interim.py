@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
+from idp import clock, configuration
+from idp.accounts import humans
 from idp.accounts.tables import Account
+from idp.casework import roles
 from idp.database import of
 from idp.entitlements import appointed
 from idp.entitlements.tables import Appointment
 from idp.errors import Invalid
-from idp.notices import outbox
+from idp.notices import outbox, saying
 from idp.providers.tables import Provider
 from idp.wam import appointments, succession
 
@@ -38,24 +41,32 @@ def left_without(db: Db, held: list[Appointment]) -> list[Left]:
     for one in held:
         if not appointments.able(db, one.provider_id, one.line) - {one.account_id}:
             could = succession.candidates(db, one.provider_id, one.line, one.account_id)
-            found.append(Left(db.get_one(Provider, one.provider_id), one.line, tuple(could)))
+            free = tuple(who for who in could if not roles.partial(db, who.id))
+            found.append(Left(db.get_one(Provider, one.provider_id), one.line, free))
     return found
 
 
-def check(db: Db, left: list[Left], interim_id: str | None) -> None:
-    """Raise Invalid unless the interim manager can be one for every line that is left."""
+def check(db: Db, left: list[Left], interim_id: str | None, *, but: set[str]) -> None:
+    """Raise Invalid unless the interim manager can be one for every line that is left.
+
+    `but` is who wants it: nobody comes to manage access by their own word (security.md 64).
+    """
+    if left and interim_id and any(interim_id in humans.same(db, one) for one in but):
+        raise Invalid(fields={"interim": "Nobody who wants this can be the one who manages access meanwhile."})
     for one in left:
         if not one.candidates:
             raise Invalid(
                 f"{one.provider.name} would have no access manager for {one.line}, and nobody there has a proven "
-                "identity. End the sign-ins or ask for new credentials meanwhile, and have a successor proven first."
+                "identity, is under no case and not of this desk. End the sign-ins or ask for new credentials "
+                "meanwhile, and have a successor proven first."
             )
         if interim_id not in {who.id for who in one.candidates}:
             raise Invalid(fields={"interim": f"Choose who manages access at {one.provider.name} meanwhile."})
 
 
 def appoint(db: Db, left: list[Left], interim_id: str, *, by: str, case_id: str) -> None:
-    """Appoint the interim manager of each line, and tell them; before the other one goes."""
+    """Appoint the interim manager of each line until a day, and tell them; before the other one goes."""
+    until = clock.now() + configuration.current(db).clocks.case_interim
     for one in left:
         appointments.appoint(
             db,
@@ -64,6 +75,12 @@ def appoint(db: Db, left: list[Left], interim_id: str, *, by: str, case_id: str)
             line=one.line,
             by=by,
             verified_by=f"interim, {case_id}",
+            ends_at=until,
         )
-        facts = {"provider": one.provider.name, "people": f"{of(db).settings.issuer}/p/{one.provider.id}/people"}
+        settings = of(db).settings
+        facts = {
+            "provider": one.provider.name,
+            "people": f"{settings.issuer}/p/{one.provider.id}/people",
+            "until": saying.moment(until, settings.time_zone),
+        }
         outbox.send(db, interim_id, "case_interim", facts)

@@ -24,6 +24,20 @@ TEMPLATES: dict[str, Template] = {
         "{what}\n\n{done}\n\nIf that is wrong, tell us by {until}. Somebody else looks at it again. This works without "
         "signing in:\n{appeal}\n\nQuestions: {phone}.",
     ),
+    "case_told_more": Template(
+        "We did something more about your login ({reference})",
+        "After our decision we did this:\n\n{done}\n\n{wrong}\n\nQuestions: {phone}.",
+    ),
+    "case_appealed": Template(
+        "Somebody appealed against a decision: {reference}",
+        "The person says that the decision on case {reference} is wrong. Somebody who had no part in it answers by "
+        "{due}: {page}",
+    ),
+    "case_appeal_overdue": Template(
+        "An appeal waits too long: {reference}",
+        "The appeal on case {reference} should have been answered by {due}. Somebody who had no part in the decision "
+        "answers it: {page}",
+    ),
     "case_contained": Template(
         "We signed you out of everything ({reference})",
         "Something about your {insurer} login was not as usual, so we ended every sign-in of it. Nothing was taken "
@@ -51,7 +65,7 @@ TEMPLATES: dict[str, Template] = {
     "case_interim": Template(
         "You manage access for {provider} for now",
         "We appointed you as interim access manager of {provider}, because it would have none. You decide who gets "
-        "access until the practice names others: {people}\n\nQuestions: {phone}.",
+        "access until the practice names others, at the longest until {until}: {people}\n\nQuestions: {phone}.",
     ),
     "case_referred": Template(
         "Case {reference} for the {office}",

@@ -12,11 +12,11 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, entropy
-from idp.accounts import attempts, local_logins
+from idp.accounts import attempts, humans, local_logins
 from idp.accounts.tables import Account, Contact
 from idp.audit import log, origin
 from idp.audit.events import Event
-from idp.cases import opening
+from idp.cases import holds, opening
 from idp.database import of
 from idp.errors import Conflict, Invalid, NotFound, TooMany
 from idp.leaving import people
@@ -160,12 +160,16 @@ def _receipt() -> str:
 
 
 def _lock(db: Db, report: SecurityReport, account_id: str) -> None:
-    """Put the account on hold: sessions, tokens and journeys end with this transaction."""
-    report.locked_at = clock.now()
-    db.add(report)
-    db.flush()
+    """Put the account on hold: sessions, tokens and journeys end with this transaction.
+
+    Where it was on hold already this report locked nothing, so lifting its lock lifts nobody else's.
+    """
     by = report.reporter_id or account_id
-    if not people.suspend(db, account_id, because=_LOCK, by=by):
+    if people.suspend(db, account_id, because=_LOCK, by=by):
+        report.locked_at = clock.now()
+        db.add(report)
+        db.flush()
+    else:
         people.sign_out(db, account_id, because=_LOCK, by=by)
     outbox.send(db, account_id, "account_locked", {"receipt": report.receipt})
 
@@ -193,15 +197,15 @@ class Opened:
 
 def listed(db: Db, status: str, *, by: str, limit: int = 200) -> list[SecurityReport]:
     """Return reports that are not about the reader, those waiting longest first; closed ones newest first."""
-    order, about = col(SecurityReport.created_at), col(SecurityReport.about_id)
-    query = select(SecurityReport).where(col(SecurityReport.status) == status, or_(about.is_(None), about != by))
+    order, about, own = col(SecurityReport.created_at), col(SecurityReport.about_id), humans.taken_over(by)
+    query = select(SecurityReport).where(col(SecurityReport.status) == status, or_(about.is_(None), about.not_in(own)))
     return list(db.exec(query.order_by(order if status == "open" else order.desc()).limit(limit)).all())
 
 
 def view(db: Db, report_id: str, *, by: str) -> Opened:
     """Open one report; looking is recorded. Raises NotFound, also for one about the reader."""
     report = db.get(SecurityReport, report_id)
-    if report is None or report.about_id == by:
+    if report is None or report.about_id in humans.same(db, by):
         raise NotFound("There is no report with this id.")
     ring = of(db).ring
     words = ring.open("subjects", f"security_report.words:{report.id}", report.words).decode()
@@ -237,7 +241,10 @@ def close_of_case(db: Db, case_id: str, *, by: str, outcome: str) -> None:
 
 
 def unlock(db: Db, report_id: str, *, by: str, because: str) -> None:
-    """Lift the lock a report put on an account, after its owner was recognised. Raises Invalid, Conflict."""
+    """Lift the lock a report put on an account, after its owner was recognised.
+
+    The account opens when nothing else holds it: a hold of the desk by a case stays. Raises Invalid, Conflict.
+    """
     report = _not_own(db, report_id, by)
     if not 3 <= len(because) <= 500:
         raise Invalid(fields={"because": "Say how you recognized the owner."})
@@ -253,14 +260,26 @@ def unlock(db: Db, report_id: str, *, by: str, because: str) -> None:
     assert isinstance(lifted, CursorResult)
     if lifted.rowcount != 1 or report.about_id is None:
         raise Conflict("This report holds no lock, or it was lifted meanwhile.")
+    if holds.by_desk(db, report.about_id) or locked(db, report.about_id):
+        return
     if people.reinstate(db, report.about_id, because=because, by=by):
         outbox.send(db, report.about_id, "account_reinstated", {})
+
+
+def locked(db: Db, account_id: str) -> bool:
+    """Say whether a report's lock holds an account."""
+    found = select(SecurityReport.id).where(
+        col(SecurityReport.about_id).in_(humans.same(db, account_id)),
+        col(SecurityReport.locked_at).is_not(None),
+        col(SecurityReport.unlocked_at).is_(None),
+    )
+    return db.exec(found.limit(1)).first() is not None
 
 
 def _not_own(db: Db, report_id: str, by: str) -> SecurityReport:
     report = db.get(SecurityReport, report_id)
     if report is None:
         raise NotFound("There is no report with this id.")
-    if by in (report.about_id, report.reporter_id):
+    if humans.same(db, by) & {report.about_id, report.reporter_id}:
         raise Conflict("This report is about your own account. Ask a colleague.")
     return report

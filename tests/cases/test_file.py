@@ -13,6 +13,7 @@ from idp.cases import file
 from idp.cases.tables import CaseEntry, SecurityCase
 from idp.database import transaction
 from idp.envelope import seal_with
+from tests.cases.test_deciding import decide
 from tests.cases.test_opening import opened
 from tests.wam.world import World
 
@@ -125,3 +126,55 @@ def test_domain_11_a_shredded_persons_file_is_unreadable_and_still_holds(world: 
         found = file.check(db, file.hold(db, case_id))
         assert found.whole
         assert found.unreadable == 1
+
+
+def take_the_body_away(db: Db, case: SecurityCase) -> None:
+    """Leave nothing the digest could be made from."""
+    db.execute(text("UPDATE case_entry SET body = NULL WHERE case_id = :c AND number = 1"), {"c": case.id})
+
+
+@pytest.mark.parametrize(
+    "change", ["\"by\" = 'acc_other'", "kind = 'noted'", "at = at - 86400000000", "owner = 'acc_other'"]
+)
+@pytest.mark.parametrize("shredded", [False, True])
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_se_5_hand_kind_and_moment_of_an_entry_hold_where_its_body_cannot_be_read(
+    world: World, change: str, shredded: bool
+) -> None:
+    case_id = opened(world, "ana")
+    opened(world, "ana")
+    with transaction(world.database) as db:
+        if shredded:
+            shredding.shred(db, world.ana)
+        found = file.check(db, file.hold(db, case_id))
+        assert (found.whole, found.unreadable) == (True, 2 if shredded else 0)
+        _stolen_rights(db)
+        if not shredded:
+            take_the_body_away(db, file.hold(db, case_id))
+    if not shredded:  # alone it is found too: the key is there, the body is not
+        with transaction(world.database) as db:
+            assert file.check(db, file.hold(db, case_id)).problem.startswith("Entry 1 was changed")
+    with transaction(world.database) as db:
+        db.execute(text(f"UPDATE case_entry SET {change} WHERE case_id = :c AND number = 1"), {"c": case_id})
+        assert file.check(db, file.hold(db, case_id)).problem.startswith("Entry 1 was changed")
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_se_5_a_case_that_says_other_than_its_file_is_found(world: World) -> None:
+    case_id = opened(world, "finn")
+    decide(world, case_id)
+    for change in (
+        "decision = 'innocent'",
+        "cause = 'mistake'",
+        f"decided_by = '{world.kim}'",
+        f"account_id = '{world.ana}'",
+        "account_id = NULL",
+        "status = 'closed'",
+        "status = 'new', decision = NULL, cause = NULL, decided_by = NULL",
+    ):
+        with transaction(world.database) as db:
+            assert file.check(db, file.hold(db, case_id)).whole
+            kept = db.begin_nested()
+            db.execute(text(f"UPDATE security_case SET {change} WHERE id = :c"), {"c": case_id})
+            assert file.check(db, file.hold(db, case_id)).problem.startswith("The case"), change
+            kept.rollback()

@@ -82,14 +82,16 @@ def test_security_33_an_honest_answer_signs_in_and_the_request_was_complete(worl
     assert asked["response_type"] == "code"
 
 
-@pytest.mark.parametrize("name", HOSTILE_CLAIMS)
-def test_security_33_a_hostile_id_token_is_refused(world: World, name: str) -> None:
+def test_security_33_a_hostile_id_token_is_refused(world: World) -> None:
     link_ana(world)
-    world.evergreen.claims = HOSTILE_CLAIMS[name]
-    browser, _ = leave(world)
-    assert_refused(world, browser)
-    assert "Evergreen Billing" in browser.text
-    assert world.events("federation.upstream.failed") == 1
+    for count, (name, claims) in enumerate(HOSTILE_CLAIMS.items(), start=1):
+        world.evergreen.claims = claims
+        browser, _ = leave(world)
+        assert "Evergreen Billing" in browser.text, name
+        assert_refused(world, browser)
+        assert world.events("federation.upstream.failed") == count, name
+    world.evergreen.claims = {}
+    assert leave(world)[0].path == "/account"  # none of them closed the way for an honest one
 
 
 def test_security_33_only_pinned_algorithms_count_whatever_the_metadata_says(world: World) -> None:
@@ -104,12 +106,12 @@ def test_security_33_only_pinned_algorithms_count_whatever_the_metadata_says(wor
     assert all("algorithm" in r or "malformed" in r for r in world.reasons("federation.upstream.failed"))
 
 
-@pytest.mark.parametrize("header", [{"jwk": {"kty": "EC"}}, {"jku": "https://evil.example/k"}, {"typ": "at+jwt"}])
-def test_security_55_hostile_headers_are_refused(world: World, header: dict[str, object]) -> None:
+def test_security_55_hostile_headers_are_refused(world: World) -> None:
     link_ana(world)
-    world.evergreen.header = header
-    browser, _ = leave(world)
-    assert_refused(world, browser)
+    for header in ({"jwk": {"kty": "EC"}}, {"jku": "https://evil.example/k"}, {"typ": "at+jwt"}):
+        world.evergreen.header = header
+        browser, _ = leave(world)
+        assert_refused(world, browser)
 
 
 @pytest.mark.parametrize(

@@ -324,6 +324,9 @@ ELSEWHERE = {
         "cases/test_deciding.py::test_domain_10_those_concerned_hear_within_24_hours_or_why_not_is_written_down"
     ),
     "case_appeal": "cases/test_deciding.py::test_domain_10_an_appeal_is_taken_for_30_days",
+    "case_interim": (
+        "cases/test_interim.py::test_domain_2_7_an_interim_manager_holds_the_role_for_30_days_at_the_longest"
+    ),
     "case_second_word": "cases/test_deciding.py::test_domain_10_a_second_word_waits_seven_days",
     "case_triage_urgent": (
         "cases/test_opening.py::test_domain_10_triage_is_due_in_a_business_day_and_in_four_hours_when_contained"

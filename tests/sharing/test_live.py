@@ -218,20 +218,28 @@ def test_leave_from_one_practice_is_known_and_a_shredded_person_is_forgotten(tol
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("decision", ["innocent", "substantiated"])
-def test_what_the_desk_decides_to_be_innocent_speaks_no_more_against_a_login(
-    told: History, world: World, decision: str
+@pytest.mark.parametrize(
+    ("event", "said", "innocent"),
+    [
+        ("decided", {"decision": "innocent", "cause": "roles"}, True),
+        ("decided", {"decision": "substantiated"}, False),
+        ("appeal_decided", {"outcome": "overturned"}, True),
+        ("appeal_decided", {"outcome": "upheld"}, False),
+    ],
+)
+def test_domain_10_what_the_desk_finds_innocent_at_once_or_on_appeal_speaks_no_more_against_a_login(
+    told: History, world: World, event: str, said: dict[str, str], innocent: bool
 ) -> None:
     fed(told)
     with transaction(told.database) as db:
         case = db.exec(select(SecurityCase)).one()
-        details = {"case": case.id, "decision": decision, "cause": "two_jobs"}
-        log.record(db, Event("security.case.decided", account=world.finn, reason=case.id, details=details))
+        details = {"case": case.id} | said
+        log.record(db, Event(f"security.case.{event}", account=world.finn, reason=case.id, details=details))
     fed(told)
     with reading(told.database) as db:
         kept = stored.account(db.get_one(SharingMemory, ("account", world.finn)).body)
-        assert (db.get(SharingScore, (world.finn, "sharing")) is None) == (decision == "innocent")
-        assert bool(kept.memory.evidence) == bool(kept.marks) == (decision != "innocent")
+        assert (db.get(SharingScore, (world.finn, "sharing")) is None) == innocent
+        assert bool(kept.memory.evidence) == bool(kept.marks) == (not innocent)
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -42,14 +42,14 @@ _NOT_DONE_BY_PERSON = (
 )  # fmt: skip
 """Beginnings of events that are a consequence or a machine's own doing; a request they belong to has its own record."""
 REPORTED, SHREDDED, _AWAY = "security.report.made", "audit.person.shredded", "wam.absence."
-DECIDED = "security.case.decided"
+DECIDED, OVERTURNED = "security.case.decided", "security.case.appeal_decided"
 WHAT = ("sharing", "takeover")
 _FOREVER = 4_102_444_800.0
 
 
 @dataclass(slots=True)
 class Cleared:
-    """A person of the desk decided that what was seen is innocent: it speaks against this login no more."""
+    """The desk decided, at once or on appeal, that what was seen is innocent: it speaks against this login no more."""
 
     time: float
     account: str
@@ -87,7 +87,7 @@ class Record:
     @property
     def about(self) -> str | None:
         """Return whose memory it changes; None where it tells the detector nothing."""
-        if self.event in (REPORTED, SHREDDED, DECIDED) or self.event.startswith(_AWAY):
+        if self.event in (REPORTED, SHREDDED, DECIDED, OVERTURNED) or self.event.startswith(_AWAY):
             return self.account_id
         if self.session_id is None or self.event in ("accounts.session.ended", "accounts.device.met"):
             return None
@@ -124,7 +124,7 @@ def around(db: Db, records: Sequence[Record], known: Mapping[str, Known], places
     if people:
         for account_id, key in db.execute(_KEYS, {"ids": people}):
             made.keys[account_id] = made.ring.open("subjects", f"subject_key.key:{account_id}", bytes(key))
-    cases = sorted({one.reason for one in records if one.event == DECIDED and one.reason})
+    cases = sorted({one.reason for one in records if one.event in (DECIDED, OVERTURNED) and one.reason})
     if cases:
         made.cases = {one[0]: one[1] for one in db.execute(_CASES, {"ids": cases})}
     for account_id in {one.account_id for one in records if one.event.startswith(_AWAY) and one.account_id}:
@@ -147,9 +147,10 @@ def act_of(one: Record, known: Known, found: Around) -> Act | Cleared | None:
     time, who = one.at / 1e6, known.memory.account
     if one.event == REPORTED:
         return Report(time, who, "user" if one.actor_id == who else "colleague")
-    if one.event == DECIDED:
-        what = found.cases.get(one.reason or "", "")
-        return Cleared(time, who, what) if _details(one).get("decision") == "innocent" and what in WHAT else None
+    if one.event in (DECIDED, OVERTURNED):
+        what, said = found.cases.get(one.reason or "", ""), _details(one)
+        innocent = said.get("decision") == "innocent" or said.get("outcome") == "overturned"
+        return Cleared(time, who, what) if innocent and what in WHAT else None
     if one.event.startswith(_AWAY):
         known.memory.leaves = found.leaves.get(who, known.memory.leaves)
         return None

@@ -28,6 +28,7 @@ NOTHING_TYPED: dict[str, Any] = {"decision": "", "pattern": "", "cause": "", "re
 GROUPS = {
     "": ("education", "end_sessions", "new_credentials", "hold_login"),
     "Take access away": ("pause_access", "end_access", "end_manager", "suspend", "close"),
+    "Give back": ("resume_access", "lift_hold"),
     "Refer to others": ("refer_partner", "refer_privacy"),
 }
 """What can be done, the mildest first; the first group stands open."""
@@ -112,7 +113,7 @@ def _wishes(form: Form) -> tuple[Wish, ...]:
     """Read what is wanted: the kind of action, and after a colon what it is about."""
     interim = form.get("interim") or None
     wanted = (value.partition(":") for value in form.list_of("action"))
-    return tuple(Wish(kind, target, interim) for kind, _, target in wanted)
+    return tuple(dict.fromkeys(Wish(kind, target, interim) for kind, _, target in wanted))
 
 
 def _number(typed: str) -> int | None:
