@@ -13,6 +13,7 @@ from idp.accounts.tables import Device
 from idp.cases import file, words
 from idp.cases.tables import SecurityCase
 from idp.database import of
+from idp.entitlements.tables import Entitlement
 from idp.notices import saying
 from idp.providers.tables import Affiliation, Provider
 
@@ -84,9 +85,12 @@ def of_case(db: Db, case: SecurityCase, provider_id: str | None = None) -> dict[
 
 
 def _readable(db: Db, row: Mapping[str, str], zone: str) -> dict[str, str]:
-    """Return a row with its time as people read it, and its device by the name they know from their own pages."""
+    """Return a row with its time, function and device by the names people know from their own pages."""
     said = {**row, "at": _moment(row.get("at", ""), zone)}
     device = db.get(Device, row["device"][:40]) if "device" in row else None
+    function = db.get(Entitlement, row["function"]) if "function" in row else None
+    if function is not None:
+        said["function"] = function.name
     if device is not None:
         said["device"] = f"{device.label} ({device.id[-4:]})"
     return said

@@ -11,6 +11,8 @@ SEEN: dict[str, str] = {
     "overlap": "Two devices were in use in the same hour.",
     "device_spread": "Many new devices were used in a month.",
     "hours_span": "The login was in use for more than 16 hours of a day.",
+    "new_work": "A computer that came later is used for work this login never did before.",
+    "hours_split": "A computer that came later is used at other hours than the one before.",
     "report": "Somebody said so.",
     "strange_place": "A new device was used in a new place, far from every other.",
     "strange_functions": "Functions were used that this login had never used, from a new device.",

@@ -9,7 +9,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, func, select
 
 from idp import clock
-from idp.cases.tables import CaseAppeal, SecurityCase
+from idp.cases.tables import CaseAction, CaseAppeal, SecurityCase
 from idp.casework import desk
 from idp.casework.desk import Line
 from idp.errors import Invalid
@@ -65,6 +65,19 @@ def waiting(db: Db, *, by: str) -> int:
     """Return how many cases the desk works on, but for those about the reader."""
     conditions = _conditions(Wanted(), by)
     return int(db.execute(select(func.count()).select_from(SecurityCase).where(*conditions)).scalar_one())
+
+
+def appeals_waiting(db: Db, *, by: str) -> int:
+    """Return how many appeals wait for an answer, but for those about the reader."""
+    query = select(func.count()).select_from(CaseAppeal).join(SecurityCase).where(col(CaseAppeal.decided_at).is_(None))
+    return int(db.execute(query.where(desk.not_about(by))).scalar_one())
+
+
+def second_words(db: Db, *, by: str) -> list[str]:
+    """Return the cases with an action that waits for somebody else's word than who asked for it: the reader's, say."""
+    query = select(CaseAction.case_id).join(SecurityCase)
+    query = query.where(col(CaseAction.status) == "waiting", col(CaseAction.asked_by) != by, desk.not_about(by))
+    return list(db.exec(query.distinct().limit(PAGE)).all())
 
 
 def named(db: Db, reference: str, *, by: str) -> str | None:

@@ -25,8 +25,8 @@ WHO, WHERE, ADDRESS = "acc_ben", "prv_lakeside", "203.0.113.9"
 DAYS, BOTH = 28, 11
 """Days of history with their weekends, and in how many of the last of them a second computer has the login too."""
 DESKS = {
-    "dev_ben_reception": ("Edge on Windows", ("eligibility.view", "network.verify", "idcard.view")),
-    "dev_ben_backoffice": ("Chrome on Windows", ("precert.view", "message.send", "estimate.view")),
+    "dev_reception_4f2a": ("Edge on Windows", ("eligibility.view", "network.verify", "idcard.view")),
+    "dev_backoffice_91c7": ("Chrome on Windows", ("precert.view", "message.send", "estimate.view")),
 }
 """Two computers of one practice, each with its own work."""
 _DAY = ((0, 8.0), (0, 9.5), (1, 9.6), (0, 9.7), (1, 9.8), (0, 13.0), (1, 13.1))

@@ -16,6 +16,8 @@ COUNTS = 0.3
 BANDS = ("notice", "case", "containment")
 NEEDED = {"notice": 1, "case": 2, "containment": 3}
 """Kinds of evidence each line asks for."""
+_SAME = {"strange_journey": "strange_place"}
+"""Kinds that see one fact, a new device far away, from two sides: neither corroborates the other."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -68,10 +70,13 @@ def saturated(left: float) -> float:
 
 
 def band(given: dict[str, float], by: Weights, *, corroborated: bool = True) -> str:
-    """Name the highest line that is reached, or "" below all of them."""
-    total, kinds, reached = by.prior + sum(given.values()), sum(1 for part in given.values() if part >= COUNTS), ""
+    """Name the highest line that is reached, or "" below all of them; above the lowest, two facts must agree."""
+    counted = [kind for kind, part in given.items() if part >= COUNTS]
+    facts = len({_SAME.get(kind, kind) for kind in counted})
+    total, reached = by.prior + sum(given.values()), ""
     for name in BANDS:
-        if total >= by.lines[name] and (kinds >= NEEDED[name] or not corroborated):
+        enough = len(counted) >= NEEDED[name] and facts >= min(NEEDED[name], 2)
+        if total >= by.lines[name] and (enough or not corroborated):
             reached = name
     return reached
 

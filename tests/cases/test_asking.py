@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlmodel import Session as Db
 
 from idp import clock
-from idp.cases import file, opening, questions
+from idp.cases import file, opening, questions, words
 from idp.cases.finding import Finding, Reason
 from idp.cases.tables import SecurityCase
 from idp.casework import clocks, deciding, desk
@@ -17,6 +17,7 @@ from idp.casework.deciding import Verdict
 from idp.database import reading, transaction
 from idp.errors import Conflict, Invalid, NotFound
 from idp.providers import affiliations
+from idp.sharing import evidence, takeover
 from tests.wam.world import World
 
 INNOCENT = Verdict("innocent", "The workstations are shared, as the practice says.", cause="pool")
@@ -82,6 +83,11 @@ def test_w10_a_practice_sees_its_own_part_and_nobody_elses(world: World) -> None
         mails = db.execute(text("SELECT facts FROM outbox WHERE template = 'case_question_manager'")).scalars().all()
         assert len(mails) == 2, "Wes and Mia, nobody of the other practice"
         assert not any("Harbor" in str(mail) for mail in mails)
+
+
+def test_every_kind_of_evidence_of_the_detector_has_a_sentence_for_outsiders() -> None:
+    kinds = {*evidence.KINDS, *takeover.KINDS}
+    assert not {kind for kind in kinds if words.seen(kind) == words.SEEN_OTHER}
 
 
 def test_w10_another_practice_gets_404_and_so_does_whom_it_is_about(world: World) -> None:

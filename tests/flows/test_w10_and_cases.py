@@ -133,7 +133,8 @@ def test_se_3_two_people_end_a_manager_and_the_practice_keeps_one(desk: Managed)
         key = browser.get("/account/notices/add").form_key()
         sent = send(browser, f"{CASES}/{address}/second", form_key=key, which=which, answer="confirm")
         assert sent == expected
-    sue = desk.as_("sue").get(f"{CASES}/{case_id}")
+    assert "waits for a second person" not in desk.as_("sam").get("/account").text
+    sue = desk.as_("sue").get("/account").click("A case waits for a second person")
     sue.submit("Confirm: end the role of access manager")
     assert "Sam Adeyemi and Sue Lind" in sue.text
     assert desk.one("SELECT count(*) FROM appointment WHERE ended_at IS NULL") == 2
@@ -232,7 +233,7 @@ def test_se_3_the_appeal_link_works_signed_out_and_for_a_locked_account(desk: Ma
     assert "We have your appeal" in finn.text
     assert "You appealed already" in finn.get(link).text
     assert "Decide the appeal" not in desk.as_("sam").get(f"{CASES}/{case_id}").response.text
-    sue = desk.as_("sue").get(CASES).click("Appealed")
+    sue = desk.as_("sue").get("/account").click("1 appeal at the security desk")
     assert "Appeal waits" in sue.text
     sue.get(f"{CASES}/{case_id}").submit("Decide the appeal", outcome="overturned", appeal_reason=WHY)
     assert desk.mails("case_appeal_decided") == 1

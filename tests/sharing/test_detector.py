@@ -261,3 +261,12 @@ def test_domain_10_an_unknown_guard_or_family_is_refused_by_name(tmp_path):
         result = CliRunner().invoke(app, words)
         assert isinstance(result.exception, Refused)
         assert "There is no" in result.exception.detail
+
+
+def test_domain_10_two_views_of_one_fact_corroborate_nothing() -> None:
+    by = score.weights("takeover")
+    far = {"strange_place": 2.5, "strange_journey": 2.3}
+    assert score.band(far, by) == "notice", "a new device far away is one fact, however it is seen"
+    assert score.band({"strange_place": 2.5, "strange_functions": 2.3}, by) == "case"
+    assert score.band(far | {"strange_functions": 2.3}, by) == "containment"
+    assert score.band(far, by, corroborated=False) == "containment"

@@ -17,6 +17,7 @@ from idp.audit.tables import AuditRecord
 from idp.cases import labels
 from idp.cases.tables import SecurityCase
 from idp.database import of
+from idp.entitlements.tables import Entitlement
 from idp.envelope import CannotOpen, open_with
 from idp.notices import saying
 from idp.providers.tables import Provider
@@ -45,6 +46,8 @@ def rests_on(db: Db, evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
     for row in rows:
         practice = db.get(Provider, str(row["provider"])[:64]) if row["provider"] else None
         row["practice"] = practice.name if practice else row["provider"]
+        function = db.get(Entitlement, str(row["function"])[:64]) if row["function"] else None
+        row["function"] = function.name if function else row["function"]
         row["known_device"] = devices.get(str(row["device"]), "")
         row["moment"] = _moment(str(row["at"]))
     return rows

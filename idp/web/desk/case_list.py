@@ -88,6 +88,7 @@ def _facts(db: Db, staff: Acting, wanted: Wanted, *, typed: dict[str, str], afte
         "found": found.lines,
         "onward": _address(wanted, after=cursor.token(found.onward)) if found.onward else None,
         "beginning": _address(wanted) if after else None,
+        "appeals": listing.appeals_waiting(db, by=by),
         "states": [
             (key, label, _address(Wanted(key, wanted.person, wanted.practice))) for key, label in STATES.items()
         ],

@@ -23,7 +23,12 @@ def to_do(db: Db, account_id: str) -> list[tuple[str, str]]:
     """Return what waits, as things to do: sentence and address."""
     found = []
     if any(area.key == "security" for area in frame.areas(db, account_id)):
-        found += _said(listing.waiting(db, by=account_id), "case", "cases", "at the security desk", "/security/cases")
+        cases = "/security/cases"
+        found += _said(listing.waiting(db, by=account_id), "case", "cases", "at the security desk", cases)
+        appeals = listing.appeals_waiting(db, by=account_id)
+        found += _said(appeals, "appeal", "appeals", "at the security desk", f"{cases}?state=appealed")
+        second = listing.second_words(db, by=account_id)
+        found += [("A case waits for a second person", f"{cases}/{one}") for one in second[:_MOST]]
     for provider in _managed(db, account_id):
         lines = authority.lines_of(db, account_id, provider.id)
         here = f"/p/{provider.id}"
