@@ -8,8 +8,10 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import Engine
 
 from idp.database import Database
+from idp.database import engine as engine_module
 from idp.oauth import keys
 from idp.settings import Settings
 from idp.signatures import Key
@@ -48,6 +50,29 @@ def _keys_read_once() -> Iterator[None]:
     keys.key_from_jwk = once
     yield
     keys.key_from_jwk = read
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_compiled_once() -> Iterator[None]:
+    """Let all engines of a kind share what was compiled: each test has a database of its own, with the same tables.
+
+    Mappers keep compiled statements by dialect, so with one for each test they also keep every test's dialect.
+    """
+    make, first = engine_module.create_engine, dict[str, Engine]()
+
+    def shared(url: Any, **options: Any) -> Engine:
+        made = make(url, **options)
+        known = first.setdefault(made.dialect.name, made)
+        if known.dialect.server_version_info is None:  # it never met its server
+            first[made.dialect.name] = made
+        elif known is not made:
+            made.dialect = made.pool._dialect = known.dialect
+            made._compiled_cache = known._compiled_cache
+        return made
+
+    engine_module.create_engine = shared
+    yield
+    engine_module.create_engine = make
 
 
 @pytest.fixture(scope="session")

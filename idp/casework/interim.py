@@ -41,7 +41,8 @@ def left_without(db: Db, held: list[Appointment]) -> list[Left]:
     for one in held:
         if not appointments.able(db, one.provider_id, one.line) - {one.account_id}:
             could = succession.candidates(db, one.provider_id, one.line, one.account_id)
-            free = tuple(who for who in could if not roles.partial(db, who.id))
+            partial = roles.partial(db, [who.id for who in could])
+            free = tuple(who for who in could if who.id not in partial)
             found.append(Left(db.get_one(Provider, one.provider_id), one.line, free))
     return found
 

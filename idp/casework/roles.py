@@ -1,5 +1,7 @@
 """Who may act on cases, and who is partial: of the desk themself, or under a case (security.md 64 to 66)."""
 
+from collections.abc import Iterable
+
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
@@ -24,12 +26,11 @@ def acts_on_cases(db: Db, account_id: str) -> bool:
     return asking.decide_in_session(db, asked).allowed
 
 
-def partial(db: Db, account_id: str) -> bool:
-    """Say whether somebody works at the desk or is under a case of its, by any account of theirs."""
-    theirs = humans.same(db, account_id)
-    if theirs & set(staff.holders(db, WORKS, ACTS)):
-        return True
-    under = select(SecurityCase.id).where(
-        col(SecurityCase.account_id).in_(theirs), col(SecurityCase.status).in_(desk.WORKED)
+def partial(db: Db, ids: Iterable[str]) -> set[str]:
+    """Return which of some accounts work at the desk or are under a case of its, by any account of theirs."""
+    whose = humans.by_account(db, ids)
+    under = select(SecurityCase.account_id).where(
+        col(SecurityCase.account_id).in_(list(whose)), col(SecurityCase.status).in_(desk.WORKED)
     )
-    return db.exec(under.limit(1)).first() is not None
+    found = set(db.exec(under).all()) | set(staff.holders(db, WORKS, ACTS))
+    return {root for account_id, root in whose.items() if account_id in found}

@@ -27,6 +27,10 @@ class Affected:
     stays_out: tuple[str, ...] = ()
     """What the change would add and something else forbids."""
     note: str = ""
+    keeps: tuple[str, ...] = ()
+    """What the change would take, and another grant still gives."""
+    idle: tuple[str, ...] = ()
+    """What the change would take, and the person could not use anyway: paused, or closed to the practice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,11 @@ class Impact:
     def lose(self) -> int:
         """People who lose something."""
         return len({a.account_id for a in self.affected if a.loses})
+
+    @property
+    def keep(self) -> int:
+        """People who keep by another grant something the change takes."""
+        return len({a.account_id for a in self.affected if a.keeps})
 
     @property
     def practices(self) -> int:

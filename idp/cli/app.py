@@ -229,6 +229,14 @@ def evidence(
         raise typer.Exit(1)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def witness(context: typer.Context) -> None:
+    """Watch a log on another machine and sign what grew out of what was signed before (as `witness.py` alone does)."""
+    from idp.audit.witness import main as watch
+
+    raise typer.Exit(watch(context.args))
+
+
 @app.command()
 def doctor() -> None:
     """Say what is misconfigured and how to mend it."""

@@ -12,9 +12,11 @@ from idp import entropy, metrics
 from idp.audit import checkpoint, origin
 from idp.database import Database
 from idp.database.glance import Glance
+from idp.jobs.bell import Bell
 from idp.jobs.lease import Lease
 from idp.jobs.sealing import Sealing
 from idp.jobs.signals import Signals
+from idp.signals.revocations import CHANNEL
 
 _log = structlog.get_logger("idp.jobs")
 _PATIENCE = 10.0
@@ -36,6 +38,17 @@ class Job:
     work: Callable[[Database], bool]
     share: float = 1.0
     """Part of the time that it may work when more of it always waits; the rest is its worker's requests'."""
+    bell: Bell | None = None
+    """Rings when there is news: it then runs at once, and without news only every `seldom` seconds."""
+    seldom: float = 0.5
+
+    def rest(self, wait: float, stopping: threading.Event) -> bool:
+        """Wait so many seconds, or until the bell rings; return whether the worker stops."""
+        if self.bell is None:
+            return stopping.wait(wait)
+        self.bell.rang.wait(max(wait, self.seldom) if wait and self.bell.hears else wait)
+        self.bell.rang.clear()
+        return stopping.is_set()
 
     def pause(self, worked: float) -> float:
         """Return the seconds to wait before the next run when one of `worked` seconds left more to do."""
@@ -79,6 +92,7 @@ class Running:
     def __init__(self, database: Database, jobs: Sequence[Job], closing: Sequence[Callable[[], object]] = ()) -> None:
         self._database = database
         self._closing = closing
+        self._jobs = tuple(jobs)
         self._holder = entropy.new_id("wrk")
         self._stopping = threading.Event()
         self._threads = [
@@ -90,6 +104,9 @@ class Running:
     def stop(self) -> None:
         """Let each job finish what it is doing and give its lease back."""
         self._stopping.set()
+        for job in self._jobs:
+            if job.bell is not None:
+                job.bell.rang.set()
         for thread in self._threads:
             thread.join(_PATIENCE)
         for close in self._closing:
@@ -97,13 +114,15 @@ class Running:
 
     def _run(self, job: Job) -> None:
         lease = Lease(self._database, job.name, self._holder)
-        wait = 0.0
-        while not self._stopping.wait(wait):
+        wait, held = 0.0, True
+        # Who does not do this job hears no bell: it asks for the lease now and then.
+        while not (job.rest(wait, self._stopping) if held else self._stopping.wait(wait)):
             wait = job.every
             try:
                 with origin.acting_as("system"):
                     begun = time.monotonic()
-                    if not lease.held():
+                    held = lease.held()
+                    if not held:
                         wait = max(job.every, _ANOTHERS)
                     elif job.work(self._database):
                         wait = job.pause(time.monotonic() - begun)
@@ -124,12 +143,13 @@ def start(database: Database) -> Running:
     checkpoint.ensure_key(database.settings)
     glance = Glance(database)
     signals = Signals(database, glance)
+    bell = Bell(database, CHANNEL)
     return Running(
         database,
         (
             Job("seal", 0.1, Sealing(database, glance).run),
-            Job("signals", 0.25, signals.run),
+            Job("signals", 0.25, signals.run, bell=bell),
             *(Job(name, every, named(work), _SHARE) for name, every, work in JOBS),
         ),
-        closing=(signals.stop, glance.close),
+        closing=(bell.stop, signals.stop, glance.close),
     )

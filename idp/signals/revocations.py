@@ -13,6 +13,8 @@ from idp.signals.tables import Revocation
 _PENDING = "pending_revocations"
 _TOLD = "told_of_numbers"
 _RAISED = "accounts_with_less"
+CHANNEL = "idp_revocations"
+"""Rung by a trigger on the counter (PostgreSQL); SQLite has no bell, there the number itself is looked at."""
 TOLD_ONLY = ("credential_changed", "assurance_changed")
 """Kinds that take nothing away: signals tell them, the feed of revocations does not."""
 

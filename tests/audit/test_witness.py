@@ -201,3 +201,12 @@ def test_a_log_that_is_whole_verifies_beside_its_copies(
     write(2)
     sealer.seal()
     assert check().whole
+
+
+def test_the_command_is_the_file_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    from idp.cli.app import app
+
+    with pytest.raises(SystemExit) as ended:
+        app(["witness", "--help"])
+    assert ended.value.code == 0
+    assert "Witness a log's checkpoints." in capsys.readouterr().out

@@ -7,9 +7,10 @@ from freezegun import freeze_time
 
 from idp import clock
 from idp.cases import appeals
-from idp.casework import clocks
+from idp.casework import clocks, listing
 from idp.casework.acting import Wish
-from idp.database import transaction
+from idp.casework.listing import Wanted
+from idp.database import reading, transaction
 from idp.providers import affiliations
 from tests.cases.test_deciding import SHARED, WHY, confirm, decide, link, one, tell, want
 from tests.cases.test_opening import opened
@@ -60,6 +61,10 @@ def test_domain_10_the_desk_hears_of_an_appeal_at_once_and_again_when_its_answer
     heard = "SELECT count(*) FROM outbox WHERE template = :t"
     assert one(world, heard, t="case_appealed") == 2, "Sue and Kim: Sam decided"
     assert not one(world, MAILS, t="case_appealed", a=world.sam)
+    for _ in range(3):  # however many are decided later, it stands in the list of its own, the waiting ones first
+        decide(world, opened(world, "ana"), SHARED)
+    with reading(world.database) as db:
+        assert [line.case.id for line in listing.find(db, Wanted("appealed"), by=world.sue).lines] == [case_id]
     for later, mails in ((timedelta(), 0), (timedelta(days=6), 2), (timedelta(days=7), 2)):
         with freeze_time(now + later):
             clocks.run(world.database)

@@ -14,6 +14,7 @@ from idp.providers import affiliations
 from idp.wam import appointments
 from tests.cases.test_deciding import appointment, confirm, one, want
 from tests.cases.test_opening import opened
+from tests.cases.test_second_person import merged
 from tests.wam.world import LINE, World
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -47,11 +48,14 @@ def test_security_64_neither_who_asks_nor_who_confirms_nor_any_of_the_desk_is_th
         assert interim.managed(db, world.otto)
 
 
-def test_security_64_who_is_under_an_open_case_is_not_the_interim_manager(world: World) -> None:
+@pytest.mark.parametrize("under", ["own", "merged"])
+def test_security_64_who_is_under_an_open_case_is_not_the_interim_manager(world: World, under: str) -> None:
     proven(world, "hana")
     case_id, target = opened(world, "otto"), appointment(world, "otto")
     action = want(world, case_id, "end_manager", target, world.hana)
-    opened(world, "hana")
+    opened(world, "hana" if under == "own" else "ana")
+    if under == "merged":
+        merged(world, "hana", "ana")
     for act in (lambda: confirm(world, action, "sue"), lambda: want(world, case_id, "suspend", "", world.hana)):
         with pytest.raises(Invalid, match="under no case"):
             act()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from freezegun import freeze_time
+from sqlalchemy import text
 
 from idp import clock
 from idp.catalogue import bundles as versions
@@ -57,6 +58,30 @@ def test_domain_6_a_job_s_new_version_says_for_each_person_who_gains_and_loses_b
     with transaction(world.database) as db, freeze_time(clock.now() + 9 * DAY):
         assert bundles.find(db, "front_desk").version == 2
         assert versions.impact(db, "front_desk", wanted).affected == ()
+
+
+def test_domain_6_a_preview_asks_the_whole_decision_who_keeps_it_by_another_grant_or_could_not_use_it(
+    world: World,
+) -> None:
+    with transaction(world.database) as db:
+        grants.grant(
+            db, account_id=world.finn, provider_id=world.lakeside, line=LINE, entitlement="eligibility.view",
+            by="operator", reason="besides",
+        )  # fmt: skip
+        before = versions.impact(db, "front_desk", DESK[1:])
+        told = {a.account_id: (a.loses, a.keeps, a.idle) for a in before.affected}
+        assert told == {
+            world.finn: ((), ("eligibility.view",), ()),
+            world.hana: (("eligibility.view",), (), ()),
+        }
+        assert (before.lose, before.keep) == (1, 1)
+        db.execute(text("UPDATE account SET status = 'suspended' WHERE id = :a"), {"a": world.hana})
+        after = versions.impact(db, "front_desk", DESK[1:])
+        assert {a.idle for a in after.affected if a.account_id == world.hana} == {("eligibility.view",)}
+        assert (after.lose, after.keep) == (0, 1)
+    publish(world, DESK[1:])
+    later(world, 8)
+    assert "eligibility.view" in held(world, world.finn, clock.now() + 9 * DAY), "as the preview said"
 
 
 def test_domain_6_what_a_practice_does_not_hold_or_the_person_may_not_stays_out_and_is_named(world: World) -> None:

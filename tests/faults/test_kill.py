@@ -102,7 +102,8 @@ def _give(server: Server, people: list[str], acknowledged: list[str], *, goes_on
             here = f"/p/prv_lake/people/{who}/change/check?f={FUNCTION}&end=none&line=medical"
             try:
                 page = browser.get(here, headers={"accept": "text/html"})
-                if goes_on and page.status_code == 503:  # a file whose writer has just died is being recovered
+                if page.status_code == 503:  # a file whose writer has just died is being recovered
+                    assert "retry-after" in page.headers
                     people.append(who)
                     time.sleep(0.2)
                     continue

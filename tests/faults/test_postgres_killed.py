@@ -106,7 +106,7 @@ def _asking(server: Server, seen: Seen) -> None:
     """Ask for two people without pause: one may, one may not; renew the app's token as an app does."""
     ids = itertools.cycle((("acc_yes", True), ("acc_no", False)))
     with server.client() as app:
-        token = ""
+        token, renew = "", 0.0
         while not seen.stop.is_set():
             begun = time.monotonic()
             if not token:
@@ -114,7 +114,7 @@ def _asking(server: Server, seen: Seen) -> None:
                 answer = app.post("/oauth/token", data=form, auth=("asker", APP_SECRET))
                 seen.took("token", begun, answer)
                 if answer.status_code == 200:
-                    token = answer.json()["access_token"]
+                    token, renew = answer.json()["access_token"], time.monotonic() + 240
                 time.sleep(PACE)
                 continue
             who, may = next(ids)
@@ -125,6 +125,9 @@ def _asking(server: Server, seen: Seen) -> None:
                 "context": {"purpose": "CLAIM_REDUCTION_REVIEW", "record": _RECORD},
             }
             answer = app.post("/access/v1/evaluation", json=question, headers={"authorization": f"Bearer {token}"})
+            if answer.status_code == 401 and time.monotonic() > renew:  # its five minutes are over
+                token = ""
+                continue
             seen.took("decision", begun, answer)
             if answer.status_code == 200:
                 said = answer.json()
@@ -224,6 +227,8 @@ def _play(own: engines.PostgresEngine, settings: Settings, home: Path, rounds: i
             back = time.monotonic()
             _until(lambda since=back: seen.last_good > since, RECOVERS_WITHIN)  # type: ignore[misc]
             recovered.append(seen.last_good - back)
+            given = len(seen.acknowledged)  # not only decisions recover: the pages give access again
+            _until(lambda before=given: len(seen.acknowledged) > before, 2 * RECOVERS_WITHIN)  # type: ignore[misc]
             if number % 20 == 19:
                 sys.stdout.write(
                     f"{number + 1} deaths, {len(seen.acknowledged)} grants, {len(seen.decided)} decisions\n"

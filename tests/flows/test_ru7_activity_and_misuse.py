@@ -14,6 +14,7 @@ from idp.accounts import places, second_factor, sessions
 from idp.accounts.tables import Session, TokenFamily
 from idp.database import transaction
 from idp.entitlements import grants
+from idp.errors import Conflict
 from idp.notices import reading
 from idp.notices.tables import Outbox
 from idp.providers import affiliations
@@ -309,7 +310,7 @@ def sam(world: World) -> Browser:
 def test_t38_staff_read_the_report_and_only_they_open_the_account_again(world: World, sam: Browser) -> None:
     ana = sign_in(world.browser())
     ana.get("/report").submit("Send report", words="My phone was stolen.", lock="yes")
-    sam.get("/security/search").click("Misuse reports")
+    sam.get("/security/search").click("Cases").click("Misuse reports")
     receipt = one_report(world).receipt
     sam.click(receipt)
     assert "My phone was stolen." in sam.text
@@ -331,8 +332,9 @@ def test_t38_nobody_judges_a_report_about_themselves(world: World, sam: Browser)
         told = reports.Told("f" * 20, "Was it me?")
         report = reports.by_owner(db, world.ids()["wes"], told, lock=False)
         report_id = report.id
-    sam.get(f"/security/reports/{report_id}").submit("Close this report", outcome="It was me")
-    assert sam.status == 409
+    assert sam.get(f"/security/reports/{report_id}").status == 404, "nor reads what was said"
+    with pytest.raises(Conflict, match="your own"), transaction(world.database) as db:
+        reports.close(db, report_id, by=world.ids()["wes"], outcome="It was me")
     assert world.count("security_report", "status = 'open'") == 1
 
 

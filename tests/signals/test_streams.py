@@ -1,11 +1,14 @@
 """Streams of security events: each app sets up its own, hears about its own people, and of nothing else (SE-3, D-5)."""
 
+import time
+from threading import Timer
 from typing import Any
 
 import pytest
 
 from idp.signals.names import EVENTS
 from idp.transmitter.streams import POLL, PUSH
+from idp.web.signals import polling
 from tests.signals.receivers import ALL, HOOK, Telling, telling
 
 __all__ = ["telling"]
@@ -145,6 +148,26 @@ def test_rfc_8936_an_event_is_given_until_it_is_acknowledged_once(telling: Telli
     assert telling.poll(stream, ack=[first, second]) == {}
     assert len(telling.events("signals.event.delivered")) == 1
     assert telling.events("signals.event.refused") == [("invalid_key", "refused")]
+
+
+def test_rfc_8936_an_empty_answer_is_held_back_until_there_is_an_event(
+    telling: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = telling.stream()
+    monkeypatch.setattr(polling, "LONGEST_WAIT", 0.3)
+    begun = time.monotonic()
+    assert telling.poll(stream, returnImmediately=False) == {}
+    assert time.monotonic() - begun >= 0.3
+    monkeypatch.setattr(polling, "LONGEST_WAIT", 60.0)
+    later_on = Timer(0.1, telling.announce)
+    later_on.start()
+    begun = time.monotonic()
+    [jti] = telling.poll(stream, returnImmediately=False)
+    later_on.join()
+    assert time.monotonic() - begun < 30
+    assert telling.poll(stream, returnImmediately=False, ack=[jti], maxEvents=0) == {}  # settles and asks for nothing
+    monkeypatch.setattr(polling, "_WAITING_MOST", 0)
+    assert telling.poll(stream, returnImmediately=False) == {}  # one too many is answered at once, not refused
 
 
 def test_rfc_8936_nobody_acknowledges_anothers_event_or_one_not_yet_given(telling: Telling) -> None:

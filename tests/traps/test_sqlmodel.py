@@ -15,6 +15,7 @@ from alembic.autogenerate import render_python_code
 from alembic.operations import ops
 from sqlalchemy import DateTime, Engine, MetaData, create_engine, literal, text
 from sqlalchemy import Enum as NativeEnum
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError, StatementError
 from sqlalchemy.orm import configure_mappers, registry
 from sqlmodel import AutoString, Column, Field, Session, SQLModel, select
@@ -23,6 +24,7 @@ import idp
 from idp.database import Database, transaction
 from idp.entitlements.tables import Grant
 from idp.tables import METADATA
+from tests import engines
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NOW = {"t": NOON}
@@ -54,9 +56,10 @@ NAIVE = naive_models()
 
 @pytest.fixture
 def naive_engine(database: Database) -> Iterator[Engine]:
-    """The tutorial's engine on a database of the same kind."""
-    url = database.url if database.is_sqlite else database.url.set(drivername="postgresql+psycopg")
-    made = create_engine(url.set(database=f"{url.database}.naive") if database.is_sqlite else url)
+    """The tutorial's engine on a database of the same kind, as somebody who may make tables there."""
+    url = make_url(engines.as_owner(database.settings.database_url))
+    kind = {"database": f"{url.database}.naive"} if database.is_sqlite else {"drivername": "postgresql+psycopg"}
+    made = create_engine(url.set(**kind))
     NAIVE.metadata.create_all(made)
     yield made
     made.dispose()

@@ -51,6 +51,8 @@ def told(db: Db, impact: Impact) -> dict[str, Any]:
             "gains": [known.get(key, key) for key in one.who.gains],
             "loses": [known.get(key, key) for key in one.who.loses],
             "out": [known.get(key, key) for key in one.who.stays_out],
+            "keeps": [known.get(key, key) for key in one.who.keeps],
+            "idle": [known.get(key, key) for key in one.who.idle],
             "note": one.who.note,
         }
         for one in named(db, impact.affected)

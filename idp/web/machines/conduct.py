@@ -35,7 +35,7 @@ async def conduct(service: Service, request: Request, form: dict[str, str], load
         if epoch is not None and epoch != picture.epoch:
             picture = await memory.renew(service.lane, picture.epoch)
             continue
-        asked = Asked(desk, request.method, request.url.path, form, request.headers)
+        asked = Asked(desk, request.method, request.scope["path"], form, request.headers)
         answer = run(asked)
         if asked.client is not None:
             name = client_of(asked).client_id

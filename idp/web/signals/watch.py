@@ -5,10 +5,9 @@ from contextlib import suppress
 
 from idp.database.lane import Lane, Sql
 from idp.errors import Unavailable
+from idp.signals.revocations import CHANNEL
 from idp.web.boundary import Service
 
-CHANNEL = "idp_revocations"
-"""Rung by a trigger on the counter (PostgreSQL); SQLite has no bell, there the number itself is looked at."""
 _NEWEST = Sql("SELECT seq FROM revocation_counter")
 _EVERY = 0.05
 """Seconds between two looks without a bell."""
