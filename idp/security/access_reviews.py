@@ -176,7 +176,7 @@ def emergencies(db: Db) -> Sequence[Sign]:
 KINDS = {
     "after_end": ("Access after an end", after_end),
     "emergencies": ("Emergency access", emergencies),
-    "unusual": ("Unusual grants", unusual),
+    "unusual": ("Access given in an unusual way", unusual),
     "dormant": ("Dormant accounts", dormant),
 }
 """Every review aid by its name in an address, the gravest first."""
