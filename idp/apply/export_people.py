@@ -1,6 +1,7 @@
 """People, appointments, grants and test sessions as the applied file writes them."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from sqlmodel import Session as Db
@@ -22,6 +23,7 @@ from idp.apply.sections.clients import variable
 from idp.apply.sections.providers import dates
 from idp.apply.sections.sessions import ACR
 from idp.apply.work import References, rows
+from idp.entitlements import bundles
 from idp.entitlements.tables import Appointment, Assignment, Grant
 from idp.providers import places
 from idp.providers.tables import Affiliation
@@ -130,16 +132,23 @@ def _appointments(db: Db, names: References) -> list[dict[str, Any]]:
 
 
 def _grants(db: Db, names: References) -> list[dict[str, Any]]:
-    found = []
+    """Return jobs, and what stands by itself: also what is left of a job that somebody took a part of."""
+    found, single = [], list(rows(db, Grant, col(Grant.assignment_id).is_(None)))
     for row in rows(db, Assignment):
-        first = db.exec(select(Grant).where(col(Grant.assignment_id) == row.id)).first()
+        of_job = list(rows(db, Grant, col(Grant.assignment_id) == row.id))
+        if row.ended_at is None and not _whole(db, row, of_job):
+            single += of_job
+            continue
+        if row.ended_at is not None:
+            single += [one for one in of_job if one.ended_at is None or one.ended_at > row.ended_at]
+        first = of_job[0] if of_job else None
         found.append(
             _who(row, row.line, names)
             | {"bundle": row.bundle, "granted_by": row.assigned_by}
             | ({"reason": first.reason} if first else {})
             | dates(row)
         )
-    for grant in rows(db, Grant, col(Grant.assignment_id).is_(None)):
+    for grant in single:
         entry = _who(grant, grant.line_of_business, names) | {"entitlement": grant.entitlement}
         if grant.effect == "deny":
             entry["effect"] = "deny"
@@ -149,6 +158,12 @@ def _grants(db: Db, names: References) -> list[dict[str, Any]]:
         entry |= {"until": grant.expires_at} if grant.expires_at else {}
         found.append(entry | ({"ended": grant.ended_at} if grant.ended_at else {}) | _why(grant))
     return found
+
+
+def _whole(db: Db, job: Assignment, of_job: Sequence[Grant]) -> bool:
+    """Say whether a person has exactly what their job gives: a file that names the job would give the rest back."""
+    live = {row.entitlement for row in of_job if row.ended_at is None}
+    return live == bundles.items_of(db, job.bundle, job.version)
 
 
 def _who(row: Any, line: str, names: References) -> dict[str, Any]:

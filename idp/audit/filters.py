@@ -145,9 +145,14 @@ def read(given: dict[str, str], *, reader: str | None = None) -> Filters:
         elif name in ("since", "until"):
             try:
                 moment = datetime.fromisoformat(value)
-                values[name] = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+                moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+                values[name] = moment
             except (ValueError, OverflowError):
                 problems[name] = "Enter a date and time such as 2026-11-21T09:00Z."
+            if (
+                name in values and not 1970 <= values[name].year <= 9000
+            ):  # at the calendar's ends there is no hour before
+                problems[name] = "Enter a date between 1970 and 9000."
         elif name == "address":
             if re.fullmatch("[0-9a-f]{32}", value):
                 values[name] = value

@@ -170,12 +170,15 @@ def apply_due(db: Session) -> int:
 
 def _move(db: Session, one: Assignment, bundle: Bundle, wanted: frozenset[str]) -> None:
     change, reason = _affected(db, one, wanted), f"job {bundle.key}, version {bundle.version}"
+    of_job = _of_assignment(db, one)
     one.version = bundle.version
+    if not of_job:  # all of it was taken before a function's end ended its job: no version brings it back
+        one.ended_at = clock.now()
     db.add(one)
     db.flush()
-    for row in _of_assignment(db, one):
+    for row in of_job:
         if row.entitlement in change.loses:
-            grants.end(db, row, by="system", reason=reason)
+            grants.end(db, row, by="system", reason=reason, of_job=True)
     for key in change.gains:
         grants.grant(
             db,
@@ -218,7 +221,8 @@ def _affected(db: Session, one: Assignment, wanted: frozenset[str]) -> Affected:
     stays = rules.held(db, one.account_id, one.provider_id, one.line) - (of_job - wanted)
     gains: list[str] = []
     out: list[str] = []
-    for key in sorted(wanted - everything):
+    taken = bundles.items_of(db, one.bundle, one.version) if of_job else wanted
+    for key in sorted(wanted - everything - taken):  # what the version before had, and they have not, was taken
         function = has.get(key)
         clash = any(key in (pair.first, pair.second) for pair in duties.clashes(db, {*stays, *gains, key}))
         if function is None or account is None or account.ial < function.ial or clash:

@@ -37,15 +37,15 @@ def find(db: Session, key: str) -> Bundle:
     raise Invalid(fields={"bundle": f"There is no bundle called {key}."})
 
 
+def items_of(db: Session, key: str, version: int) -> frozenset[str]:
+    """Return the functions of one version of a bundle."""
+    item = (col(BundleItem.bundle) == key, col(BundleItem.version) == version)
+    return frozenset(db.exec(select(BundleItem.entitlement).where(*item)).all())
+
+
 def items(db: Session, bundle: Bundle) -> list[str]:
     """Return the functions of a bundle version, sorted."""
-    return sorted(
-        db.exec(
-            select(BundleItem.entitlement).where(
-                col(BundleItem.bundle) == bundle.key, col(BundleItem.version) == bundle.version
-            )
-        ).all()
-    )
+    return sorted(items_of(db, bundle.key, bundle.version))
 
 
 def assign(
@@ -113,7 +113,7 @@ def end_assignment(db: Session, assignment: Assignment, *, by: str, reason: str)
     if result.rowcount != 1:
         return 0
     rows = db.exec(select(Grant).where(col(Grant.assignment_id) == assignment.id)).all()
-    return sum(grants.end(db, row, by=by, reason=reason) for row in rows)
+    return sum(grants.end(db, row, by=by, reason=reason, of_job=True) for row in rows)
 
 
 def assigned(db: Session, account_id: str, provider_id: str) -> list[Assignment]:

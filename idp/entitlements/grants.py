@@ -15,7 +15,7 @@ from idp.accounts import families
 from idp.audit import log
 from idp.audit.events import Event
 from idp.entitlements import rules
-from idp.entitlements.tables import Absence, Entitlement, Grant
+from idp.entitlements.tables import Absence, Assignment, Entitlement, Grant
 from idp.errors import Conflict, Invalid
 from idp.providers.tables import LINES
 from idp.signals import epochs, revocations
@@ -125,6 +125,9 @@ def replace(
     )
     if not _end_row(db, old, by, "replaced"):
         raise Conflict("This access was changed by somebody else meanwhile.")
+    job = db.get(Assignment, old.assignment_id) if old.assignment_id else None
+    if job is not None and job.ends_at != expires_at:
+        _end_job(db, old)
     made = _row(place, old.entitlement, old.effect, by=by, reason=reason, not_before=starts, expires_at=expires_at)
     made.assignment_id, made.delegation_id = old.assignment_id, old.delegation_id
     db.add(made)
@@ -184,18 +187,31 @@ def desk_pauses(db: Session, account_id: str, provider_id: str | None = None) ->
     return [row for row in _not_ended(db, account_id, provider_id) if is_desk_pause(row)]
 
 
+def _end_job(db: Session, row: Grant) -> None:
+    if row.assignment_id is not None:
+        db.execute(
+            update(Assignment)
+            .where(col(Assignment.id) == row.assignment_id, col(Assignment.ended_at).is_(None))
+            .values(ended_at=clock.now())
+        )
+
+
 def is_desk_pause(row: Grant) -> bool:
     """Say whether a row is a pause that only the security desk ends."""
     return row.effect == "deny" and row.reason == DESK
 
 
-def end(db: Session, ended: Grant, *, by: str, reason: str) -> bool:
+def end(db: Session, ended: Grant, *, by: str, reason: str, of_job: bool = False) -> bool:
     """End a grant once; return False when it had ended before. The very next decision says no.
 
-    Ending a pause gives access back and takes nothing away.
+    Ending a pause gives access back and takes nothing away. Where the grant came of a job, the job ends with it
+    (unless the job itself wants it, `of_job`): what is left stands by itself, and no later version of the job, no
+    applied file and no merge gives back what was taken.
     """
     if not _end_row(db, ended, by, reason):
         return False
+    if ended.effect == "allow" and not of_job:
+        _end_job(db, ended)
     place = Place(ended.account_id, ended.provider_id, ended.line_of_business)
     if ended.effect == "deny":
         epochs.changed_account(db, place.account_id)

@@ -226,6 +226,10 @@ def _max_age(values: dict[str, str], refuse: Any) -> int | None:
     return int(stated)
 
 
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")  # RFC 8259 6: Python's parser would take it
+
+
 def _claims(values: dict[str, str], refuse: Any) -> dict[str, Any] | None:
     """Read the claims parameter (Core 5.5); unknown claims are ignored later."""
     stated = values.get("claims")
@@ -238,7 +242,7 @@ def _claims(values: dict[str, str], refuse: Any) -> dict[str, Any] | None:
         return dict(pairs)
 
     try:
-        read = json.loads(stated, object_pairs_hook=unique)
+        read = json.loads(stated, object_pairs_hook=unique, parse_constant=_no_constant)
         # What cannot be written again cannot be kept: half a character, NUL, nesting without end.
         if b"\\u0000" in orjson.dumps(read):
             read = None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from idp import clock
@@ -168,10 +169,13 @@ def apply(
             reason=reason,
         )
     assignment = _assignment(db, by, Place(account_id, provider_id, line), wish) if wish.bundle else None
+    if assignment is not None:
+        _end_other_jobs(db, assignment)
     for entry in made.removed:
         for row in authority.not_ended(db, provider_id, account_id, line):
             if row.entitlement == entry.key and row.effect == "allow":
-                grants.end(db, row, by=by, reason=reason)
+                of_job = assignment is not None and row.assignment_id == assignment.id
+                grants.end(db, row, by=by, reason=reason, of_job=of_job)
     for entry in [entry for entry in made.changed if entry not in two]:
         assert entry.grant is not None
         grants.replace(db, entry.grant, by=by, reason=reason, expires_at=wish.ends_at)
@@ -248,6 +252,17 @@ def _assignment(db: Session, by: str, place: Place, wish: Wish) -> Assignment:
     db.add(made)
     db.flush()
     return made
+
+
+def _end_other_jobs(db: Session, chosen: Assignment) -> None:
+    """Who has another job now has the one before no longer: its later versions are not for them."""
+    same = (
+        col(Assignment.account_id) == chosen.account_id,
+        col(Assignment.provider_id) == chosen.provider_id,
+        col(Assignment.line) == chosen.line,
+    )
+    other = (col(Assignment.id) != chosen.id, col(Assignment.ended_at).is_(None))
+    db.execute(update(Assignment).where(*same, *other).values(ended_at=clock.now()))
 
 
 def _may_give(has: dict[str, Entitlement], key: str, by: str, account_id: str) -> None:

@@ -77,7 +77,7 @@ def test_pages_go_there_and_back_and_miss_nothing(database: Database, write: Cal
                 search.find(session, Filters(provider="prv_lake"), bad)
 
 
-@pytest.mark.parametrize("given", [{"since": "yesterday"}, {"since": "9999-12-31T23:59:59-12:00"}, {"colour": "red"}, {"person": "a\x00"}])  # noqa: E501  # fmt: skip
+@pytest.mark.parametrize("given", [{"since": "yesterday"}, {"since": "9999-12-31T23:59:59-12:00"}, {"since": "0001-01-01T00:00:00Z"}, {"until": "0001-01-01T00:00:00Z"}, {"until": "9999-12-31T23:59:59Z"}, {"colour": "red"}, {"person": "a\x00"}])  # noqa: E501  # fmt: skip
 def test_filters_that_make_no_sense_are_refused(given: dict[str, str]) -> None:
     with pytest.raises(Invalid):
         search.read(given)

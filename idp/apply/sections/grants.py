@@ -39,7 +39,7 @@ def _who(work: Work, entry: Wanted | WantedAppointment, place: Place) -> tuple[s
 def _single(work: Work, entry: Wanted, place: Place) -> None:
     db, key = work.db, entry.key()
     assert entry.entitlement is not None
-    known = work.references.find("grants", key)
+    known = work.references.find("grants", key, Grant)
     row = db.get(Grant, known) if known else None
     new = row is None
     if row is None:
@@ -103,7 +103,7 @@ def _single(work: Work, entry: Wanted, place: Place) -> None:
 def _bundle(work: Work, entry: Wanted, place: Place) -> None:
     db, key = work.db, entry.key()
     assert entry.bundle is not None
-    known = work.references.find("grants", key)
+    known = work.references.find("grants", key, Assignment)
     row = db.get(Assignment, known) if known else None
     if row is not None and row.ended_at is not None:
         if not entry.ended:
@@ -170,7 +170,7 @@ def apply_appointments(work: Work, entries: list[WantedAppointment]) -> None:
 def _appointment(work: Work, entry: WantedAppointment, place: Place) -> None:
     db, key = work.db, entry.key()
     account_id, provider_id = _who(work, entry, place)
-    known = work.references.find("appointments", key)
+    known = work.references.find("appointments", key, Appointment)
     row = db.get(Appointment, known) if known else _live(db, account_id, provider_id, entry.line)
     new = row is None
     if row is None:
