@@ -20,7 +20,7 @@ _BACK = {"pause_access": "resume_access", "hold_login": "release_login", holds.P
 def give(db: Db, case: SecurityCase, *, by: str, reason: str) -> list[CaseAction]:
     """Take back every pause and hold of a held case that still stands, in this transaction; return what was done.
 
-    What another case wants, too, stays; so does a login that somebody else stopped before or its organization spoke of since.
+    What another case wants, too, stays; so does a login that somebody else had stopped, or a partner spoke of since.
     """
     rows = [row for row in acting.of_case(db, case.id) if row.status == "done" and row.kind in _BACK]
     given = []
