@@ -9,7 +9,7 @@ from sqlmodel import Session as Db
 from idp import clock, configuration
 from idp.accounts.tables import Account
 from idp.audit.events import VOCABULARY
-from idp.cases import appeals, context, file, questions, words
+from idp.cases import appeals, context, file, questions, remaining, words
 from idp.cases.file import Entry
 from idp.cases.tables import SecurityCase
 from idp.casework import acting, desk, interim
@@ -32,6 +32,7 @@ SAID = {
     "asked": "Question sent",
     "answered": "Answered",
     "unanswered": "Not answered in time",
+    "question_closed": "Question closed by the decision, with time left",
     "escalated": "Overdue, everybody told",
     "contained": "Sign-ins ended",
     "decided": "Decided",
@@ -56,9 +57,11 @@ def facts(db: Db, staff: Acting, case: SecurityCase, lanes: str = "") -> dict[st
     ids |= {one.interim_id or "" for one in actions} | {
         case.worked_by or "",
         case.decided_by or "",
+        (appeal.decided_by or "") if appeal else "",
         case.account_id or "",
     }
     places = context.practices(db, case.account_id)
+    overturned = appeal is not None and appeal.outcome == "overturned"
     open_now = case.status in desk.WORKED
     return {
         "acting": shown.acting(staff),
@@ -88,6 +91,11 @@ def facts(db: Db, staff: Acting, case: SecurityCase, lanes: str = "") -> dict[st
             one.id for one in actions if one.status == "waiting" and by not in (one.asked_by, case.account_id)
         },
         "appeal": appeal,
+        "first": _first(case, entries, overturned=overturned),
+        "overturned": overturned,
+        "appeal_words": _body(entries, "appeal_decided").get("reason", ""),
+        "stays": remaining.of_case(db, case) if case.decision == "innocent" else [],
+        "closed_early": questions.closed_early,
         "may_judge": appeal is not None and appeal.decided_at is None and by not in appeals.took_part(db, case),
         "appeal_outcomes": appeals.OUTCOMES,
         "earlier": desk.of_person(db, case.account_id, but=case.id) if case.account_id else [],
@@ -97,6 +105,19 @@ def facts(db: Db, staff: Acting, case: SecurityCase, lanes: str = "") -> dict[st
         "checked": None,
         "problem": None,
     }
+
+
+def _body(entries: Sequence[Entry], kind: str) -> Mapping[str, Any]:
+    """Return what the newest entry of a kind says; nothing where there is none, or its key was destroyed."""
+    return next((entry.body for entry in reversed(entries) if entry.kind == kind and entry.body is not None), {})
+
+
+def _first(case: SecurityCase, entries: Sequence[Entry], *, overturned: bool) -> list[str]:
+    """Return what was decided, in words, as the file has it: an appeal that was won does not rewrite it."""
+    kept = {} if overturned else {"decision": case.decision or "", "cause": case.cause or ""}
+    body = _body(entries, "decided") or kept
+    found = (words.DECISIONS.get(body.get("decision", "")), words.CAUSES.get(body.get("cause", "")))
+    return [one for one in (*found, words.PATTERNS.get(body.get("pattern", ""))) if one]
 
 
 def _askable(case: SecurityCase, asked: Sequence[Any], places: Sequence[str]) -> list[str]:
