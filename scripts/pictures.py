@@ -1,6 +1,6 @@
 """Take the README's pictures from a running demo: `make demo` in one terminal, then this.
 
-Usage: python scripts/pictures.py
+Usage: python scripts/pictures.py [FOLDER OF THE DEMO]
 Writes docs/pictures/sign-in.png and docs/pictures/people.png, each at 1280 pixels, below 150 kB.
 """
 
@@ -20,12 +20,13 @@ LARGEST = 150_000
 
 def main() -> int:
     """Sign in as the access manager and take two pictures; return the exit status."""
-    ports = remembered(HOME)
+    home = Path(sys.argv[1]) if len(sys.argv) > 1 else HOME
+    ports = remembered(home)
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if ports is None or chromium is None:
         print("A running demo (make demo) and Chromium are needed.", file=sys.stderr)
         return 1
-    places = Places(HOME, ports)
+    places = Places(home, ports)
     FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=OPTIONS)
