@@ -87,18 +87,18 @@ def took_part(db: Db, case: SecurityCase) -> set[str]:
     return {account for one in found - {""} for account in humans.same(db, one)}
 
 
-def decide(db: Db, case_id: str, *, by: str, outcome: str, reason: str) -> None:
-    """Decide an appeal, once, as another person than any who had part in the decision; the person is told.
+def judged(db: Db, case_id: str, *, by: str, outcome: str, reason: str) -> tuple[CaseAppeal, str]:
+    """Return the appeal and the reason as it is kept, where this reader may answer it so; nothing is decided.
 
-    Raises NotFound without an appeal, NotEntitled for who took part, Invalid without outcome or reason, Conflict when
-    it was decided. What was done is taken back by hand: each thing has a page of its own.
+    Raises as `decide` does.
     """
-    case = file.hold(db, case_id)
-    found = of_case(db, case.id)
+    found = of_case(db, case_id)
     if found is None:
         raise NotFound
-    if by in took_part(db, case):
+    if by in took_part(db, db.get_one(SecurityCase, case_id)):
         raise NotEntitled("Somebody who had no part in the decision decides the appeal.", code="own_decision")
+    if found.decided_at is not None:
+        raise Conflict("Somebody decided this appeal a moment ago.")
     said = " ".join(reason.split())
     fields = {}
     if outcome not in OUTCOMES:
@@ -107,6 +107,17 @@ def decide(db: Db, case_id: str, *, by: str, outcome: str, reason: str) -> None:
         fields["appeal_reason"] = "Say why, in 10 to 1000 characters. The person reads it."
     if fields:
         raise Invalid(fields=fields)
+    return found, said
+
+
+def decide(db: Db, case_id: str, *, by: str, outcome: str, reason: str) -> None:
+    """Decide an appeal, once, as another person than any who had part in the decision; the person is told.
+
+    Raises NotFound without an appeal, NotEntitled for who took part, Invalid without outcome or reason, Conflict when
+    it was decided. What was done is taken back by hand: each thing has a page of its own.
+    """
+    case = file.hold(db, case_id)
+    found, said = judged(db, case.id, by=by, outcome=outcome, reason=reason)
     done = db.execute(
         update(CaseAppeal)
         .where(col(CaseAppeal.id) == found.id, col(CaseAppeal.decided_at).is_(None))

@@ -232,10 +232,20 @@ def test_se_3_the_appeal_link_works_signed_out_and_for_a_locked_account(desk: Ma
     finn.submit("Send the appeal")
     assert "We have your appeal" in finn.text
     assert "You appealed already" in finn.get(link).text
-    assert "Decide the appeal" not in desk.as_("sam").get(f"{CASES}/{case_id}").response.text
+    assert "You had no part" not in desk.as_("sam").get(f"{CASES}/{case_id}").response.text
     sue = desk.as_("sue").get("/account").click("1 appeal at the security desk")
     assert "Appeal waits" in sue.text
-    sue.get(f"{CASES}/{case_id}").submit("Decide the appeal", outcome="overturned", appeal_reason=WHY)
+    sue.get(f"{CASES}/{case_id}")
+    appealed = sue.text[sue.text.index("which works without signing in") :]
+    assert appealed.index("I was on call and used both.") < appealed.index("What do you find?"), "where it is decided"
+    sue.submit("Check the answer", outcome="overturned", appeal_reason="short")
+    assert sue.status == 422
+    sue.submit("Check the answer", outcome="overturned", appeal_reason=WHY)
+    assert "I was on call and used both." in sue.text
+    assert desk.one("SELECT count(*) FROM case_appeal WHERE decided_at IS NOT NULL") == 0, (
+        "nothing is decided by looking"
+    )
+    sue.submit("Decide the appeal")
     assert desk.mails("case_appeal_decided") == 1
 
 
