@@ -222,6 +222,7 @@ VOCABULARY: dict[str, str] = {
     "security.case.noted": "A note was added to a case",
     "security.case.asked": "Somebody was asked about a case",
     "security.case.answered": "Somebody answered a question about a case",
+    "security.case.question_closed": "A question about a case was closed by the decision before its time was over",
     "security.case.unanswered": "A question about a case was not answered in time",
     "security.case.escalated": "A case was not taken up in time; the security desk was told",
     "security.case.contained": "What an account had open was ended for a case; nothing was taken away",

@@ -1,12 +1,11 @@
 """The person says that a decision is wrong; somebody who had no part in it looks again (domain.md 10)."""
 
-from sqlalchemy import CursorResult, update
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock
 from idp.accounts import humans
-from idp.cases import file, labels, staff, telling, urgency, withdrawing
+from idp.cases import file, staff, telling, urgency
 from idp.cases.tables import CaseAction, CaseAppeal, SecurityCase
 from idp.database import of
 from idp.database.inserting import insert_unless_there
@@ -108,29 +107,3 @@ def judged(db: Db, case_id: str, *, by: str, outcome: str, reason: str) -> tuple
     if fields:
         raise Invalid(fields=fields)
     return found, said
-
-
-def decide(db: Db, case_id: str, *, by: str, outcome: str, reason: str) -> None:
-    """Decide an appeal, once, as another person than any who had part in the decision; the person is told.
-
-    Raises NotFound without an appeal, NotEntitled for who took part, Invalid without outcome or reason, Conflict when
-    it was decided. What was done is taken back by hand: each thing has a page of its own.
-    """
-    case = file.hold(db, case_id)
-    found, said = judged(db, case.id, by=by, outcome=outcome, reason=reason)
-    done = db.execute(
-        update(CaseAppeal)
-        .where(col(CaseAppeal.id) == found.id, col(CaseAppeal.decided_at).is_(None))
-        .values(decided_at=clock.now(), decided_by=by, outcome=outcome)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(done, CursorResult)
-    if done.rowcount != 1:
-        raise Conflict("Somebody decided this appeal a moment ago.")
-    if outcome == "overturned":
-        case.decision, case.cause = "innocent", "other"
-        withdrawing.waiting(db, case, by=by)
-        labels.put(db, case, by=by, pattern="other")
-    file.write(db, case, "appeal_decided", {"outcome": outcome, "reason": said}, by=by, tell={"outcome": outcome})
-    facts = {"reference": case.reference, "outcome": f"{OUTCOMES[outcome]}.", "reason": said}
-    outbox.send(db, found.account_id, "case_appeal_decided", facts)

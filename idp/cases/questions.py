@@ -249,9 +249,24 @@ def _go_on(db: Db, case: SecurityCase) -> None:
         db.flush()
 
 
-def close_all(db: Db, case: SecurityCase) -> None:
-    """Take back what is still asked: the case is decided."""
+def close_all(db: Db, case: SecurityCase, *, by: str) -> None:
+    """Take back what is still asked: the case is decided. That it was closed, and not too late, is written down."""
+    for row in open_of_case(db, case.id):
+        if _close(db, col(CaseQuestion.id) == row.id) == 1:
+            kept = {"question": row.id, "audience": row.audience}
+            file.write(db, case, "question_closed", kept | {"until": clock.iso(row.due_at)}, by=by, tell=kept)
     _close(db, col(CaseQuestion.case_id) == case.id)
+
+
+def open_of_case(db: Db, case_id: str) -> list[CaseQuestion]:
+    """Return the questions of a case that can still be answered in time."""
+    now = clock.now()
+    return [row for row in of_case(db, case_id) if not row.answered_at and not row.closed_at and row.due_at > now]
+
+
+def closed_early(row: CaseQuestion) -> bool:
+    """Say whether a question was closed by the decision while there was time to answer."""
+    return row.closed_at is not None and row.closed_at < row.due_at
 
 
 def _close(db: Db, which: Any) -> int:

@@ -12,7 +12,7 @@ from idp.accounts import humans
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
-from idp.cases import context, file, words
+from idp.cases import context, file, remaining, words
 from idp.cases.tables import CaseAction, SecurityCase
 from idp.database import of
 from idp.errors import Conflict, Invalid, NotFound
@@ -34,6 +34,7 @@ def tell(db: Db, case: SecurityCase, *, by: str) -> None:
     settings = of(db).settings
     who, actions = humans.survivor(db, case.account_id), _done(db, case)
     done = [words.DONE[one.kind] for one in actions]
+    stays = remaining.of_case(db, case) if case.decision == "innocent" else []
     if case.decision is None:
         mails = outbox.send(db, who, "case_contained", {"reference": case.reference})
     else:
@@ -41,7 +42,9 @@ def tell(db: Db, case: SecurityCase, *, by: str) -> None:
         facts = {
             "reference": case.reference,
             "what": words.DECIDED[case.decision],
-            "done": "What we did: " + (" ".join(done) or "nothing about your access changed."),
+            "done": " ".join(
+                ["What we did:", *(done or ["nothing about your access changed."]), *(one.person for one in stays)]
+            ),
             "until": saying.moment(until, settings.time_zone),
             "appeal": f"{settings.issuer}/report/appeal/{appeal_token(db, case)}",
         }
@@ -67,16 +70,44 @@ def tell_more(db: Db, case: SecurityCase, action: CaseAction, *, by: str) -> Non
     file.write(db, case, "told", body, by=by)
 
 
-def _tell_practices(db: Db, case: SecurityCase, who: str, actions: list[CaseAction]) -> int:
-    account = db.get_one(Account, who)
-    concerned = context.concerned(db, case)
-    for provider in concerned:
+def tell_appeal(
+    db: Db, case: SecurityCase, outcome: str, reason: str, given: list[CaseAction] | None, *, by: str
+) -> None:
+    """Write to the person how their appeal ended and, where it was won, what came back and what did not.
+
+    `given` is what was given back; None where the decision stands: then no practice hears of it.
+    """
+    assert case.account_id is not None
+    who, back = humans.survivor(db, case.account_id), ""
+    if given is not None:
+        said = [words.DONE[one.kind] for one in given] + [one.person for one in remaining.of_case(db, case)]
+        back = "What this changes: " + (" ".join(said) or "nothing had been taken from your access.") + "\n\n"
+    facts = {"reference": case.reference, "outcome": outcome, "reason": reason, "back": back}
+    body: dict[str, object] = {"appeal": True, "mails_to_person": outbox.send(db, who, "case_appeal_decided", facts)}
+    if given is not None:
+        heard = [one for one in _done(db, case) if one.id not in {back.id for back in given}]
+        body["practices"] = _tell_practices(db, case, who, heard, given)
+    file.write(db, case, "told", body, by=by)
+
+
+def _tell_practices(
+    db: Db, case: SecurityCase, who: str, actions: list[CaseAction], given: list[CaseAction] | None = None
+) -> int:
+    """Write to each practice what was done at it; with `given`, that it was wrong, to those that had heard of it."""
+    account, told = db.get_one(Account, who), 0
+    stays = remaining.of_case(db, case) if case.decision == "innocent" else []
+    for provider in context.concerned(db, case):
         # What was done at one practice is no other's to know.
-        theirs = [one for one in actions if one.kind not in _AT_ONE or one.target == provider.id]
-        done = [words.DONE[one.kind] for one in theirs]
+        done = [words.DONE[one.kind] for one in _theirs(actions, provider.id)]
         if not done and case.contained_at is None:
             continue
+        told += 1
         done = done or ["Every sign-in was ended; access is unchanged."]
+        if given is not None:
+            done = [words.DONE[one.kind] for one in _theirs(given, provider.id)]
+        done += [one.manager for one in stays if one.provider_id in (None, provider.id)]
+        if not done:
+            done = ["Nothing about their access changes by that."]
         facts = {
             "reference": case.reference,
             "name": account.display_name,
@@ -85,8 +116,12 @@ def _tell_practices(db: Db, case: SecurityCase, who: str, actions: list[CaseActi
             "people": f"{of(db).settings.issuer}/p/{provider.id}/people",
         }
         for manager in sorted(telling.managers_of(db, provider.id) - {account.id}):
-            outbox.send(db, manager, "case_told_manager", facts)
-    return len(concerned)
+            outbox.send(db, manager, "case_told_manager" if given is None else "case_appeal_won_manager", facts)
+    return told
+
+
+def _theirs(actions: list[CaseAction], provider_id: str) -> list[CaseAction]:
+    return [one for one in actions if one.kind not in _AT_ONE or one.target == provider_id]
 
 
 def _done(db: Db, case: SecurityCase) -> list[CaseAction]:

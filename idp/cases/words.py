@@ -107,6 +107,7 @@ DONE = {
     "end_access": "All access to the practice was ended.",
     "suspend": "The account was put on hold.",
     "lift_hold": "Our hold on the account was lifted.",
+    "release_login": "The paused login works again.",
     "close": "The account was ended for good.",
     "end_manager": "The role of access manager was ended.",
     "refer_partner": "The company's partner manager was asked to look at it.",

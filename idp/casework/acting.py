@@ -69,6 +69,8 @@ def targets(db: Db, case: SecurityCase, kind: str) -> dict[str, str]:
         return {one: db.get_one(Provider, one).name for one in sorted(places)}
     if about == "practice":
         return {one.id: one.name for one in context.practices(db, who)}
+    if kind == "release_login":  # only by a verdict that takes the pause back; else access support judges it
+        return {}
     if about == "login":
         return {one.id: one.issuer for one in linking.logins(db, who) if one.upstream_id and one.held_at is None}
     if about == "appointment":
@@ -267,14 +269,19 @@ def _carry_out(db: Db, case: SecurityCase, action: CaseAction, by: str) -> None:
     if left:
         assert action.interim_id is not None
         interim.appoint(db, left, action.interim_id, by=by, case_id=case.id)
-    did = KINDS[action.kind].do(db, case, action, by)
-    action.status, action.done_at = "done", clock.now()
-    db.add(action)
-    _write(db, case, "acted", action, {"did": did, "reason": action.reason})
+    carry_out(db, case, action, by)
     if case.decision is None or case.told_at is None:
         urgency.owe_notice(db, case)
     else:
         notices.tell_more(db, case, action, by=by)
+
+
+def carry_out(db: Db, case: SecurityCase, action: CaseAction, by: str) -> None:
+    """Do an action of a held case and write it down; whoever calls it tells those concerned."""
+    did = KINDS[action.kind].do(db, case, action, by)
+    action.status, action.done_at = "done", clock.now()
+    db.add(action)
+    _write(db, case, "acted", action, {"did": did, "reason": action.reason})
 
 
 def _write(db: Db, case: SecurityCase, kind: str, action: CaseAction, more: dict[str, object]) -> None:

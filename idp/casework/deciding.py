@@ -7,8 +7,9 @@ from sqlmodel import Session as Db
 from idp import clock
 from idp.cases import file, labels, questions, telling, urgency, withdrawing, words
 from idp.cases.tables import SecurityCase
-from idp.casework import acting, desk
+from idp.casework import acting, desk, giving_back
 from idp.casework.acting import Wish
+from idp.casework.doing import TAKES
 from idp.errors import Conflict, Invalid
 from idp.security import reports
 
@@ -33,7 +34,7 @@ def decide(
     Raises NotFound (also for a case about oneself), Invalid without decision, reason or cause, Conflict when it was
     decided or changed meanwhile; and what the actions raise: then nothing is decided either.
     """
-    check(verdict)
+    check(verdict, wishes)
     case = desk.held_by(db, case_id, by, seen=seen)
     if case.status not in desk.WORKED:
         raise Conflict("This case is decided, or it is a private question.")
@@ -42,7 +43,7 @@ def decide(
     now = clock.now()
     case.status, case.decision, case.decided_at, case.decided_by = "decided", verdict.decision, now, by
     case.cause, case.triaged_at = verdict.cause or None, case.triaged_at or now
-    questions.close_all(db, case)
+    questions.close_all(db, case, by=by)
     if verdict.decision in ("innocent", "inconclusive"):
         withdrawing.waiting(db, case, by=by)
     reason = " ".join(verdict.reason.split())
@@ -53,13 +54,15 @@ def decide(
     urgency.owe_notice(db, case)  # before what is done: the notice of the decision tells that too
     for wish in dict.fromkeys(wishes):
         acting.want(db, case.id, wish, by=by, reason=reason)
+    if verdict.decision == "innocent":
+        giving_back.give(db, case, by=by, reason=reason)
     db.add(case)
     db.flush()
     return case
 
 
-def check(verdict: Verdict) -> None:
-    """Raise Invalid for a verdict that is not whole."""
+def check(verdict: Verdict, wishes: tuple[Wish, ...] = ()) -> None:
+    """Raise Invalid for a verdict that is not whole, or that takes something from somebody found innocent."""
     fields = {}
     if verdict.decision not in words.DECISIONS:
         fields["decision"] = "Choose what you found."
@@ -67,6 +70,8 @@ def check(verdict: Verdict) -> None:
         fields["cause"] = "Choose the cause."
     if verdict.decision == "substantiated" and verdict.pattern not in words.PATTERNS:
         fields["pattern"] = "Choose how the login was shared."
+    if verdict.decision == "innocent" and any(wish.kind in TAKES for wish in wishes):
+        fields["action"] = "Nothing is taken from somebody who is innocent. Choose something else to do, or to find."
     if not 10 <= len(" ".join(verdict.reason.split())) <= 1000:
         fields["reason"] = "Say why, in 10 to 1000 characters."
     if fields:

@@ -34,6 +34,8 @@ class Line:
     appealed: bool
     answered: bool
     """Somebody who was asked has answered."""
+    overturned: bool
+    """An appeal found the decision wrong."""
 
 
 def queue(db: Db, *, by: str) -> list[Line]:
@@ -58,11 +60,9 @@ def lines(db: Db, cases: Sequence[SecurityCase]) -> list[Line]:
     """Return cases as lists show them."""
     ids = {one.account_id for one in cases if one.account_id}
     names = roster.names_of(db, ids)
-    waiting = set(
-        db.exec(
-            select(CaseAppeal.case_id).where(
-                col(CaseAppeal.case_id).in_([one.id for one in cases]), col(CaseAppeal.decided_at).is_(None)
-            )
+    appeals = dict(
+        db.execute(
+            select(CaseAppeal.case_id, CaseAppeal.outcome).where(col(CaseAppeal.case_id).in_([one.id for one in cases]))
         ).all()
     )
     answered = set(db.exec(with_answer().where(col(CaseQuestion.case_id).in_([one.id for one in cases]))).all())
@@ -71,8 +71,9 @@ def lines(db: Db, cases: Sequence[SecurityCase]) -> list[Line]:
             one,
             names.get(one.account_id or "", "Nobody we know yet"),
             overdue(one),
-            one.id in waiting,
+            one.id in appeals and appeals[one.id] is None,
             one.id in answered,
+            appeals.get(one.id) == "overturned",
         )
         for one in cases
     ]

@@ -7,7 +7,7 @@ from sqlmodel import Session as Db
 
 from idp import configuration
 from idp.accounts import humans, moved, renewal
-from idp.accounts.tables import Account
+from idp.accounts.tables import Account, Login
 from idp.cases import holds
 from idp.cases.tables import CaseAction, SecurityCase
 from idp.casework import interim
@@ -59,6 +59,11 @@ def _hold_login(db: Db, _case: SecurityCase, action: CaseAction, by: str) -> str
     if not moved.hold_for_security(db, action.target, by=by):
         raise Conflict("This login is paused or was removed already.")
     return "paused the login"
+
+
+def _release_login(db: Db, _case: SecurityCase, action: CaseAction, by: str) -> str:
+    moved.release(db, db.get_one(Login, action.target), by=by, because=BECAUSE)
+    return "let the paused login in again"
 
 
 def _pause_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> str:
@@ -151,6 +156,7 @@ KINDS: dict[str, Kind] = {
     ),
     "end_manager": Kind("End the role of access manager", "appointment", _end_manager, always_two=True),
     "suspend": Kind("Put the account on hold", "account", _suspend, takes_authority=True, ends_presence=True),
+    "release_login": Kind("Let a paused login in again", "login", _release_login),
     holds.LIFTED: Kind("Lift the desk's hold on the account", "account", _lift_hold),
     "close": Kind(
         "End the account for good", "account", _close, takes_authority=True, always_two=True, ends_presence=True

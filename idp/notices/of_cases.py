@@ -75,6 +75,12 @@ TEMPLATES: dict[str, Template] = {
     ),
     "case_appeal_decided": Template(
         "Your appeal was decided ({reference})",
-        "Somebody who had not decided before looked at it again. {outcome}\n\n{reason}\n\nQuestions: {phone}.",
+        "Somebody who had not decided before looked at it again. {outcome}\n\n{reason}\n\n{back}Questions: {phone}.",
+    ),
+    "case_appeal_won_manager": Template(
+        "Security was wrong about a login at {provider} ({reference})",
+        "About {name}, who works for {provider}: we told you what we did about this login. Somebody who had not "
+        "decided before looked at it again: it was wrong.\n\n{done}\n\nPeople of your practice: {people}\n"
+        "Questions: {phone}.",
     ),
 }

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from idp import clock
 from idp.cases import appeals, file, labels, opening, telling
 from idp.cases.tables import CaseAction, SecurityCase
-from idp.casework import acting, clocks, deciding, desk, interim
+from idp.casework import acting, clocks, deciding, desk, interim, judging
 from idp.casework.acting import Wish
 from idp.casework.deciding import Verdict
 from idp.database import reading, transaction
@@ -294,7 +294,7 @@ def test_se_3_an_appeal_works_by_its_link_once_and_another_person_decides_it(wor
 
     def judge(by: str, **more: str) -> None:
         with transaction(world.database) as db:
-            appeals.decide(db, case_id, by=world.people[by], **({"outcome": "overturned", "reason": WHY} | more))
+            judging.decide(db, case_id, by=world.people[by], **({"outcome": "overturned", "reason": WHY} | more))
 
     for by in ("sam", "finn"):
         with pytest.raises((NotEntitled, NotFound)):

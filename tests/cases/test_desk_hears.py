@@ -57,13 +57,13 @@ def test_se_2_only_what_the_login_did_is_drawn_and_not_what_others_did_about_the
             (world.sam, Event("entitlements.grant.added", account=ana)),
             ("operator", Event("accounts.account.changed", account=ana)),
             (ana, Event("notices.mail.written", account=ana)),
-            ("", Event("accounts.login.failed", account=ana, outcome="refused")),
+            ("", Event("accounts.login.refused", account=ana, outcome="refused")),
         ):
             with origin.acting_as(who, session_id="ses_1", device_id="dev_of_whoever"):
                 log.record(db, event)
     with reading(world.database) as db:
         assert sorted(drawn(db, case_id)) == sorted(
-            [("accounts.login.succeeded", ana), ("accounts.login.failed", "")], key=str
+            [("accounts.login.succeeded", ana), ("accounts.login.refused", "")], key=str
         )
 
 

@@ -7,7 +7,7 @@ from freezegun import freeze_time
 
 from idp import clock
 from idp.cases import appeals
-from idp.casework import clocks, listing
+from idp.casework import clocks, judging, listing
 from idp.casework.acting import Wish
 from idp.casework.listing import Wanted
 from idp.database import reading, transaction
@@ -70,7 +70,7 @@ def test_domain_10_the_desk_hears_of_an_appeal_at_once_and_again_when_its_answer
             clocks.run(world.database)
         assert one(world, heard, t="case_appeal_overdue") == mails
     with transaction(world.database) as db:
-        appeals.decide(db, case_id, by=world.sue, outcome="upheld", reason=WHY)
+        judging.decide(db, case_id, by=world.sue, outcome="upheld", reason=WHY)
 
 
 def test_domain_10_an_answered_appeal_is_late_no_more(world: World) -> None:
@@ -79,7 +79,7 @@ def test_domain_10_an_answered_appeal_is_late_no_more(world: World) -> None:
     tell(world, case_id)
     with transaction(world.database) as db:
         appeals.appeal(db, link(world), "I did nothing wrong, look again.")
-        appeals.decide(db, case_id, by=world.sue, outcome="upheld", reason=WHY)
+        judging.decide(db, case_id, by=world.sue, outcome="upheld", reason=WHY)
     with freeze_time(now + timedelta(days=9)):
         clocks.run(world.database)
     assert not one(world, "SELECT count(*) FROM outbox WHERE template = 'case_appeal_overdue'")

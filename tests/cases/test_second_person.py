@@ -10,7 +10,7 @@ from idp.accounts import sessions
 from idp.accounts.assurance import AAL2
 from idp.accounts.link_tables import PendingMerge
 from idp.cases import appeals, file, staff
-from idp.casework import desk
+from idp.casework import desk, judging
 from idp.casework.acting import Wish
 from idp.casework.deciding import Verdict
 from idp.database import reading, transaction
@@ -41,7 +41,7 @@ def appealed(world: World, case_id: str) -> None:
 
 def overturn(world: World, case_id: str, by: str) -> None:
     with transaction(world.database) as db:
-        appeals.decide(db, case_id, by=world.people[by], outcome="overturned", reason="It was a shared workstation.")
+        judging.decide(db, case_id, by=world.people[by], outcome="overturned", reason="It was a shared workstation.")
 
 
 def merged(world: World, kept: str, closed: str) -> None:
@@ -99,7 +99,7 @@ def test_se_3_what_waits_dies_with_an_overturned_appeal(world: World) -> None:
 def test_se_3_nothing_is_taken_by_the_verdict_that_finds_somebody_innocent(world: World) -> None:
     case_id = opened(world, "finn")
     for wish in (Wish("close"), Wish("pause_access", world.lakeside)):
-        with pytest.raises(Conflict, match="innocent"):
+        with pytest.raises(Invalid, match="innocent"):
             decide(world, case_id, INNOCENT, wish)
     decide(world, case_id, INNOCENT, *[Wish("education")] * 30)
     assert one(world, "SELECT count(*) FROM outbox WHERE template = 'case_education'") == 1, "once, however often sent"

@@ -1,6 +1,7 @@
 """The traps of the package set: what must be there, what must never be there beside it (stack.md 1, 2, 5, 7)."""
 
 import re
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -62,3 +63,24 @@ def test_the_image_never_runs_as_root_and_holds_runtime_packages_only() -> None:
     assert any(line.startswith("HEALTHCHECK") for line in last)
     assert not any("requirements.lock" in line for line in lines)
     assert not re.search(r"^pytest==", (HOME / "requirements-runtime.lock").read_text(), re.MULTILINE)
+
+
+def test_what_the_image_copies_is_in_the_repository_and_is_let_through() -> None:
+    """No container engine stands here: each COPY is held to what git has and to what `.dockerignore` lets in."""
+    git = shutil.which("git")
+    assert git is not None
+    tracked = subprocess.run(
+        [git, "ls-files"], cwd=HOME, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    ignored = (HOME / ".dockerignore").read_text().splitlines()
+    allowed = {line[1:] for line in ignored if line.startswith("!")}
+    assert ignored[0] == "*"
+    copied = [line.split()[1:-1] for line in (HOME / "Dockerfile").read_text().splitlines() if line.startswith("COPY ")]
+    sources = [one for words in copied if not words[0].startswith("--from") for one in words]
+    assert len(sources) > 8
+    for one in sources:
+        assert any(file == one or file.startswith(f"{one}/") for file in tracked), one
+        assert one.split("/")[0] in allowed, one
+    from_stages = [words[1] for words in copied if words[0].startswith("--from")]
+    assert from_stages == ["/venv", "/build/idp/web/static/built"]
+    assert "static/built" in (HOME / "scripts" / "assets.py").read_text().replace('" / "', "/")

@@ -315,3 +315,56 @@ def test_se_2_cases_are_found_by_state_person_practice_and_number_and_paged(
     sam.get(CASES).click("Decided")
     assert numbers["finn"] in sam.text
     assert numbers["ana"] not in sam.text
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_se_3_who_wins_an_appeal_reads_it_at_home_and_the_case_says_who_decided_what(desk: Managed) -> None:
+    case_id = opened(desk.world, "finn")
+    sam = desk.as_("sam").get(f"{CASES}/{case_id}").submit("Send the question", whom="person")
+    sam.submit("Send the question")
+    assert sam.status == 422
+    assert "Choose whom to ask" in sam.text
+    sam.submit("Go on to the reason", found="innocent")
+    assert "Pause access" not in sam.text, "nothing is taken from somebody innocent"
+    assert "Pause access" in sam.get(f"{CASES}/{case_id}/decide?found=substantiated").text
+    assert "Finn Oakes: until" in sam.text
+    assert "Deciding closes the question" in sam.text
+    pause = f"pause_access:{desk.world.lakeside}"
+    sam.submit("Show who is affected", pattern="at_once", reason=WHY, action=pause)
+    assert "Deciding closes the question" in sam.text
+    sam.submit("Decide and do it")
+    assert "closed by the decision" in sam.text
+    assert "no answer in time" not in sam.text
+    finn = desk.as_("finn").get("/account")
+    assert "paused by Meridian Health Plan's security desk" in finn.text
+    assert "appeal against it" not in finn.text, "not before the notices go out"
+    desk.as_("sam").get(f"{CASES}/{case_id}").submit("Tell them now")
+    finn = desk.as_("finn").get("/account")
+    assert "We found that somebody else used the login" in finn.text
+    finn.click("appeal against it").submit("Check the appeal", said="I was on call and used both.")
+    finn.submit("Send the appeal")
+    assert "You appealed. Somebody" in desk.as_("finn").get("/account").text
+    sue = desk.as_("sue").get(f"{CASES}/{case_id}")
+    sue.submit("Check the answer", outcome="overturned", appeal_reason="It was a shared workstation.")
+    sue.submit("Decide the appeal")
+    assert "Decided: Shared: somebody else used the login" in sue.text, "what Sam decided stays"
+    assert "Overturned on appeal" in sue.text
+    assert "by Sam Adeyemi: Shared" in sue.text
+    assert "by Sue Lind: The decision was wrong. It was a shared workstation." in sue.text
+    assert "Innocent: there is another cause" not in sue.text
+    finn = desk.as_("finn").get("/account")
+    assert "security desk" not in finn.text, "nothing is paused any more"
+    assert "looked again: the decision was wrong" in finn.text
+    assert desk.mails("case_appeal_won_manager") == 2
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_se_3_innocent_and_a_measure_that_takes_something_is_refused_with_a_sentence(desk: Managed) -> None:
+    case_id = opened(desk.world, "finn")
+    sam = desk.as_("sam").get(f"{CASES}/{case_id}")
+    sam.submit("Go on to the reason", found="substantiated")
+    typed = {"decision": "innocent", "cause": "pool", "reason": WHY, "form_key": sam.form_key()}
+    status = send(sam, f"{CASES}/{case_id}/check", **typed, action=f"pause_access:{desk.world.lakeside}")
+    assert status == 422
+    assert "Nothing is taken from somebody who is innocent" in sam.text
+    assert desk.one("SELECT decision FROM security_case") is None

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -209,3 +210,31 @@ def test_the_kit_imports_nothing_else_of_the_service() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert told.split("\n")[:2] == ["[]", "[]"]
+
+
+def test_trap_a_key_given_as_text_is_parsed_with_every_token_by_the_naive_call_and_ours_once(
+    fake: FakeIssuer, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jose.backends import cryptography_backend as backend
+
+    parsed: list[object] = []
+    for name in ("CryptographyRSAKey", "CryptographyECKey"):
+        kind = getattr(backend, name)
+        first = kind.__init__
+
+        def counted(self: object, *values: object, _first: Any = first, **more: object) -> None:
+            parsed.append(self)
+            _first(self, *values, **more)
+
+        monkeypatch.setattr(kind, "__init__", counted)
+    token = fake.sign(fake.claims(), kid="rsa")
+    public = fake.rsa_public(Encoding.PEM)
+    for _ in range(3):
+        jwt.decode(token, public, algorithms=["RS256"], audience=AUDIENCE)
+    assert len(parsed) >= 3  # red: once a token
+    verifier = Verifier(issuer=URL, audience=AUDIENCE, keys=issuer, algorithms=("ES256", "RS256"))
+    read(verifier, token)
+    before = len(parsed)
+    for _ in range(3):
+        read(verifier, token)
+    assert len(parsed) == before

@@ -1,10 +1,14 @@
 """OpenID Connect conformance, profile Basic OP: each test names the suite's module and asks what it asks.
 
+A re-enactment after the published modules, not the foundation's own suite (docs/conformance.md).
+
 The suite's clients are confidential, registered `pkce: optional` and without a practice; so are these.
 """
 
 import json
+from base64 import urlsafe_b64encode
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
@@ -257,6 +261,30 @@ def test_oidcc_unsigned_request_object_and_request_uri_are_refused_by_name(op: W
     unsigned = "eyJhbGciOiJub25lIn0.e30."
     assert answer_of(ask(op, request=unsigned))["error"] == "request_not_supported"
     assert answer_of(ask(op, request_uri="https://x.example/r"))["error"] == "request_uri_not_supported"
+
+
+def test_oidcc_ensure_request_object_with_redirect_uri(op: World) -> None:
+    """The address stands beside the object alone: what may not be read in the object must not count either."""
+    unsigned = "eyJhbGciOiJub25lIn0.eyJyZWRpcmVjdF91cmkiOiJodHRwczovL2V2aWwuZXhhbXBsZS9jYiJ9."
+    sent = ask(op, request=unsigned).headers["location"]
+    assert sent.startswith(CALLBACK)
+    assert "error=request_not_supported" in sent
+
+
+def test_oidcc_ensure_other_scope_order_succeeds(op: World) -> None:
+    tokens = login(op, scope="email openid")
+    assert tokens["id_token"]
+    assert "email" in op.userinfo(tokens["access_token"]).json()
+
+
+def test_oidcc_ensure_request_with_valid_pkce_succeeds(op: World) -> None:
+    verifier = "a" * 60
+    challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    code = answer_of(ask(op, code_challenge=challenge, code_challenge_method="S256"))["code"]
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
+    assert op.token("suite", SECRET, code_verifier="b" * 60, **form).json()["error"] == "invalid_grant"
+    code = answer_of(ask(op, code_challenge=challenge, code_challenge_method="S256"))["code"]
+    assert op.token("suite", SECRET, code_verifier=verifier, **{**form, "code": code}).json()["id_token"]
 
 
 def test_oidcc_claims_essential(op: World) -> None:

@@ -1,4 +1,4 @@
-"""OpenID Connect conformance, profile Config OP: what we publish is complete, and true."""
+"""OpenID Connect Config OP, re-enacted (docs/conformance.md): what we publish is complete, and true."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""OpenID Connect conformance, profile RP-Initiated Logout: each test names the suite's module."""
+"""OpenID Connect RP-Initiated Logout, re-enacted (docs/conformance.md): each test names the suite's module."""
 
 from typing import Any
 from urllib.parse import urlencode

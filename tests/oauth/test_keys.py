@@ -1,10 +1,14 @@
 """Signing keys: made once, rotated without a failed verification."""
 
 import threading
+import warnings
 from datetime import timedelta
 
 import pytest
 from freezegun import freeze_time
+from joserfc import jwt
+from joserfc.errors import SecurityWarning
+from joserfc.jwk import OKPKey
 from sqlalchemy import text
 
 from idp import clock
@@ -12,7 +16,8 @@ from idp.database import Database, transaction
 from idp.errors import Conflict
 from idp.oauth import keys
 from idp.oauth.memory import Memory
-from idp.signatures import sign, verify
+from idp.signatures import sign, unverified_header, verify
+from idp.signatures.keys import generate
 
 
 def states(database: Database) -> list[tuple[str, str]]:
@@ -82,3 +87,15 @@ def test_security_58_private_keys_are_sealed_at_rest(database: Database) -> None
             opened = database.ring.open("signing", keys.place(kid), bytes(private))
             assert b'"d"' in opened
             assert alg in keys.ALGORITHMS
+
+
+def test_security_54_our_keys_sign_under_the_name_that_is_not_deprecated() -> None:
+    """RFC 9864 2.2: `EdDSA` does not say which curve; every test of ours fails on a warning."""
+    naive = OKPKey.generate_key("Ed25519")
+    with pytest.warns(SecurityWarning, match="EdDSA"):  # red
+        jwt.encode({"alg": "EdDSA"}, {"sub": "acc_ana"}, naive, algorithms=["EdDSA"])
+    key = generate("Ed25519")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        signed = sign({"sub": "acc_ana"}, key, "at+jwt")
+    assert unverified_header(signed)["alg"] == "Ed25519"

@@ -15,7 +15,9 @@ from idp.demo.story.telling import shown
 from idp.resource_server.decisions import Answer, Deny, Permit
 
 _EVENTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("accounts.login.linked", "her affiliate's login became a way into her account", ()),
     ("registration.invitation.accepted", "Ana joined Lakeside", ("prv_lakeside",)),
+    ("accounts.login.succeeded", "Ana signed in", ()),
     ("accounts.terms.accepted", "Ana accepted the terms", ()),
     ("accounts.attestation.made", "Ana attested why she may act", ()),
     ("oauth.token.issued", "the app was given tokens", ("prv_lakeside", "claims")),
@@ -23,6 +25,7 @@ _EVENTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("entitlements.grant.added", "Wes gave access", ("acc_wes", "prv_lakeside", "new biller", "127.0.0.1")),
     ("entitlements.grant.ended", "Wes took it away", ("acc_wes", "prv_lakeside", "moved to another desk")),
     ("oauth.family.ended", "the app's tokens ended with it", ("prv_lakeside",)),
+    ("oauth.token.refused", "the refresh after that was refused", ()),
 )
 CLAIM = f"/claims/CLM-1?purpose={PURPOSE}"
 

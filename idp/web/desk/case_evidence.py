@@ -32,7 +32,7 @@ _BEFORE = timedelta(days=1)
 _MOST = 60
 _ELSEWHERE = ("security.", "notices.")
 """What the service and its staff record about a person: nothing their login did."""
-_NOBODYS = ("accounts.login.failed", "entitlements.decision.made")
+_NOBODYS = ("accounts.login.refused", "entitlements.decision.made")
 """What is recorded of a login before anybody is signed in, or when an app asks with a key of its own."""
 _NAMES = ("record", "at", "device", "network", "provider", "function")
 

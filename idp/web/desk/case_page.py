@@ -9,7 +9,7 @@ from sqlmodel import Session as Db
 from idp import clock, configuration
 from idp.accounts.tables import Account
 from idp.audit.events import VOCABULARY
-from idp.cases import appeals, context, file, questions, words
+from idp.cases import appeals, context, file, questions, remaining, words
 from idp.cases.file import Entry
 from idp.cases.tables import CaseQuestion, SecurityCase
 from idp.casework import acting, desk, interim
@@ -33,6 +33,7 @@ SAID = {
     "asked": "Question sent",
     "answered": "Answered",
     "unanswered": "Not answered in time",
+    "question_closed": "Question closed by the decision, with time left",
     "escalated": "Overdue, everybody told",
     "contained": "Sign-ins ended",
     "decided": "Decided",
@@ -57,11 +58,12 @@ def facts(db: Db, staff: Acting, case: SecurityCase, lanes: str = "") -> dict[st
     ids |= {one.interim_id or "" for one in actions} | {
         case.worked_by or "",
         case.decided_by or "",
+        (appeal.decided_by or "") if appeal else "",
         case.account_id or "",
     }
-    ids |= {appeal.decided_by or ""} if appeal else set()
     places = context.practices(db, case.account_id)
     whom = _whom(db, asked)
+    overturned = appeal is not None and appeal.outcome == "overturned"
     open_now = case.status in desk.WORKED
     return {
         "acting": shown.acting(staff),
@@ -72,9 +74,12 @@ def facts(db: Db, staff: Acting, case: SecurityCase, lanes: str = "") -> dict[st
         "names": roster.names_of(db, ids - {""}) | {"system": "The service"},
         "entries": entries,
         "texts": {entry.number: _text(entry, whom) for entry in entries},
-        "said_to": {str(body.get("question")): body.get("said", "") for body in _bodies(entries, "answered")},
-        "appeal_said": next((body.get("said", "") for body in _bodies(entries, "appealed")), ""),
-        "appeal_why": next((body.get("reason", "") for body in _bodies(entries, "appeal_decided")), ""),
+        "said_to": {
+            str(one.body.get("question")): one.body.get("said", "")
+            for one in entries
+            if one.kind == "answered" and one.body is not None
+        },
+        "appeal_said": _body(entries, "appealed").get("said", ""),
         "typed": {"outcome": "", "appeal_reason": ""},
         "evidence": _evidence(db, entries),
         "scored": case.kind in WHAT and scores.known(db, case.account_id, case.kind),
@@ -95,6 +100,11 @@ def facts(db: Db, staff: Acting, case: SecurityCase, lanes: str = "") -> dict[st
             one.id for one in actions if one.status == "waiting" and by not in (one.asked_by, case.account_id)
         },
         "appeal": appeal,
+        "first": _first(case, entries, overturned=overturned),
+        "overturned": overturned,
+        "appeal_words": _body(entries, "appeal_decided").get("reason", ""),
+        "stays": remaining.of_case(db, case) if case.decision == "innocent" else [],
+        "closed_early": questions.closed_early,
         "may_judge": appeal is not None and appeal.decided_at is None and by not in appeals.took_part(db, case),
         "appeal_outcomes": appeals.OUTCOMES,
         "earlier": desk.of_person(db, case.account_id, but=case.id) if case.account_id else [],
@@ -104,6 +114,19 @@ def facts(db: Db, staff: Acting, case: SecurityCase, lanes: str = "") -> dict[st
         "checked": None,
         "problem": None,
     }
+
+
+def _body(entries: Sequence[Entry], kind: str) -> Mapping[str, Any]:
+    """Return what the newest entry of a kind says; nothing where there is none, or its key was destroyed."""
+    return next((entry.body for entry in reversed(entries) if entry.kind == kind and entry.body is not None), {})
+
+
+def _first(case: SecurityCase, entries: Sequence[Entry], *, overturned: bool) -> list[str]:
+    """Return what was decided, in words, as the file has it: an appeal that was won does not rewrite it."""
+    kept = {} if overturned else {"decision": case.decision or "", "cause": case.cause or ""}
+    body = _body(entries, "decided") or kept
+    found = (words.DECISIONS.get(body.get("decision", "")), words.CAUSES.get(body.get("cause", "")))
+    return [one for one in (*found, words.PATTERNS.get(body.get("pattern", ""))) if one]
 
 
 def _askable(case: SecurityCase, asked: Sequence[Any], places: Sequence[str]) -> list[str]:
@@ -144,10 +167,6 @@ def _evidence(db: Db, entries: Sequence[Entry]) -> list[Mapping[str, Any]]:
         one | {"rests_on": case_evidence.rests_on(db, one), "weighed": case_evidence.weighed(db, one)} for one in found
     ]
     return sorted(rested, key=lambda one: -one["number"])
-
-
-def _bodies(entries: Sequence[Entry], kind: str) -> list[dict[str, Any]]:
-    return [entry.body for entry in entries if entry.kind == kind and entry.body is not None]
 
 
 def _whom(db: Db, asked: Sequence[CaseQuestion]) -> dict[str, str]:

@@ -96,6 +96,8 @@ def ask(request: Request, staff: Staff, db: Transaction, c: str, form: TheForm) 
         if case.status not in desk.WORKED:
             raise Conflict("This case is decided.")
         whom = form.get("whom", "")
+        if not whom:
+            raise Invalid(fields={"whom": "Choose whom to ask."})
         asked = (
             questions.ask_person(db, case, by=by) if whom == "person" else questions.ask_practice(db, case, whom, by=by)
         )

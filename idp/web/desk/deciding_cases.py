@@ -1,19 +1,21 @@
 """Decide a case and act on it: choose, see who and what is affected, confirm; the second person's page (SE-3)."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlmodel import Session as Db
 
-from idp.cases import appeals, words
+from idp.cases import appeals, questions, words
 from idp.cases.answers import CHANGE, SEND
 from idp.cases.tables import SecurityCase
-from idp.casework import acting, deciding, desk
+from idp.casework import acting, deciding, desk, judging
 from idp.casework.acting import Wish
 from idp.casework.deciding import Verdict
-from idp.casework.doing import KINDS
+from idp.casework.doing import KINDS, TAKES
 from idp.errors import Conflict, Invalid, NotEntitled
+from idp.providers.tables import Provider
 from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.desk import case_page, shown
@@ -102,7 +104,7 @@ def appeal(request: Request, staff: Staff, db: Transaction, c: str, form: TheFor
         if form.get("go") != SEND:
             appeals.judged(db, c, by=by, outcome=outcome, reason=reason)
             return pages.page(request, JUDGE, **known)
-        appeals.decide(db, c, by=by, outcome=outcome, reason=reason)
+        judging.decide(db, c, by=by, outcome=outcome, reason=reason)
     return pages.go(request, f"{PATH}/{c}#appeal")
 
 
@@ -147,20 +149,36 @@ def _choices(db: Db, staff: Acting, case: SecurityCase, typed: dict[str, Any]) -
         "words": words,
         "typed": typed,
         "seen": _number(str(typed["seen"])) or case.entries,
-        "offered": _offered(db, case, typed["actions"]),
+        "offered": _offered(db, case, typed["actions"], innocent="innocent" in (typed["decision"], case.decision)),
+        "still_asked": _still_asked(db, case) if typed["decision"] != ONLY_ACT else [],
         "problem": None,
     }
 
 
-def _offered(db: Db, case: SecurityCase, chosen: Sequence[str]) -> list[tuple[str, bool, list[tuple[str, str, bool]]]]:
+def _still_asked(db: Db, case: SecurityCase) -> list[tuple[str, datetime]]:
+    """Return who could still answer a question, and until when: deciding takes that from them."""
+    rows, person = questions.open_of_case(db, case.id), case_page.name_of(db, case)
+    return [(person if one.audience == "person" else _managers(db, one.whom), one.due_at) for one in rows]
+
+
+def _managers(db: Db, provider_id: str) -> str:
+    return f"{db.get_one(Provider, provider_id).name}'s access managers"
+
+
+def _offered(
+    db: Db, case: SecurityCase, chosen: Sequence[str], *, innocent: bool
+) -> list[tuple[str, bool, list[tuple[str, str, bool]]]]:
     """Return what could be done, in groups: heading, whether it stands open, and each thing with its value.
 
-    What is mild and about the whole login stands open; what takes access away is one click further.
+    What is mild and about the whole login stands open; what takes access away is one click further, and never
+    offered about somebody innocent.
     """
     groups = []
     for title, kinds in GROUPS.items():
         wishes = []
         for key in kinds:
+            if innocent and key in TAKES:
+                continue
             kind = KINDS[key]
             for target, name in acting.targets(db, case, key).items():
                 label = kind.label if kind.about == "account" else f"{kind.label}: {name}"
@@ -173,7 +191,7 @@ def _offered(db: Db, case: SecurityCase, chosen: Sequence[str]) -> list[tuple[st
 def _preview(db: Db, staff: Acting, case: SecurityCase, form: Form) -> dict[str, Any]:
     verdict, wishes = _verdict(form), _wishes(form)
     if verdict is not None:
-        deciding.check(verdict)
+        deciding.check(verdict, wishes)
     elif not wishes:
         raise Invalid(fields={"action": "Choose what is done."})
     reason = acting.checked_reason(form.get("reason", ""))
@@ -184,6 +202,7 @@ def _preview(db: Db, staff: Acting, case: SecurityCase, form: Form) -> dict[str,
         "verdict": verdict,
         "reason": reason,
         "effects": effects,
+        "still_asked": _still_asked(db, case) if verdict is not None else [],
         "wishes": wishes,
         "left": [line for effect in effects for line in effect.left],
         "candidates": case_page.candidates(db, case) if any(effect.left for effect in effects) else [],

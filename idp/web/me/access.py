@@ -30,6 +30,8 @@ class Function:
     giver: str
     since: datetime
     until: datetime | None
+    paused: bool = False
+    """By the security desk: it rests until the desk gives it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,9 @@ def practices(db: Db, account_id: str) -> list[Practice]:
 
 
 def _functions(db: Db, account_id: str, provider_id: str, now: datetime) -> list[Function]:
-    held = [g for g in grants.live(db, account_id, provider_id, now) if g.effect == "allow"]
+    rows = grants.live(db, account_id, provider_id, now)
+    held = [g for g in rows if g.effect == "allow"]
+    rests = {(g.line_of_business, g.entitlement) for g in rows if grants.is_desk_pause(g)}
     names = {e.key: e.name for e in db.exec(select(Entitlement)).all()} if held else {}
     found = [
         Function(
@@ -69,6 +73,7 @@ def _functions(db: Db, account_id: str, provider_id: str, now: datetime) -> list
             _name(db, g.granted_by),
             g.not_before,
             g.expires_at,
+            (g.line_of_business, g.entitlement) in rests,
         )
         for g in held
     ]
