@@ -6,12 +6,15 @@ from time import perf_counter
 from typing import Any
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp import metrics
 
 SLOW = 1.0
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+LEFT = 499
+"""Who asked left before the question was whole: nobody's answer, and no fault of ours."""
 _level = logging.getLogger("idp.access")
 _log = structlog.get_logger("idp.access")
 
@@ -37,6 +40,8 @@ class Measured:
 
         try:
             await self._app(scope, receive, noted)
+        except ClientDisconnect:
+            status = LEFT
         finally:
             if scope.get("too_large"):
                 status = 413  # the edge answers it

@@ -352,6 +352,10 @@ def test_se_3_who_wins_an_appeal_reads_it_at_home_and_the_case_says_who_decided_
     assert "by Sam Adeyemi: Shared" in sue.text
     assert "by Sue Lind: The decision was wrong. It was a shared workstation." in sue.text
     assert "Innocent: there is another cause" not in sue.text
+    facts = orjson.loads(desk.one("SELECT facts FROM outbox WHERE template = 'case_told'"))
+    again = desk.as_("finn").get(facts["appeal"].removeprefix(desk.settings.issuer))
+    assert "Your appeal was decided" in again.text
+    assert "the decision was wrong" in again.text
     finn = desk.as_("finn").get("/account")
     assert "security desk" not in finn.text, "nothing is paused any more"
     assert "looked again: the decision was wrong" in finn.text

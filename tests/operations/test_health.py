@@ -1,11 +1,13 @@
 """Liveness, readiness, metrics."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Message
 
-from idp import migrate
+from idp import metrics, migrate
 from idp.app import create_app
 from idp.audit.checkpoint import make_key
 from idp.database import Database, schema
@@ -59,3 +61,30 @@ def test_metrics_are_not_for_other_machines(settings: Settings) -> None:
     app = create_app(settings)
     with TestClient(app, base_url=settings.issuer, client=("203.0.113.7", 5000)) as client:
         assert client.get("/metrics").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/oauth/token", "/sign-in"])
+def test_who_leaves_before_the_question_is_whole_is_no_fault_of_ours(browser: TestClient, path: str) -> None:
+    def count(status: int) -> float:
+        return float(metrics.REQUESTS.labels("POST", path, status)._value.get())
+
+    app, sent = browser.app, list[Any]()
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "POST", "path": path, "raw_path": path.encode(),
+        "query_string": b"", "root_path": "", "scheme": "http", "server": ("localhost", 8000),
+        "client": ("127.0.0.1", 5001),
+        "headers": [(b"host", b"localhost:8000"), (b"content-type", b"application/x-www-form-urlencoded"),
+                    (b"content-length", b"40")],
+    }  # fmt: skip
+
+    async def leave() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    before = count(499), count(500)
+    assert browser.portal is not None
+    browser.portal.call(app, scope, leave, send)
+    assert (count(499), count(500)) == (before[0] + 1, before[1])
+    assert sent == []
