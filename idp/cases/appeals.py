@@ -9,7 +9,7 @@ from idp.cases import file, staff, telling, urgency
 from idp.cases.tables import CaseAction, CaseAppeal, SecurityCase
 from idp.database import of
 from idp.database.inserting import insert_unless_there
-from idp.errors import Conflict, Invalid
+from idp.errors import Conflict, Invalid, NotEntitled, NotFound
 from idp.notices import outbox, saying
 
 LONGEST = 2000
@@ -84,3 +84,26 @@ def took_part(db: Db, case: SecurityCase) -> set[str]:
     for one in db.exec(select(CaseAction).where(col(CaseAction.case_id) == case.id)).all():
         found |= {one.asked_by, one.answered_by or ""}
     return {account for one in found - {""} for account in humans.same(db, one)}
+
+
+def judged(db: Db, case_id: str, *, by: str, outcome: str, reason: str) -> tuple[CaseAppeal, str]:
+    """Return the appeal and the reason as it is kept, where this reader may answer it so; nothing is decided.
+
+    Raises as `decide` does.
+    """
+    found = of_case(db, case_id)
+    if found is None:
+        raise NotFound
+    if by in took_part(db, db.get_one(SecurityCase, case_id)):
+        raise NotEntitled("Somebody who had no part in the decision decides the appeal.", code="own_decision")
+    if found.decided_at is not None:
+        raise Conflict("Somebody decided this appeal a moment ago.")
+    said = " ".join(reason.split())
+    fields = {}
+    if outcome not in OUTCOMES:
+        fields["outcome"] = "Choose what you found."
+    if not 10 <= len(said) <= 1000:
+        fields["appeal_reason"] = "Say why, in 10 to 1000 characters. The person reads it."
+    if fields:
+        raise Invalid(fields=fields)
+    return found, said

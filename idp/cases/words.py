@@ -35,7 +35,13 @@ STATUSES = {
     "decided": "Decided",
     "closed": "Closed",
 }
-BANDS = {"": "", "notice": "notice", "case": "case", "containment": "containment"}
+BANDS = {
+    "": "",
+    "notice": "enough to ask the person",
+    "case": "enough for a case",
+    "containment": "enough to sign the login out",
+}
+"""What the lines of the detector mean."""
 PERSON_ANSWERS = {
     "mine": "All of this was me",
     "shared": "Somebody else worked with my login, and I knew",
@@ -57,6 +63,13 @@ DECISIONS = {
     "innocent": "Innocent: there is another cause",
     "inconclusive": "Inconclusive: it can't be told",
 }
+IN_SHORT = {
+    "substantiated": "Shared",
+    "compromised": "Used by a stranger",
+    "innocent": "Another cause",
+    "inconclusive": "Can't be told",
+}
+"""Decisions as lists say them."""
 DECIDED = {
     "substantiated": "We found that somebody else used the login, and that you knew.",
     "compromised": "We found that somebody else used the login, without your knowing.",

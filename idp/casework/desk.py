@@ -7,6 +7,7 @@ from functools import partial
 from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session as Db
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from idp import clock
 from idp.accounts import humans
@@ -14,7 +15,7 @@ from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
 from idp.cases import file, opening
-from idp.cases.tables import CaseAppeal, SecurityCase
+from idp.cases.tables import CaseAppeal, CaseQuestion, SecurityCase
 from idp.errors import Conflict, Invalid, NotFound
 from idp.wam import roster
 
@@ -31,6 +32,10 @@ class Line:
     name: str
     overdue: bool
     appealed: bool
+    answered: bool
+    """Somebody who was asked has answered."""
+    overturned: bool
+    """An appeal found the decision wrong."""
 
 
 def queue(db: Db, *, by: str) -> list[Line]:
@@ -55,17 +60,28 @@ def lines(db: Db, cases: Sequence[SecurityCase]) -> list[Line]:
     """Return cases as lists show them."""
     ids = {one.account_id for one in cases if one.account_id}
     names = roster.names_of(db, ids)
-    waiting = set(
-        db.exec(
-            select(CaseAppeal.case_id).where(
-                col(CaseAppeal.case_id).in_([one.id for one in cases]), col(CaseAppeal.decided_at).is_(None)
-            )
+    appeals = dict(
+        db.execute(
+            select(CaseAppeal.case_id, CaseAppeal.outcome).where(col(CaseAppeal.case_id).in_([one.id for one in cases]))
         ).all()
     )
+    answered = set(db.exec(with_answer().where(col(CaseQuestion.case_id).in_([one.id for one in cases]))).all())
     return [
-        Line(one, names.get(one.account_id or "", "Nobody we know yet"), overdue(one), one.id in waiting)
+        Line(
+            one,
+            names.get(one.account_id or "", "Nobody we know yet"),
+            overdue(one),
+            one.id in appeals and appeals[one.id] is None,
+            one.id in answered,
+            appeals.get(one.id) == "overturned",
+        )
         for one in cases
     ]
+
+
+def with_answer() -> SelectOfScalar[str]:
+    """Return the query of the cases that have an answer."""
+    return select(CaseQuestion.case_id).where(col(CaseQuestion.answered_at).is_not(None))
 
 
 def overdue(case: SecurityCase) -> bool:

@@ -40,7 +40,7 @@ class Kind:
 
 
 def _education(db: Db, case: SecurityCase, _action: CaseAction, _by: str) -> str:
-    outbox.send(db, _who(db, case), "case_education", {})
+    outbox.send(db, _who(db, case), "case_education", {"reference": case.reference})
     return "sent the explanation"
 
 

@@ -8,7 +8,7 @@ from idp import clock
 from idp.cases import appeals, file, labels, telling, withdrawing
 from idp.cases.tables import CaseAppeal
 from idp.casework import desk, giving_back
-from idp.errors import Conflict, Invalid, NotEntitled, NotFound
+from idp.errors import Conflict
 
 
 def decide(db: Db, case_id: str, *, by: str, outcome: str, reason: str) -> None:
@@ -21,19 +21,7 @@ def decide(db: Db, case_id: str, *, by: str, outcome: str, reason: str) -> None:
     outcome or reason, Conflict when it was decided.
     """
     case = desk.held_by(db, case_id, by)
-    found = appeals.of_case(db, case.id)
-    if found is None:
-        raise NotFound
-    if by in appeals.took_part(db, case):
-        raise NotEntitled("Somebody who had no part in the decision decides the appeal.", code="own_decision")
-    said = " ".join(reason.split())
-    fields = {}
-    if outcome not in appeals.OUTCOMES:
-        fields["outcome"] = "Choose what you found."
-    if not 10 <= len(said) <= 1000:
-        fields["appeal_reason"] = "Say why, in 10 to 1000 characters. The person reads it."
-    if fields:
-        raise Invalid(fields=fields)
+    found, said = appeals.judged(db, case.id, by=by, outcome=outcome, reason=reason)
     done = db.execute(
         update(CaseAppeal)
         .where(col(CaseAppeal.id) == found.id, col(CaseAppeal.decided_at).is_(None))

@@ -61,10 +61,25 @@ def find(db: Db, wanted: Wanted, *, by: str, after: str = "") -> Listed:
     return Listed(desk.lines(db, [row[0] for row in rows[:PAGE]]), onward)
 
 
-def waiting(db: Db, *, by: str) -> int:
-    """Return how many cases the desk works on, but for those about the reader."""
-    conditions = _conditions(Wanted(), by)
-    return int(db.execute(select(func.count()).select_from(SecurityCase).where(*conditions)).scalar_one())
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits at the desk for one reader: nothing of a case about themselves is in it."""
+
+    cases: int
+    new: int
+    """Of them, what nobody took up."""
+    answered: int
+    """Of them, what somebody answered to."""
+    appeals: int
+
+
+def at_desk(db: Db, *, by: str) -> Waiting:
+    """Count what waits at the desk."""
+    open_now = select(func.count()).select_from(SecurityCase).where(*_conditions(Wanted(), by))
+    new = open_now.where(col(SecurityCase.triaged_at).is_(None))
+    answered = open_now.where(col(SecurityCase.id).in_(desk.with_answer()))
+    cases, fresh, heard = (int(db.execute(one).scalar_one()) for one in (open_now, new, answered))
+    return Waiting(cases, fresh, heard, appeals_waiting(db, by=by))
 
 
 def appeals_waiting(db: Db, *, by: str) -> int:

@@ -9,6 +9,7 @@ from sqlmodel import col, or_, select
 from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
+from idp.casework import listing
 from idp.database import Database, transaction
 from idp.entitlements.tables import Grant
 from idp.notices import outbox
@@ -38,9 +39,21 @@ def _write(db: Db, day: str) -> None:
     lines = "\n".join(f"{title}: {count}" for title, count in counts.values())
     readers = _readers(db)
     for account_id in readers:
-        outbox.send(db, account_id, "desk_digest", {"day": day, "lines": lines})
+        outbox.send(db, account_id, "desk_digest", {"day": day, "cases": _cases(db, account_id), "lines": lines})
     details = {"readers": len(readers)} | {name: count for name, (_, count) in counts.items()}
     log.record(db, Event("security.digest.written", details=details))
+
+
+def _cases(db: Db, reader: str) -> str:
+    """Say what waits in cases, never counting one about the reader."""
+    desk = listing.at_desk(db, by=reader)
+    counted = {
+        "Open": desk.cases,
+        "Of them new, to be taken up": desk.new,
+        "Of them with an answer to read": desk.answered,
+        "Appeals that wait for an answer": desk.appeals,
+    }
+    return "\n".join(f"{title}: {count}" for title, count in counted.items())
 
 
 def _readers(db: Db) -> list[str]:

@@ -5,13 +5,15 @@ from idp.notices.template import Template
 TEMPLATES: dict[str, Template] = {
     "desk_digest": Template(
         "The security desk's day: {day}",
-        "What there is to look at:\n\n{lines}\n\nOpen the access reviews: {link}/security/reviews",
+        "Cases:\n\n{cases}\n\nOpen the cases: {link}/security/cases\n\nAccess reviews, what there is to look at:\n\n"
+        "{lines}\n\nOpen the access reviews: {link}/security/reviews",
     ),
     "case_question": Template(
         "A question about your sign-ins ({reference})",
         "Something about your {insurer} login was not as usual. It may be nothing. Sign in and tell us what it was, by "
-        "{until}. It takes two minutes, and nobody else is asked:\n{page}\n\nIf somebody else may be using your login, "
-        "lock it now. This works without signing in:\n{not_me}\n\nOr call {phone}.",
+        "{until}. It takes two minutes:\n{page}\n\nWe may also ask the access managers of a practice you work for. "
+        "They see what concerns their practice, and not your answer.\n\nIf somebody else may be using your login, lock "
+        "it now. This works without signing in:\n{not_me}\n\nOr call {phone}.",
     ),
     "case_question_manager": Template(
         "Security asks about somebody of {provider} ({reference})",
@@ -49,7 +51,7 @@ TEMPLATES: dict[str, Template] = {
         "About {name}, who works for {provider}:\n\n{done}\n\nPeople of your practice: {people}\nQuestions: {phone}.",
     ),
     "case_education": Template(
-        "One login for one person",
+        "One login for one person ({reference})",
         "A {insurer} login belongs to one person. If a colleague needs access, ask your access manager: an account of "
         "their own is free and takes minutes. If your own access doesn't fit your work, ask for what is missing: "
         "{link}/account\n\nQuestions: {phone}.",

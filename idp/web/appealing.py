@@ -50,12 +50,15 @@ def send(request: Request, db: Transaction, token: str, found: MaybeVisitor, for
 
 def _facts(db: Transaction, token: str, typed: str) -> dict[str, Any]:
     case = telling.of_token(db, token)
+    made = appeals.of_case(db, case.id)
+    outcome = appeals.OUTCOMES[made.outcome] if made is not None and made.outcome else ""
     return {
         "token": token,
         "reference": case.reference,
-        "decided": words.DECIDED[case.decision or ""],
+        "decided": "" if outcome else words.DECIDED[case.decision or ""],
+        "outcome": outcome,
         "until": telling.appeal_until(db, case),
-        "appealed": appeals.of_case(db, case.id) is not None,
+        "appealed": made is not None,
         "typed": typed,
         "checking": False,
         "problem": None,

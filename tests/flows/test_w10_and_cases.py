@@ -232,10 +232,20 @@ def test_se_3_the_appeal_link_works_signed_out_and_for_a_locked_account(desk: Ma
     finn.submit("Send the appeal")
     assert "We have your appeal" in finn.text
     assert "You appealed already" in finn.get(link).text
-    assert "Decide the appeal" not in desk.as_("sam").get(f"{CASES}/{case_id}").response.text
+    assert "You had no part" not in desk.as_("sam").get(f"{CASES}/{case_id}").response.text
     sue = desk.as_("sue").get("/account").click("1 appeal at the security desk")
     assert "Appeal waits" in sue.text
-    sue.get(f"{CASES}/{case_id}").submit("Decide the appeal", outcome="overturned", appeal_reason=WHY)
+    sue.get(f"{CASES}/{case_id}")
+    appealed = sue.text[sue.text.index("which works without signing in") :]
+    assert appealed.index("I was on call and used both.") < appealed.index("What do you find?"), "where it is decided"
+    sue.submit("Check the answer", outcome="overturned", appeal_reason="short")
+    assert sue.status == 422
+    sue.submit("Check the answer", outcome="overturned", appeal_reason=WHY)
+    assert "I was on call and used both." in sue.text
+    assert desk.one("SELECT count(*) FROM case_appeal WHERE decided_at IS NOT NULL") == 0, (
+        "nothing is decided by looking"
+    )
+    sue.submit("Decide the appeal")
     assert desk.mails("case_appeal_decided") == 1
 
 
@@ -335,12 +345,17 @@ def test_se_3_who_wins_an_appeal_reads_it_at_home_and_the_case_says_who_decided_
     finn.submit("Send the appeal")
     assert "You appealed. Somebody" in desk.as_("finn").get("/account").text
     sue = desk.as_("sue").get(f"{CASES}/{case_id}")
-    sue.submit("Decide the appeal", outcome="overturned", appeal_reason="It was a shared workstation.")
+    sue.submit("Check the answer", outcome="overturned", appeal_reason="It was a shared workstation.")
+    sue.submit("Decide the appeal")
     assert "Decided: Shared: somebody else used the login" in sue.text, "what Sam decided stays"
     assert "Overturned on appeal" in sue.text
     assert "by Sam Adeyemi: Shared" in sue.text
     assert "by Sue Lind: The decision was wrong. It was a shared workstation." in sue.text
     assert "Innocent: there is another cause" not in sue.text
+    facts = orjson.loads(desk.one("SELECT facts FROM outbox WHERE template = 'case_told'"))
+    again = desk.as_("finn").get(facts["appeal"].removeprefix(desk.settings.issuer))
+    assert "Your appeal was decided" in again.text
+    assert "the decision was wrong" in again.text
     finn = desk.as_("finn").get("/account")
     assert "security desk" not in finn.text, "nothing is paused any more"
     assert "looked again: the decision was wrong" in finn.text

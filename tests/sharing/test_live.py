@@ -1,5 +1,7 @@
 """The service feeds the detector from its sealed log: each record once, whatever breaks, and findings follow."""
 
+from datetime import datetime
+
 import orjson
 import pytest
 from sqlalchemy import text
@@ -11,6 +13,7 @@ from idp.accounts import sessions
 from idp.audit import log, shredding
 from idp.audit.events import Event
 from idp.audit.tables import AuditRecord
+from idp.cases import file
 from idp.cases.tables import SecurityCase
 from idp.database import reading, transaction
 from idp.sharing.live import feeding, shown, stored, telling
@@ -56,6 +59,23 @@ def test_domain_10_a_shared_login_becomes_a_case_with_its_reasons_and_the_record
         assert len(found.days) > 1
         assert found.days[-1].log_odds >= found.days[0].log_odds
         assert [one.account_id for one in shown.listed(db, "sharing")] == [world.finn]
+
+
+def test_se_2_each_finding_lists_the_records_it_rested_on_then_and_none_that_came_later(
+    told: History, world: World
+) -> None:
+    fed(told)  # in one round: each line is crossed at another moment of it
+    with reading(told.database) as db:
+        case = db.exec(select(SecurityCase)).one()
+        found = [one.body["evidence"] for one in file.entries(db, case.id) if one.body and "evidence" in one.body]
+    assert len(found) > 1
+    for one in found:
+        for reason in one["reasons"]:
+            moments = [datetime.fromisoformat(row["at"]) for row in reason["rows"]]
+            assert moments
+            assert max(moments) <= datetime.fromisoformat(one["to"]), "a record that came after the finding"
+    rested = [{row["record"] for reason in one["reasons"] for row in reason["rows"]} for one in found]
+    assert rested[0] != rested[-1]
 
 
 def test_each_record_counts_once_in_rounds_of_any_size_and_after_any_crash(

@@ -5,12 +5,15 @@ from typing import Any
 import pytest
 
 from idp.audit import checkpoint
-from idp.cases import telling
+from idp.cases import file, questions, telling
 from idp.cases.tables import SecurityCase
+from idp.casework.acting import Wish
 from idp.database import reading, transaction
 from idp.entitlements import grants
 from idp.providers import organisations
 from tests.cases.test_asking import suspected
+from tests.cases.test_deciding import SHARED, decide, tell
+from tests.cases.test_opening import opened
 from tests.cases.world import STAFF
 from tests.wam.world import LINE, person
 from tests.web.conftest import Site
@@ -114,3 +117,22 @@ def test_domain_10_the_private_question_is_answered_by_the_person(window: Any, s
     press(eyes.page, "Check the answer")
     press(eyes.page, "Send the answer")
     assert "Answered" in eyes.page.inner_text("main")
+
+
+def test_se_3_what_security_found_and_paused_stands_on_the_persons_home(
+    window: Any, site: Site, suspicious: str
+) -> None:
+    case_id = opened(site.world, "finn")
+    with transaction(site.world.database) as db:
+        questions.ask_person(db, file.hold(db, case_id), by=site.world.sam)
+    sam = window("sam")
+    sam.page.goto(f"/security/cases/{case_id}/decide?found=substantiated")
+    assert "Deciding closes the question" in sam.page.inner_text("main")
+    sam.look("decide-still-asked")
+    decide(site.world, case_id, SHARED, Wish("pause_access", site.world.lakeside))
+    tell(site.world, case_id)
+    finn = window("finn")
+    finn.page.goto("/account")
+    finn.look("home-found-and-paused")
+    follow(finn.page, "appeal against it")
+    assert "Is our decision wrong?" in finn.page.inner_text("main")

@@ -179,6 +179,6 @@ def _saved(
         stored.save(db, rows, clock.micros(now))
         telling.keep(db, watcher)
         stored.forget(db, [one.account_id for one in part.records if one.event == SHREDDED and one.account_id])
-        for crossed, score in watcher.findings:
-            telling.found(db, crossed, score, known[crossed.account])
+        for crossed, score, marks in watcher.findings:
+            telling.found(db, crossed, score, marks)
     return True

@@ -4,6 +4,7 @@ A notice asks the person privately, a case goes to the desk, containment ends wh
 by a finding (domain.md 10). How far findings go by themselves is the operator's to say (`sharing.most`).
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import orjson
@@ -17,7 +18,7 @@ from idp.cases.finding import Finding, Reason
 from idp.cases.opening import open_from_finding
 from idp.sharing import words
 from idp.sharing.detector import Crossed, Score
-from idp.sharing.live.stored import Known, Mark
+from idp.sharing.live.stored import Mark
 from idp.sharing.live.watcher import Watcher
 from idp.sharing.score import BANDS, weights
 
@@ -67,10 +68,10 @@ def keep(db: Db, watcher: Watcher) -> None:
         db.execute(_DAY, days)
 
 
-def found(db: Db, crossed: Crossed, score: Score, known: Known) -> None:
+def found(db: Db, crossed: Crossed, score: Score, rests_on: Mapping[str, list[Mark]]) -> None:
     """Record that an account reached a line, and open a case or add to it, as far as findings go by themselves."""
     at = clock.from_micros(round(crossed.time * 1e6))
-    marks = {one.kind: known.marks.get(f"{crossed.what} {one.kind}", []) for one in score.reasons}
+    marks = {one.kind: rests_on.get(f"{crossed.what} {one.kind}", []) for one in score.reasons}
     band = _acted_on(db, crossed.band, late=clock.now() - at > FRESH)
     newest = max((mark.record for of_kind in marks.values() for mark in of_kind), default=0)
     details = {

@@ -19,7 +19,8 @@ class Watcher(Detector):
     """The newest score by account and what, with its moment."""
     highest: dict[tuple[str, str, int], Score] = field(default_factory=dict)
     """The highest score by account, what and day."""
-    findings: list[tuple[Crossed, Score]] = field(default_factory=list)
+    findings: list[tuple[Crossed, Score, dict[str, list[Mark]]]] = field(default_factory=list)
+    """Each with the records it rested on then: the same round may see more of the account."""
     cleared: set[tuple[str, str]] = field(default_factory=set)
     record: Record | None = None
     known: Known | None = None
@@ -30,7 +31,8 @@ class Watcher(Detector):
         if not isinstance(act, Report):
             self.devices.add(act.device)
         for crossed in self.feed(act):
-            self.findings.append((crossed, self.standing(crossed.account, crossed.time, crossed.what)))
+            standing = self.standing(crossed.account, crossed.time, crossed.what)
+            self.findings.append((crossed, standing, dict(known.marks)))
 
     def clear(self, cleared: Cleared, known: Known) -> None:
         """Let go of what was seen of an account and decided to be innocent; what comes after counts anew."""

@@ -11,9 +11,10 @@ from idp.accounts.tables import Account
 from idp.audit.events import VOCABULARY
 from idp.cases import appeals, context, file, questions, remaining, words
 from idp.cases.file import Entry
-from idp.cases.tables import SecurityCase
+from idp.cases.tables import CaseQuestion, SecurityCase
 from idp.casework import acting, desk, interim
 from idp.casework.doing import KINDS
+from idp.providers.tables import Provider
 from idp.sharing.live import shown as scores
 from idp.sharing.live.shown import WHAT
 from idp.wam import roster
@@ -61,6 +62,7 @@ def facts(db: Db, staff: Acting, case: SecurityCase, lanes: str = "") -> dict[st
         case.account_id or "",
     }
     places = context.practices(db, case.account_id)
+    whom = _whom(db, asked)
     overturned = appeal is not None and appeal.outcome == "overturned"
     open_now = case.status in desk.WORKED
     return {
@@ -71,7 +73,14 @@ def facts(db: Db, staff: Acting, case: SecurityCase, lanes: str = "") -> dict[st
         "said": SAID,
         "names": roster.names_of(db, ids - {""}) | {"system": "The service"},
         "entries": entries,
-        "texts": {entry.number: _text(entry) for entry in entries},
+        "texts": {entry.number: _text(entry, whom) for entry in entries},
+        "said_to": {
+            str(one.body.get("question")): one.body.get("said", "")
+            for one in entries
+            if one.kind == "answered" and one.body is not None
+        },
+        "appeal_said": _body(entries, "appealed").get("said", ""),
+        "typed": {"outcome": "", "appeal_reason": ""},
         "evidence": _evidence(db, entries),
         "scored": case.kind in WHAT and scores.known(db, case.account_id, case.kind),
         "drawn": case_evidence.drawn(db, case, lanes),
@@ -154,23 +163,42 @@ def _evidence(db: Db, entries: Sequence[Entry]) -> list[Mapping[str, Any]]:
         for entry in entries
         if entry.kind in ("opened", "added") and entry.body is not None
     ]
-    rested = [one | {"rests_on": case_evidence.rests_on(db, one)} for one in found]
+    rested = [
+        one | {"rests_on": case_evidence.rests_on(db, one), "weighed": case_evidence.weighed(db, one)} for one in found
+    ]
     return sorted(rested, key=lambda one: -one["number"])
 
 
-def _text(entry: Entry) -> str:
+def _whom(db: Db, asked: Sequence[CaseQuestion]) -> dict[str, str]:
+    """Return by question whom it was put to."""
+    people = roster.names_of(db, {row.whom for row in asked if row.audience == "person"})
+    found = {}
+    for row in asked:
+        practice = db.get(Provider, row.whom) if row.audience == "practice" else None
+        at = f"the access managers of {practice.name if practice else row.whom}"
+        found[row.id] = people.get(row.whom, row.whom) if row.audience == "person" else at
+    return found
+
+
+def _text(entry: Entry, whom: Mapping[str, str]) -> str:
     """Say an entry in a line of words; the exact content stands beside it."""
     body = entry.body
     if body is None:
         return "The person's key was destroyed; what was written can't be read any more."
     evidence = body.get("evidence", {})
+    chosen = words.PERSON_ANSWERS.get(str(body.get("answer"))) or words.PRACTICE_ANSWERS.get(str(body.get("answer")))
+    said = str(body.get("said") or "")
     parts = [
-        body.get("said"),
+        f"to {whom[str(body['question'])]}" if entry.kind == "asked" and body.get("question") in whom else None,
+        f"asked were {whom[str(body['question'])]}"
+        if entry.kind == "unanswered" and body.get("question") in whom
+        else None,
+        chosen,
+        f"in their words: “{said}”" if said and entry.kind in ("answered", "appealed") else said,
         body.get("why"),
         body.get("did"),
         words.DECISIONS.get(str(body.get("decision"))),
         words.CAUSES.get(str(body.get("cause"))),
-        words.PERSON_ANSWERS.get(str(body.get("answer"))) or words.PRACTICE_ANSWERS.get(str(body.get("answer"))),
         appeals.OUTCOMES.get(str(body.get("outcome"))),
         KINDS[str(body["kind"])].label if body.get("kind") in KINDS else None,
         body.get("reason"),

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from sqlmodel import Session as Db
 
-from idp.cases import questions, words
-from idp.cases.answers import CHANGE
+from idp.cases import appeals, questions, words
+from idp.cases.answers import CHANGE, SEND
 from idp.cases.tables import SecurityCase
 from idp.casework import acting, deciding, desk, judging
 from idp.casework.acting import Wish
@@ -24,7 +24,7 @@ from idp.web.guards import Acting, insurer_staff
 
 router = APIRouter()
 PATH = "/security/cases"
-DECIDE, CHECK = "cases/decide.html", "cases/check.html"
+DECIDE, CHECK, JUDGE = "cases/decide.html", "cases/check.html", "cases/judge.html"
 ONLY_ACT = "none"
 NOTHING_TYPED: dict[str, Any] = {"decision": "", "pattern": "", "cause": "", "reason": "", "actions": (), "seen": ""}
 GROUPS = {
@@ -92,12 +92,18 @@ def second(request: Request, staff: Acts, db: Transaction, c: str, form: TheForm
 
 @router.post(f"{PATH}/{{c}}/appeal", include_in_schema=False)
 def appeal(request: Request, staff: Staff, db: Transaction, c: str, form: TheForm) -> Response:
-    """Decide an appeal as somebody who had no part in the decision."""
+    """Show what is about to be decided on an appeal; then decide it, as somebody who had no part in the decision."""
     by = staff.visitor.account.id
     case = desk.seen_by(db, c, by)
+    outcome, reason = form.of("outcome", "appeal_reason")
     known = case_page.facts(db, staff, case)
+    known |= {"typed": {"outcome": outcome[:20], "appeal_reason": reason[:1000]}}
+    if form.get("go") == CHANGE:
+        return pages.page(request, case_page.TEMPLATE, **known)
     with pages.shown_again(case_page.TEMPLATE, known, Invalid, Conflict, NotEntitled):
-        outcome, reason = form.of("outcome", "appeal_reason")
+        if form.get("go") != SEND:
+            appeals.judged(db, c, by=by, outcome=outcome, reason=reason)
+            return pages.page(request, JUDGE, **known)
         judging.decide(db, c, by=by, outcome=outcome, reason=reason)
     return pages.go(request, f"{PATH}/{c}#appeal")
 

@@ -24,9 +24,11 @@ def to_do(db: Db, account_id: str) -> list[tuple[str, str]]:
     found = []
     if any(area.key == "security" for area in frame.areas(db, account_id)):
         cases = "/security/cases"
-        found += _said(listing.waiting(db, by=account_id), "case", "cases", "at the security desk", cases)
-        appeals = listing.appeals_waiting(db, by=account_id)
-        found += _said(appeals, "appeal", "appeals", "at the security desk", f"{cases}?state=appealed")
+        desk = listing.at_desk(db, by=account_id)
+        parts = [f"{desk.new} new"] * bool(desk.new) + [f"{desk.answered} with an answer"] * bool(desk.answered)
+        where = "at the security desk" + (f": {', '.join(parts)}" if parts else "")
+        found += _said(desk.cases, "case", "cases", where, cases)
+        found += _said(desk.appeals, "appeal", "appeals", "at the security desk", f"{cases}?state=appealed")
         second = listing.second_words(db, by=account_id)
         found += [("A case waits for a second person", f"{cases}/{one}") for one in second[:_MOST]]
     for provider in _managed(db, account_id):
