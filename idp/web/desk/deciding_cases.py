@@ -36,7 +36,7 @@ GROUPS = {
 """What can be done, the mildest first; the first group stands open."""
 Staff = Annotated[Acting, Depends(insurer_staff("security.case.work"))]
 Acts = Annotated[Acting, Depends(insurer_staff("security.access.revoke"))]
-"""May take something away; needs a fresh second factor."""
+"""May take something away or give it back; needs a fresh second factor."""
 
 
 @router.get(f"{PATH}/{{c}}/decide", include_in_schema=False)
@@ -91,7 +91,7 @@ def second(request: Request, staff: Acts, db: Transaction, c: str, form: TheForm
 
 
 @router.post(f"{PATH}/{{c}}/appeal", include_in_schema=False)
-def appeal(request: Request, staff: Staff, db: Transaction, c: str, form: TheForm) -> Response:
+def appeal(request: Request, staff: Acts, db: Transaction, c: str, form: TheForm) -> Response:
     """Show what is about to be decided on an appeal; then decide it, as somebody who had no part in the decision."""
     by = staff.visitor.account.id
     case = desk.seen_by(db, c, by)
