@@ -41,6 +41,8 @@ class Measured:
         try:
             await self._app(scope, receive, noted)
         except ClientDisconnect:
+            if scope.get("too_large"):
+                raise  # the edge stopped the reading, and answers
             status = LEFT
         finally:
             if scope.get("too_large"):
