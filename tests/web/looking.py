@@ -24,6 +24,7 @@ def problems(page: Page, name: str, pictures: Path | None) -> Iterator[str]:
         page.set_viewport_size({"width": width, "height": height})
         if pictures:
             page.screenshot(path=pictures / f"{name}-{width}.png", full_page=True)
+        page.wait_for_load_state()  # what was pressed a moment ago may be arriving just now
         spare = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if spare > 0:
             yield f"{spare} px too wide at {width}"
