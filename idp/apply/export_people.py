@@ -1,7 +1,6 @@
 """People, appointments, grants and test sessions as the applied file writes them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any
 
 from sqlmodel import Session as Db
@@ -23,8 +22,7 @@ from idp.apply.sections.clients import variable
 from idp.apply.sections.providers import dates
 from idp.apply.sections.sessions import ACR
 from idp.apply.work import References, rows
-from idp.entitlements import bundles
-from idp.entitlements.tables import Appointment, Assignment, Grant
+from idp.entitlements.tables import Appointment, Assignment, BundleItem, Grant
 from idp.providers import places
 from idp.providers.tables import Affiliation
 
@@ -133,10 +131,17 @@ def _appointments(db: Db, names: References) -> list[dict[str, Any]]:
 
 def _grants(db: Db, names: References) -> list[dict[str, Any]]:
     """Return jobs, and what stands by itself: also what is left of a job that somebody took a part of."""
-    found, single = [], list(rows(db, Grant, col(Grant.assignment_id).is_(None)))
+    found, given = [], defaultdict[str | None, list[Grant]](list)
+    for grant in rows(db, Grant):
+        given[grant.assignment_id].append(grant)
+    single, jobs = given[None], defaultdict[tuple[str, int], set[str]](set)
+    for item in db.exec(select(BundleItem)):
+        jobs[item.bundle, item.version].add(item.entitlement)
     for row in rows(db, Assignment):
-        of_job = list(rows(db, Grant, col(Grant.assignment_id) == row.id))
-        if row.ended_at is None and not _whole(db, row, of_job):
+        of_job = given[row.id]
+        # A file that names the job would give back what somebody took of it.
+        whole = {one.entitlement for one in of_job if one.ended_at is None} == jobs[row.bundle, row.version]
+        if row.ended_at is None and not whole:
             single += of_job
             continue
         if row.ended_at is not None:
@@ -158,12 +163,6 @@ def _grants(db: Db, names: References) -> list[dict[str, Any]]:
         entry |= {"until": grant.expires_at} if grant.expires_at else {}
         found.append(entry | ({"ended": grant.ended_at} if grant.ended_at else {}) | _why(grant))
     return found
-
-
-def _whole(db: Db, job: Assignment, of_job: Sequence[Grant]) -> bool:
-    """Say whether a person has exactly what their job gives: a file that names the job would give the rest back."""
-    live = {row.entitlement for row in of_job if row.ended_at is None}
-    return live == bundles.items_of(db, job.bundle, job.version)
 
 
 def _who(row: Any, line: str, names: References) -> dict[str, Any]:

@@ -43,8 +43,8 @@ class Filters:
     request: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    reader: str | None = None
-    """Account id of who reads: what the security desk recorded about them is not for them. Never typed, never shown."""
+    reader: frozenset[str] = frozenset()
+    """Accounts of who reads: what the security desk recorded about them is not for them. Never typed, never shown."""
 
     def given(self) -> dict[str, str]:
         """Return the filters that are set, as text; what records and addresses carry."""
@@ -84,10 +84,10 @@ class Filters:
         found: list[ColumnElement[bool]] = [] if self.since is None else [at >= self.since]
         if self.until is not None:
             found.append(at < self.until)
-        if self.reader is not None:
+        if self.reader:
             event, about = col(AuditRecord.event), col(AuditRecord.account_id)
             of_the_desk = (event >= DESK) & (event < DESK[:-1] + "/")
-            found.append(or_(about.is_(None), about != self.reader, not_(of_the_desk)))
+            found.append(or_(about.is_(None), about.not_in(self.reader), not_(of_the_desk)))
         return found
 
     def ways(self) -> list[Way]:
@@ -130,7 +130,7 @@ _EXACT = {
 NAMES = tuple(field.name for field in fields(Filters) if field.name != "reader")
 
 
-def read(given: dict[str, str], *, reader: str | None = None) -> Filters:
+def read(given: dict[str, str], *, reader: frozenset[str] = frozenset()) -> Filters:
     """Make filters of text fields, for a reader; raise Invalid naming those that can't be understood."""
     problems: dict[str, str] = {}
     values: dict[str, Any] = {}

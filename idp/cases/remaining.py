@@ -9,7 +9,7 @@ from idp.accounts import moved
 from idp.accounts.tables import Account, Login
 from idp.cases import context
 from idp.cases.tables import CaseAction, SecurityCase
-from idp.entitlements import appointed, grants
+from idp.entitlements import appointed, pauses
 from idp.entitlements.tables import Appointment
 from idp.providers.tables import Provider
 
@@ -70,7 +70,7 @@ def _one(db: Db, who: str, kind: str, target: str) -> Remains | None:
 def _at_practice(db: Db, who: str, kind: str, provider_id: str) -> Remains | None:
     place = db.get_one(Provider, provider_id).name
     if kind == "pause_access":
-        if not grants.desk_pauses(db, who, provider_id):
+        if not pauses.desk_pauses(db, who, provider_id):
             return None
         return Remains(
             f"Access to {place} stays paused: another case wants it, too.",

@@ -21,7 +21,7 @@ from idp.casework.doing import KINDS, TAKES
 from idp.casework.interim import Left
 from idp.database import of
 from idp.database.inserting import insert_unless_there
-from idp.entitlements import grants
+from idp.entitlements import pauses
 from idp.entitlements.tables import Appointment
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound
 from idp.leaving import telling
@@ -65,7 +65,7 @@ def targets(db: Db, case: SecurityCase, kind: str) -> dict[str, str]:
     if kind == holds.LIFTED and not holds.by_desk(db, who):
         return {}
     if kind == "resume_access":  # also where the person no longer works: who comes back is still paused
-        places = {row.provider_id for row in grants.desk_pauses(db, who)}
+        places = {row.provider_id for row in pauses.desk_pauses(db, who)}
         return {one: db.get_one(Provider, one).name for one in sorted(places)}
     if about == "practice":
         return {one.id: one.name for one in context.practices(db, who)}

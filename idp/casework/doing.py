@@ -11,8 +11,8 @@ from idp.accounts.tables import Account, Login
 from idp.cases import holds
 from idp.cases.tables import CaseAction, SecurityCase
 from idp.casework import interim
-from idp.entitlements import grants
-from idp.entitlements.grants import Place
+from idp.entitlements import grants, pauses
+from idp.entitlements.grant_rows import Place
 from idp.errors import Conflict
 from idp.leaving import people
 from idp.notices import outbox
@@ -68,7 +68,7 @@ def _release_login(db: Db, _case: SecurityCase, action: CaseAction, by: str) -> 
 
 def _pause_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> str:
     rows = authority.not_ended(db, action.target, _who(db, case))
-    paused = {(g.line_of_business, g.entitlement) for g in rows if grants.is_desk_pause(g)}
+    paused = {(g.line_of_business, g.entitlement) for g in rows if pauses.is_desk_pause(g)}
     lines: dict[str, set[str]] = {}
     for row in rows:
         if row.effect == "allow" and (row.line_of_business, row.entitlement) not in paused:
@@ -76,12 +76,12 @@ def _pause_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> st
     if not lines:
         raise Conflict("There is nothing to pause at this practice.")
     for line, keys in lines.items():
-        grants.suspend(db, Place(_who(db, case), action.target, line), sorted(keys), by=by, reason=grants.DESK)
+        pauses.suspend(db, Place(_who(db, case), action.target, line), sorted(keys), by=by, reason=pauses.DESK)
     return f"paused {sum(len(keys) for keys in lines.values())} functions"
 
 
 def _resume_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> str:
-    rows = grants.desk_pauses(db, _who(db, case), action.target)
+    rows = pauses.desk_pauses(db, _who(db, case), action.target)
     if not rows:
         raise Conflict("Nothing of this person is paused at this practice by the security desk.")
     for row in rows:

@@ -11,7 +11,7 @@ from idp.audit.tables import AuditRecord
 from idp.cases import context, holds
 from idp.cases.tables import CaseAction, SecurityCase
 from idp.casework import acting
-from idp.entitlements import grants
+from idp.entitlements import pauses
 
 _BACK = {"pause_access": "resume_access", "hold_login": "release_login", holds.PUT: holds.LIFTED}
 """What was done -> what takes it back. Everything else comes back only by somebody's hand: `cases.remaining`."""
@@ -55,7 +55,7 @@ def _ours(db: Db, case: SecurityCase, kind: str, target: str) -> bool:
     others = [db.get_one(SecurityCase, one) for one in wanted - {case.id}]
     if case.id not in wanted or any(one.decision != "innocent" for one in others):
         return False
-    return bool(grants.desk_pauses(db, who, target))
+    return bool(pauses.desk_pauses(db, who, target))
 
 
 def _heard(db: Db, login: Login, since: datetime) -> bool:

@@ -58,9 +58,11 @@ class Bell:
             driver.execute(f"LISTEN {self._channel}")
             self.hears = True
             self.rang.set()  # what was committed before it listened
+            ready = select.poll()  # not select(): a busy worker's descriptors have higher numbers than it knows
+            for descriptor in (driver.fileno(), self._told):
+                ready.register(descriptor, select.POLLIN)
             while not self._over.is_set():
-                ready, _, _ = select.select([driver.fileno(), self._told], [], [])
-                if driver.fileno() in ready:
+                if any(descriptor == driver.fileno() for descriptor, _ in ready.poll()):
                     for _ in driver.notifies(timeout=0):
                         self.rang.set()
         finally:

@@ -4,16 +4,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import CursorResult, text
 from sqlmodel import Session as Db
-from sqlmodel import col, or_, select
 
 from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
+from idp.cases import staff
 from idp.casework import listing
 from idp.database import Database, transaction
-from idp.entitlements.tables import Grant
 from idp.notices import outbox
-from idp.providers.tables import Provider
 from idp.security import access_reviews
 
 FROM_HOUR = 7
@@ -37,7 +35,7 @@ def run(database: Database) -> bool:
 def _write(db: Db, day: str) -> None:
     counts = {name: (title, len(look(db))) for name, (title, look) in access_reviews.KINDS.items()}
     lines = "\n".join(f"{title}: {count}" for title, count in counts.values())
-    readers = _readers(db)
+    readers = staff.holders(db, "audit.search")
     for account_id in readers:
         outbox.send(db, account_id, "desk_digest", {"day": day, "cases": _cases(db, account_id), "lines": lines})
     details = {"readers": len(readers)} | {name: count for name, (_, count) in counts.items()}
@@ -54,23 +52,3 @@ def _cases(db: Db, reader: str) -> str:
         "Appeals that wait for an answer": desk.appeals,
     }
     return "\n".join(f"{title}: {count}" for title, count in counted.items())
-
-
-def _readers(db: Db) -> list[str]:
-    now = clock.now()
-    return list(
-        db.exec(
-            select(Grant.account_id)
-            .join(Provider, col(Provider.id) == col(Grant.provider_id))
-            .where(
-                col(Grant.entitlement) == "audit.search",
-                col(Grant.effect) == "allow",
-                col(Grant.ended_at).is_(None),
-                col(Grant.not_before) <= now,
-                or_(col(Grant.expires_at).is_(None), col(Grant.expires_at) > now),
-                col(Provider.kind) == "insurer",
-            )
-            .distinct()
-            .order_by(col(Grant.account_id))
-        ).all()
-    )

@@ -11,7 +11,7 @@ from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
 from idp.entitlements import duties, grants
-from idp.entitlements.grants import Place
+from idp.entitlements.grant_rows import Place
 from idp.entitlements.rules import DUAL
 from idp.entitlements.tables import Assignment, Entitlement, Grant
 from idp.errors import Conflict, Invalid, NotEntitled

@@ -18,8 +18,8 @@ from idp.accounts.tables import Session as BrowserSession
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
-from idp.entitlements import grants
-from idp.entitlements.grants import Place
+from idp.entitlements import grants, pauses
+from idp.entitlements.grant_rows import Place
 from idp.entitlements.tables import Grant
 from idp.errors import NotEntitled, NotFound
 from idp.leaving import telling
@@ -91,7 +91,7 @@ def pause(db: Session) -> int:
     rows = _due(db, "warned", now - after)
     for row in rows:
         for line, keys in _held(db, row).items():
-            grants.suspend(db, Place(row.account_id, row.provider_id, line), sorted(keys), by="system", reason=INACTIVE)
+            pauses.suspend(db, Place(row.account_id, row.provider_id, line), sorted(keys), by="system", reason=INACTIVE)
         row.stage, row.since = "paused", now
         db.add(row)
         day = now + (clocks.inactivity_ends - clocks.inactivity_suspends)

@@ -10,8 +10,9 @@ from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
-from idp.entitlements import grants
-from idp.entitlements.grants import AWAY, Place
+from idp.entitlements import grants, pauses
+from idp.entitlements.grant_rows import Place
+from idp.entitlements.pauses import AWAY
 from idp.entitlements.tables import Absence, Grant
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound
 from idp.notices import outbox, saying
@@ -70,7 +71,7 @@ def begin(
         db.flush()
         held = {g.entitlement for g in authority.not_ended(db, provider_id, account_id, line) if g.effect == "allow"}
         place = Place(account_id, provider_id, line)
-        grants.suspend(db, place, sorted(held), by=by, reason=AWAY, starts_at=starts, until=ends_at)
+        pauses.suspend(db, place, sorted(held), by=by, reason=AWAY, starts_at=starts, until=ends_at)
         _log(db, "wam.absence.set", row, by)
         made.append(row)
     _tell(db, "leave_set", made[0], by)

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, func, select
 from idp import clock
 from idp.accounts.tables import Session as BrowserSession
 from idp.accounts.tables import TokenFamily
-from idp.entitlements import grants
+from idp.entitlements import grants, pauses
 from idp.entitlements.tables import Appointment, Assignment
 from idp.errors import Invalid, NotEntitled
 from idp.leaving import people
@@ -71,7 +71,7 @@ def remove(
     rows = [
         g
         for g in authority.not_ended(db, provider_id, account_id)
-        if g.line_of_business in lines and function in (None, g.entitlement) and not grants.is_desk_pause(g)
+        if g.line_of_business in lines and function in (None, g.entitlement) and not pauses.is_desk_pause(g)
     ]
     if function is not None:
         if not rows:

@@ -16,8 +16,8 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
 from idp.database.inserting import insert_unless_there
-from idp.entitlements import grants
-from idp.entitlements.grants import Place
+from idp.entitlements import grants, pauses
+from idp.entitlements.grant_rows import Place
 from idp.entitlements.tables import Entitlement, Grant
 from idp.notices import outbox
 from idp.providers.tables import Affiliation, PortalAccess, Provider
@@ -166,7 +166,7 @@ def miss(db: Session) -> int:
             rows = authority.not_ended(db, review.provider_id, item.account_id, review.line)
             held = sorted({row.entitlement for row in rows if row.effect == "allow"})
             place = Place(item.account_id, review.provider_id, review.line)
-            if grants.suspend(db, place, held, by="system", reason=reviews.PAUSED):
+            if pauses.suspend(db, place, held, by="system", reason=reviews.PAUSED):
                 item.paused = True
                 paused += 1
                 db.add(item)

@@ -6,7 +6,7 @@ from idp.cases.tables import CaseAction, SecurityCase
 from idp.casework.acting import Wish
 from idp.casework.doing import KINDS
 from idp.database import reading, transaction
-from idp.entitlements import asking, grants
+from idp.entitlements import asking, grant_rows, grants, pauses
 from idp.entitlements.decision import OURSELVES, Question
 from idp.errors import Conflict
 from idp.leaving import people
@@ -25,7 +25,7 @@ def answer(world: World, function: str, who: str = "finn") -> str:
 
 def held(world: World, who: str = "finn") -> list[str]:
     with reading(world.database) as db:
-        rows = grants._not_ended(db, world.people[who], world.lakeside)
+        rows = grant_rows.not_ended(db, world.people[who], world.lakeside)
         return sorted({row.entitlement for row in rows if row.effect == "allow"})
 
 
@@ -84,7 +84,7 @@ def test_se_3_nor_by_letting_the_person_go_and_come_back(world: World) -> None:
             by="operator",
             reason="is back",
         )
-        assert {row.entitlement for row in grants.desk_pauses(db, world.finn)} >= {function}
+        assert {row.entitlement for row in pauses.desk_pauses(db, world.finn)} >= {function}
     assert before
 
 

@@ -10,7 +10,7 @@ from idp import clock
 from idp.accounts.tables import Session as BrowserSession
 from idp.accounts.tables import TokenFamily
 from idp.database import Database, transaction
-from idp.entitlements import bundles, catalog, grants
+from idp.entitlements import bundles, catalog, grant_rows, grants, pauses
 from idp.entitlements.rules import MayNotGive
 from idp.entitlements.tables import Assignment, Bundle, BundleItem, Entitlement, Grant
 from idp.errors import Conflict, Invalid
@@ -109,8 +109,8 @@ def test_replacing_from_the_same_moment_ends_nothing_and_a_gap_does(ana: Databas
 def test_a_pause_takes_away_and_its_end_gives_back(ana: Database) -> None:
     before = _epoch(ana)
     with transaction(ana) as db:
-        place = grants.Place("acc_ana", "prv_lake", "medical")
-        [pause] = grants.suspend(db, place, ["message.send"], by="acc_bo", reason="leave")
+        place = grant_rows.Place("acc_ana", "prv_lake", "medical")
+        [pause] = pauses.suspend(db, place, ["message.send"], by="acc_bo", reason="leave")
     assert _epoch(ana) == before + 1
     with transaction(ana) as db:
         row = db.get(Grant, pause.id)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from idp import clock
 from idp.database import Database, transaction
 from idp.entitlements import facts as gathering
-from idp.entitlements import grants
+from idp.entitlements import grant_rows, grants, pauses
 from idp.entitlements.before import Before
 from idp.entitlements.decision import Decision, Question
 from idp.entitlements.question import AskingApp
@@ -27,8 +27,8 @@ CHANGES = {
         "entitlement_not_granted",
     ),
     "paused": (
-        lambda db: grants.suspend(
-            db, grants.Place("acc_ana", "prv_lake", "medical"), ["message.send"], by="operator", reason="leave"
+        lambda db: pauses.suspend(
+            db, grant_rows.Place("acc_ana", "prv_lake", "medical"), ["message.send"], by="operator", reason="leave"
         ),
         "grant_suspended",
     ),
@@ -208,8 +208,8 @@ def test_invariant_8_a_page_never_decides_on_halves_of_two_moments(
     from idp.entitlements.asking import decide_in_session
 
     with transaction(ana) as db:
-        [pause] = grants.suspend(
-            db, grants.Place("acc_ana", "prv_lake", "medical"), ["message.send"], by="operator", reason="leave"
+        [pause] = pauses.suspend(
+            db, grant_rows.Place("acc_ana", "prv_lake", "medical"), ["message.send"], by="operator", reason="leave"
         )
     gather, done = gathering.gather, []
 

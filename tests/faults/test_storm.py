@@ -23,7 +23,7 @@ from idp.audit import log
 from idp.configuration import ConfigurationRow
 from idp.database import Database, reading, transaction
 from idp.database.lane import Lane, open_lane
-from idp.entitlements import asking, enforcer, grants
+from idp.entitlements import asking, enforcer, grant_rows, grants, pauses
 from idp.entitlements.asking import Decider
 from idp.entitlements.decision import Question
 from idp.entitlements.question import AskingApp
@@ -114,7 +114,7 @@ class Storm:
 
 def _turn(database: Database, state: State) -> None:
     """Bring about a state by the functions that pages and the applied file use."""
-    place = grants.Place("acc_ana", "prv_lake", "medical")
+    place = grant_rows.Place("acc_ana", "prv_lake", "medical")
     with transaction(database) as db:
         rows = [r for r in grants.live(db, "acc_ana", "prv_lake", clock.now()) if r.entitlement == ASK.entitlement]
         allows, denies = ([r for r in rows if r.effect == effect] for effect in ("allow", "deny"))
@@ -122,7 +122,7 @@ def _turn(database: Database, state: State) -> None:
             facts = {"account_id": place.account_id, "provider_id": place.provider_id, "line": place.line}
             grants.grant(db, **facts, entitlement=ASK.entitlement, by="operator", reason="again")
         if state.paused and not denies:
-            grants.suspend(db, place, [ASK.entitlement], by="operator", reason="leave")
+            pauses.suspend(db, place, [ASK.entitlement], by="operator", reason="leave")
         for row in (*([] if state.granted else allows), *([] if state.paused else denies)):
             grants.end(db, row, by="operator", reason="over")
         lake = organisations.find(db, place.provider_id)

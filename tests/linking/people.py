@@ -3,7 +3,7 @@
 from idp.accounts import local_logins, passwords, people, second_factor
 from idp.accounts.tables import Login
 from idp.database import transaction
-from idp.entitlements import grants
+from idp.entitlements import grant_rows, grants, pauses
 from idp.providers import affiliations
 from tests.browser import Browser
 from tests.sign_in_world import PASSWORD, World, code_now, sign_in
@@ -23,9 +23,9 @@ def with_steps(world: World, *, twin: bool = True) -> dict[str, str]:
             second_factor.install(db, other.id, KEYS["twin"])
             affiliations.approve(db, account_id=other.id, provider_id="prv_lakeside", by="operator")
             give(db, other.id, "claim.status.view")
-            grants.suspend(
+            pauses.suspend(
                 db,
-                grants.Place(other.id, "prv_lakeside", "medical"),
+                grant_rows.Place(other.id, "prv_lakeside", "medical"),
                 ["remit.view"],
                 by="operator",
                 reason="under review",

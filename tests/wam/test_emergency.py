@@ -11,8 +11,8 @@ from freezegun import freeze_time
 from idp import clock, configuration
 from idp.configuration import Configuration, ConfigurationRow
 from idp.database import transaction
-from idp.entitlements import grants
-from idp.entitlements.grants import Place
+from idp.entitlements import pauses
+from idp.entitlements.grant_rows import Place
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound, Refused
 from idp.jobs import expiries
 from idp.providers import affiliations, organisations
@@ -104,7 +104,7 @@ def test_emergency_access_is_not_for_strangers_outside_companies_the_paused_or_t
     with pytest.raises(Invalid):
         start(managed, reason="x" * 400)
     with transaction(world.database) as db:
-        grants.suspend(db, Place(world.finn, world.lakeside, LINE), ["idcard.view"], by=world.wes, reason="review")
+        pauses.suspend(db, Place(world.finn, world.lakeside, LINE), ["idcard.view"], by=world.wes, reason="review")
         tie = affiliations.live(db, world.ana, world.lakeside)
         assert tie is not None
         tie.partner_id = None

@@ -7,8 +7,8 @@ from sqlalchemy import text
 from idp import clock
 from idp.accounts import people
 from idp.database import Database, transaction
-from idp.entitlements import grants
-from idp.entitlements.grants import Place
+from idp.entitlements import grants, pauses
+from idp.entitlements.grant_rows import Place
 from idp.providers import affiliations
 from idp.wam import roster
 from tests.wam.world import LINE, World
@@ -33,7 +33,7 @@ def test_w8_marks_say_who_manages_what_job_they_have_and_what_ends_soon(world: W
             reason="stand-in",
             expires_at=clock.now() + timedelta(days=10),
         )
-        grants.suspend(db, Place(world.finn, world.lakeside, LINE), ["message.send"], by=world.wes, reason="leave")
+        pauses.suspend(db, Place(world.finn, world.lakeside, LINE), ["message.send"], by=world.wes, reason="leave")
         ana, finn, _, wes = roster.people(db, world.lakeside).entries
     assert (ana.functions, ana.ends_soon, ana.jobs) == (1, True, [])
     assert (finn.functions, finn.jobs, finn.paused, finn.manages) == (6, ["Front desk"], True, False)

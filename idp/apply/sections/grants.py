@@ -13,7 +13,7 @@ from idp.apply.schema.people import Appointment as WantedAppointment
 from idp.apply.schema.people import Grant as Wanted
 from idp.apply.source import Place
 from idp.apply.work import Work, rows
-from idp.entitlements import bundles, delegations, grants
+from idp.entitlements import bundles, delegations, grant_rows, grants, pauses
 from idp.entitlements.tables import Appointment, Assignment, Delegation, Grant
 from idp.errors import Invalid
 from idp.providers import places
@@ -48,8 +48,8 @@ def _single(work: Work, entry: Wanted, place: Place) -> None:
         account_id, provider_id = _who(work, entry, place)
         delegation_id = work.maybe_id("delegations", entry.delegation, (*place, "delegation"))
         if entry.effect == "deny":
-            at = grants.Place(account_id, provider_id, entry.line)
-            (row,) = grants.suspend(
+            at = grant_rows.Place(account_id, provider_id, entry.line)
+            (row,) = pauses.suspend(
                 db,
                 at,
                 [entry.entitlement],

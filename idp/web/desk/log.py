@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlmodel import Session as Db
 
 from idp import clock
+from idp.accounts import humans
 from idp.audit import checkpoint, export, log, proofs, search
 from idp.audit.events import VOCABULARY, Event
 from idp.audit.forms import FORMS
@@ -36,7 +37,7 @@ def search_page(request: Request, staff: MaySearch, db: Transaction) -> Response
     """Show what the address asks for; the search itself is recorded (security.md 79)."""
     given = _query(request)
     cursor = given.pop("cursor", None)
-    filters = search.read(given, reader=staff.visitor.account.id)
+    filters = search.read(given, reader=humans.same(db, staff.visitor.account.id))
     found = search.find(db, filters, cursor)
     details = {"filters": filters.given(), "shown": len(found.rows), "further": cursor is not None}
     log.record(db, Event("audit.log.searched", details=details))
@@ -79,7 +80,7 @@ def record_page(request: Request, staff: MaySearch, db: Transaction, n: str) -> 
     """Show one record: every field, its person, its proof, its neighbours."""
     if not (n.isascii() and n.isdigit() and len(n) < 19):
         raise NotFound("There is no record with this number.")
-    found = search.record(db, int(n), reader=staff.visitor.account.id)
+    found = search.record(db, int(n), reader=humans.same(db, staff.visitor.account.id))
     log.record(db, Event("audit.record.viewed", details={"record": int(n), "personal": found.personal is not None}))
     said = {name: value for name, value in found.said.items() if name not in ("personal", "details", "auth")}
     return page(
@@ -125,7 +126,7 @@ def _query(request: Request) -> dict[str, str]:
 
 
 def _export(request: Request, db: Db, staff: Acting, kind: str) -> Response:
-    filters = search.read(_query(request), reader=staff.visitor.account.id)
+    filters = search.read(_query(request), reader=humans.same(db, staff.visitor.account.id))
     log.record(db, Event("audit.log.exported", details={"filters": filters.given(), "form": kind}))
     database = service_of(request).database
     form = FORMS.get(kind)

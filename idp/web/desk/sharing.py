@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from idp.accounts import humans
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
@@ -26,7 +27,8 @@ What = Literal["sharing", "takeover"]
 @router.get("/security/sharing", include_in_schema=False)
 def above(request: Request, staff: MayWork, db: Transaction, what: What = "sharing") -> Response:
     """List logins above the lowest line now; looking is recorded."""
-    found = [one for one in scores.listed(db, what) if one.account_id != staff.visitor.account.id]
+    own = humans.same(db, staff.visitor.account.id)
+    found = [one for one in scores.listed(db, what) if one.account_id not in own]
     log.record(db, Event("security.scores.viewed", details={"what": what, "shown": len(found)}))
     names = {one.account_id: _name(db, one.account_id) for one in found}
     return page(
@@ -45,7 +47,7 @@ def above(request: Request, staff: MayWork, db: Transaction, what: What = "shari
 @router.get("/security/sharing/{account_id}", include_in_schema=False)
 def one(request: Request, account_id: str, staff: MayWork, db: Transaction, what: What = "sharing") -> Response:
     """Explain one login's score, never the reader's own; looking is recorded under its person."""
-    if account_id == staff.visitor.account.id:
+    if account_id in humans.same(db, staff.visitor.account.id):
         raise NotFound
     found = scores.explained(db, account_id, what)
     log.record(db, Event("security.score.viewed", account=account_id, details={"what": what, "score": found.score}))

@@ -15,6 +15,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock
+from idp.accounts import humans
 from idp.audit import log, search
 from idp.audit.events import VOCABULARY, Event
 from idp.audit.leaf import raw
@@ -43,7 +44,7 @@ def tail(request: Request, staff: MayWatch, db: Transaction) -> Response:
     if not (looked.isascii() and looked.isdigit() and len(looked) < 8):
         raise Invalid(fields={"looked": "Open the page again."})
     more = int(looked) < TIMES
-    filters = _endless(staff, query)
+    filters = _endless(db, staff, query)
     found = search.newest(db, filters)
     _watched(db, staff, filters)
     return page(
@@ -67,7 +68,7 @@ def tail(request: Request, staff: MayWatch, db: Transaction) -> Response:
 @router.get("/security/tail/events", include_in_schema=False)
 def events(request: Request, staff: MayWatch, service: TheService, db: Transaction) -> Response:
     """Send the newest matches whenever they change (server-sent events), for five minutes."""
-    filters = _endless(staff, dict(request.query_params.multi_items()))
+    filters = _endless(db, staff, dict(request.query_params.multi_items()))
     who = tailing.Watcher(staff.visitor.account.id, staff.visitor.session.id, staff.provider.id)
     tailing.room(service, who)
     _watched(db, staff, filters)
@@ -85,8 +86,8 @@ async def _told(changes: AsyncIterator[str | None]) -> AsyncIterator[bytes]:
     yield b"event: over\ndata: {}\n\n"
 
 
-def _endless(staff: Acting, query: dict[str, str]) -> Filters:
-    filters = search.read(query, reader=staff.visitor.account.id)
+def _endless(db: Db, staff: Acting, query: dict[str, str]) -> Filters:
+    filters = search.read(query, reader=humans.same(db, staff.visitor.account.id))
     if filters.until is not None:
         raise Invalid(fields={"until": "What comes has no end: leave it out."})
     return filters

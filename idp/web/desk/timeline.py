@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from idp import clock
+from idp.accounts import humans
 from idp.audit import log, search
 from idp.audit.events import VOCABULARY, Event
 from idp.audit.search import Filters
@@ -34,7 +35,7 @@ def over_time(request: Request, staff: MaySearch, db: Transaction, *, session: s
     if bool(session) == bool(device):
         raise Invalid(fields={"session": "Name a session or a device."})
     kind, value = ("session", session) if session else ("device", device)
-    filters = search.read({kind: value}, reader=staff.visitor.account.id)
+    filters = search.read({kind: value}, reader=humans.same(db, staff.visitor.account.id))
     rows = search.newest(db, filters, MARKS)
     log.record(db, Event("audit.timeline.viewed", details=filters.given()))
     names = shown.names(db, rows)
@@ -67,7 +68,9 @@ def who_for_whom(request: Request, staff: MaySearch, db: Transaction, *, of: str
     if not of.startswith(("acc_", "prv_")):
         raise Invalid(fields={"of": "Name a person's or a practice's id."})
     kind = "person" if of.startswith("acc_") else "provider"
-    filters = search.read({kind: of, "since": clock.iso(clock.now() - SPAN)}, reader=staff.visitor.account.id)
+    filters = search.read(
+        {kind: of, "since": clock.iso(clock.now() - SPAN)}, reader=humans.same(db, staff.visitor.account.id)
+    )
     rows = search.newest(db, filters, _LOOKED_AT)
     log.record(db, Event("audit.acting.viewed", details=filters.given()))
     pairs: Counter[tuple[str, str]] = Counter()

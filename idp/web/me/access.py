@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from idp import clock, configuration
 from idp.accounts import addresses, attestations, people, second_factor, terms
 from idp.accounts.tables import Account
-from idp.entitlements import appointed, grants
+from idp.entitlements import appointed, grants, pauses
 from idp.entitlements.tables import Appointment, Entitlement
 from idp.partners import members
 from idp.partners.tables import Partner
@@ -62,7 +62,7 @@ def practices(db: Db, account_id: str) -> list[Practice]:
 def _functions(db: Db, account_id: str, provider_id: str, now: datetime) -> list[Function]:
     rows = grants.live(db, account_id, provider_id, now)
     held = [g for g in rows if g.effect == "allow"]
-    rests = {(g.line_of_business, g.entitlement) for g in rows if grants.is_desk_pause(g)}
+    rests = {(g.line_of_business, g.entitlement) for g in rows if pauses.is_desk_pause(g)}
     names = {e.key: e.name for e in db.exec(select(Entitlement)).all()} if held else {}
     found = [
         Function(

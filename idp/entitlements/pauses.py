@@ -1,0 +1,89 @@
+"""Pauses: rows that deny for a time what stays granted, and who may end them (domain.md 7).
+
+What is given to somebody who is away, or whom the security desk paused, rests with the rest.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import or_
+from sqlmodel import Session, col, select
+
+from idp import clock
+from idp.entitlements import grant_rows
+from idp.entitlements.grant_rows import Place
+from idp.entitlements.tables import Absence, Grant
+from idp.signals import epochs
+
+AWAY = "leave"
+"""Why a pause was made: the person is away."""
+DESK = "case"
+"""Why a pause was made: the security desk wants it. Only the desk ends it; what is given meanwhile rests too."""
+
+
+def suspend(
+    db: Session,
+    place: Place,
+    entitlements: Sequence[str],
+    *,
+    by: str,
+    reason: str,
+    starts_at: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Grant]:
+    """Pause functions of a person by rows that deny; what was granted stays as it is (domain.md 7)."""
+    made = []
+    for key in entitlements:
+        grant_rows.checked(db, place, key, starts_at, until)
+        row = grant_rows.row_of(place, key, "deny", by=by, reason=reason, not_before=starts_at, expires_at=until)
+        db.add(row)
+        made.append(row)
+    if not made:
+        return made
+    db.flush()
+    if starts_at is None or starts_at <= clock.now():
+        grant_rows.taken_away(db, place, "grant_suspended", reason)
+    else:
+        epochs.changed_account(db, place.account_id)
+    for row in made:
+        grant_rows.record(db, "entitlements.grant.suspended", row, by, reason)
+    return made
+
+
+def absences(db: Session, place: Place) -> Sequence[Absence]:
+    """Return a person's absences from a line of a practice that are not over, earliest first."""
+    query = select(Absence).where(
+        col(Absence.account_id) == place.account_id,
+        col(Absence.provider_id) == place.provider_id,
+        col(Absence.line) == place.line,
+        col(Absence.ended_at).is_(None),
+        or_(col(Absence.ends_at).is_(None), col(Absence.ends_at) > clock.now()),
+    )
+    return db.exec(query.order_by(col(Absence.starts_at), col(Absence.id))).all()
+
+
+def desk_pauses(db: Session, account_id: str, provider_id: str | None = None) -> list[Grant]:
+    """Return the pauses of the security desk, at one organisation or anywhere, that nobody has ended."""
+    query = select(Grant).where(
+        col(Grant.account_id) == account_id,
+        col(Grant.ended_at).is_(None),
+        col(Grant.effect) == "deny",
+        col(Grant.reason) == DESK,
+    )
+    if provider_id is not None:
+        query = query.where(col(Grant.provider_id) == provider_id)
+    return list(db.exec(query.order_by(col(Grant.id))).all())
+
+
+def is_desk_pause(row: Grant) -> bool:
+    """Say whether a row is a pause that only the security desk ends."""
+    return row.effect == "deny" and row.reason == DESK
+
+
+def rest_with_others(db: Session, place: Place, entitlement: str) -> None:
+    """Pause what was just given to somebody who is away, or whom the security desk paused at this organisation."""
+    for away in absences(db, place):
+        suspend(db, place, [entitlement], by="system", reason=AWAY, starts_at=away.starts_at, until=away.ends_at)
+    paused = desk_pauses(db, place.account_id, place.provider_id)
+    if paused and not any((p.line_of_business, p.entitlement) == (place.line, entitlement) for p in paused):
+        suspend(db, place, [entitlement], by="system", reason=DESK)
