@@ -64,7 +64,7 @@ def coming(db: Session, key: str) -> Bundle | None:
 def impact(db: Session, key: str, items: Iterable[str], *, provider_id: str | None = None) -> Impact:
     """Return for everybody who has the job what they would gain and lose if it were so now, by the whole decision."""
     wanted = frozenset(items)
-    given = [_affected(db, one, wanted) for one in _assigned(db, key, provider_id)]
+    given = [_affected(db, one, wanted, _of_assignment(db, one)) for one in _assigned(db, key, provider_id)]
     return Impact(tuple(decided(db, key, [a for a in given if a.gains or a.loses or a.stays_out])))
 
 
@@ -169,8 +169,8 @@ def apply_due(db: Session) -> int:
 
 
 def _move(db: Session, one: Assignment, bundle: Bundle, wanted: frozenset[str]) -> None:
-    change, reason = _affected(db, one, wanted), f"job {bundle.key}, version {bundle.version}"
     of_job = _of_assignment(db, one)
+    change, reason = _affected(db, one, wanted, of_job), f"job {bundle.key}, version {bundle.version}"
     one.version = bundle.version
     if not of_job:  # all of it was taken before a function's end ended its job: no version brings it back
         one.ended_at = clock.now()
@@ -210,9 +210,8 @@ def _move(db: Session, one: Assignment, bundle: Bundle, wanted: frozenset[str]) 
     )
 
 
-def _affected(db: Session, one: Assignment, wanted: frozenset[str]) -> Affected:
+def _affected(db: Session, one: Assignment, wanted: frozenset[str], rows: list[Grant]) -> Affected:
     """Compare what a person has of the job with what it shall be; what may not be given stays out, and is named."""
-    rows = _of_assignment(db, one)
     of_job = {row.entitlement for row in rows}
     everything = {row.entitlement for row in _held(db, one)}
     provider = db.get(Provider, one.provider_id)

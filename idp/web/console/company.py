@@ -25,7 +25,7 @@ from idp.web.company import guard as companies
 from idp.web.company.guard import For
 from idp.web.console.caller import caller_of
 from idp.web.console.delegated import Ask, Assign, EndOwn, PassOn
-from idp.web.console.delegations import told
+from idp.web.console.delegations import people_of, told
 from idp.web.console.once import TheOnce
 from idp.web.console.routing import part
 from idp.web.guards import Visitor
@@ -77,15 +77,7 @@ def one(db: Transaction, at: Looks, d: str) -> dict[str, Any]:
             "places": None if most.locations is None else sorted(most.locations),
             "ends_at": most.ends_at,
         },
-        "people": [
-            {
-                "account": worker.account.id,
-                "name": worker.account.display_name,
-                "functions": sorted({grant.entitlement for grant in worker.functions}),
-                "places": list(worker.places) if worker.places is not None else None,
-            }
-            for worker in company.workers(db, found)
-        ],
+        "people": people_of(db, found),
         "passed_on": [told(db, row) for row in chains.below(db, found) if row.parent_id == found.id],
     }
 

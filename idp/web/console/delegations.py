@@ -43,17 +43,7 @@ def one(db: Transaction, acting: Sees, d: str) -> dict[str, Any]:
     """Show a delegation with its chain and who works by it; looking is recorded."""
     found = delegating.of_practice(db, acting.provider.id, d)
     log.record(db, Event("wam.delegation.viewed", provider=acting.provider.id, details={"delegation": found.id}))
-    return told(db, found) | {
-        "people": [
-            {
-                "account": worker.account.id,
-                "name": worker.account.display_name,
-                "functions": sorted({grant.entitlement for grant in worker.functions}),
-                "places": list(worker.places) if worker.places is not None else None,
-            }
-            for worker in company.workers(db, found)
-        ]
-    }
+    return told(db, found) | {"people": people_of(db, found)}
 
 
 @router.post("/delegations", status_code=201)
@@ -155,3 +145,16 @@ def told(db: Db, row: Delegation) -> dict[str, Any]:
         "ended_at": row.ended_at,
         "end_reason": row.end_reason,
     }
+
+
+def people_of(db: Db, row: Delegation) -> list[dict[str, Any]]:
+    """Return who of the company works by a delegation."""
+    return [
+        {
+            "account": worker.account.id,
+            "name": worker.account.display_name,
+            "functions": sorted({grant.entitlement for grant in worker.functions}),
+            "places": list(worker.places) if worker.places is not None else None,
+        }
+        for worker in company.workers(db, row)
+    ]
