@@ -182,6 +182,30 @@ def test_security_64_who_is_on_hold_gives_nothing_by_a_second_word_that_comes_la
         dual_control.confirm(db, db.get_one(HeldChange, held_id), by=world.mia)
 
 
+def test_domain_6_a_payment_function_made_to_last_longer_goes_on_until_the_new_grant_begins(world: World) -> None:
+    now = clock.now()
+    give(world, "finn", "eft.manage", now + 30 * DAY)
+    with transaction(world.database) as db:
+        held = dual_control.hold(
+            db,
+            by=world.wes,
+            provider_id=world.lakeside,
+            account_id=world.finn,
+            line=LINE,
+            entitlement="eft.manage",
+            starts_at=None,
+            ends_at=now + 300 * DAY,
+            reason="another year",
+        )
+        dual_control.confirm(db, held, by=world.mia)
+    for later in (timedelta(0), timedelta(hours=23), timedelta(hours=25), 299 * DAY):
+        with freeze_time(clock.now() + later):
+            assert reason(world, "finn", "eft.manage") in ("step_up_required", "eligibility_ceased"), later
+    with transaction(world.database) as db:
+        rows = [g for g in authority.not_ended(db, world.lakeside, world.finn, LINE) if g.entitlement == "eft.manage"]
+        assert len(rows) == 2
+
+
 def test_security_64_authority_paused_in_one_line_does_not_act_there_by_way_of_another(world: World) -> None:
     with transaction(world.database) as db:
         pauses.suspend(

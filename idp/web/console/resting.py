@@ -24,10 +24,11 @@ router = part()
 def absences(db: Transaction, acting: Sees, a: str) -> dict[str, Any]:
     """List when a person is or will be away, and whether their access rests because they were not seen."""
     _works_here(db, acting, a)
-    rows = leave.of_person(db, a, acting.provider.id)
+    seen = lines_seen(db, acting)
+    rows = [row for row in leave.of_person(db, a, acting.provider.id) if row.line in seen]
     return {
         "absences": [_absence(row) for row in rows],
-        "not_seen": inactivity.paused(db, a, acting.provider.id, lines_seen(db, acting)),
+        "not_seen": inactivity.paused(db, a, acting.provider.id, seen),
     }
 
 
