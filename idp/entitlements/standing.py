@@ -4,6 +4,7 @@ Two parts, remembered apart (memo.py): the organisation with its line of busines
 share and which only the policy epoch outdates; and the person there, outdated by their own version too.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from idp.database.lane import Sql, Work
+from idp.entitlements.before import Before, SessionFacts
 from idp.entitlements.dates import Dates
 from idp.entitlements.histories import Histories
 from idp.entitlements.world import World
@@ -37,9 +39,7 @@ ORGANISATION = Sql(
     "JOIN credential c ON c.practitioner_id = m.practitioner_id "
     "WHERE m.provider_id = $1 AND c.kind IN ('licence', 'credentialing')"
 )
-PERSON = Sql(
-    "SELECT 'account' AS kind, id, status AS a, CAST(NULL AS TEXT) AS b, CAST(NULL AS TEXT) AS c, "
-    "CAST(ial AS BIGINT) AS x, ceased_at AS y, CAST(NULL AS BIGINT) AS z FROM account WHERE id = $1 "
+_OF_PERSON = (
     "UNION ALL SELECT 'terms', document_id, NULL, NULL, NULL, accepted_at, NULL, NULL "
     "FROM terms_acceptance WHERE account_id = $1 "
     "UNION ALL SELECT 'attestation', id, NULL, NULL, NULL, attested_at, expires_at, NULL "
@@ -51,6 +51,21 @@ PERSON = Sql(
     "UNION ALL SELECT 'grant', id, entitlement, effect, delegation_id, not_before, expires_at, ended_at "
     'FROM "grant" WHERE account_id = $1 AND provider_id = $2 AND line_of_business = $3'
 )
+PERSON = Sql(
+    "SELECT 'account' AS kind, id, status AS a, CAST(NULL AS TEXT) AS b, CAST(NULL AS TEXT) AS c, "
+    "CAST(ial AS BIGINT) AS x, ceased_at AS y, CAST(NULL AS BIGINT) AS z FROM account WHERE id = $1 " + _OF_PERSON
+)
+FIRST = Sql(
+    "SELECT 'versions' AS kind, CAST(NULL AS TEXT) AS id, CAST(NULL AS TEXT) AS a, CAST(NULL AS TEXT) AS b, "
+    "CAST(NULL AS TEXT) AS c, (SELECT epoch FROM policy_epoch WHERE id = 1) AS x, "
+    "COALESCE((SELECT version FROM account_version WHERE account_id = $1), 0) AS y, CAST(NULL AS BIGINT) AS z "
+    "UNION ALL SELECT 'session', account_id, acr, partner_id, "
+    "CAST(expires_at AS TEXT) || ' ' || COALESCE(CAST(ended_at AS TEXT), ''), auth_time, factor_time, last_seen_at "
+    "FROM session WHERE id = $4 "
+    "UNION ALL SELECT 'account', id, status, NULL, NULL, CAST(ial AS BIGINT), ceased_at, NULL FROM account WHERE id = $1 "
+    + _OF_PERSON
+)
+"""Versions, session and the person, of somebody nothing is known of: one statement, so one moment of the database."""
 
 
 STATUSES = Sql(
@@ -228,10 +243,31 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
     )
 
 
-def person(account_id: str, provider_id: str, line: str, world: World, dates: Dates) -> Work:
-    """Read a person and what they hold at an organisation; return it as of the dates' moment."""
-    rows = yield PERSON, (account_id, provider_id, line)
-    kept = Histories((yield STATUSES, (account_id,)) if dates.replay else (), dates)
+def before_of(rows: Sequence[Any]) -> Before:
+    """Return versions and session out of the rows of `FIRST`."""
+    epoch = version = 0
+    session = None
+    for what, account_id, acr, partner_id, ends, x, y, z in rows:
+        if what == "versions":
+            epoch, version = x, y
+        elif what == "session":
+            expires_at, _, ended_at = ends.partition(" ")
+            ended = int(ended_at) if ended_at else None
+            session = SessionFacts(account_id, acr, x, y, z, int(expires_at), ended, partner_id)
+    return Before(epoch, version, session)
+
+
+def person(
+    account_id: str, provider_id: str, line: str, world: World, dates: Dates, rows: Sequence[Any] | None = None
+) -> Work:
+    """Read a person and what they hold at an organisation; return it as of the dates' moment.
+
+    `rows` are those of `FIRST`, where they were read with the versions.
+    """
+    if rows is None:
+        rows = yield PERSON, (account_id, provider_id, line)
+    at, until = dates.at, dates.until
+    kept = Histories((yield STATUSES, (account_id,)), dates) if dates.replay else None
     status, ial, ceased_at, exists = "", 0, None, False
     accepted: dict[str, int] = {}
     attested = affiliated_once = affiliated = False
@@ -239,50 +275,52 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
     grants: list[GrantRow] = []
     appointments: list[AppointmentRow] = []
     for what, row_id, a, b, c, x, y, z in rows:
-        if what == "account":
-            exists, status, ial, ceased_at = True, a, x, y
+        if what == "grant":
+            if at < x < until:
+                until = x
+            if y is not None and at < y < until:
+                until = y
+            grants.append(GrantRow(row_id, a, b, c, x, y, z is not None and _revoked(dates, y, z)))
         elif what == "terms":
             accepted[row_id] = x
+        elif what == "account":
+            exists, status, ial, ceased_at = True, a, x, y
         elif what == "attestation":
             attested = dates.holds(x, y) or attested
         elif what == "affiliation":
             affiliated_once = dates.begun(x) or affiliated_once
             if dates.holds(x, y, z):
-                affiliated, affiliation, partner_id, places = (
-                    True,
-                    row_id,
-                    a,
-                    _places(kept.value(row_id, "locations", b or "null")),
-                )
+                affiliated, affiliation, partner_id = True, row_id, a
+                stored = b or "null"
+                places = _places(stored if kept is None else kept.value(row_id, "locations", stored))
         elif what == "appointment":
             dates.turns(x)
             dates.turns(y)
-            appointments.append(AppointmentRow(row_id, x, y, _revoked(dates, y, z)))
-        else:
-            dates.turns(x)
-            dates.turns(y)
-            grants.append(GrantRow(row_id, a, b, c, x, y, _revoked(dates, y, z)))
-    if dates.replay and exists:
+            appointments.append(AppointmentRow(row_id, x, y, z is not None and _revoked(dates, y, z)))
+    dates.turns(until)
+    if kept is not None and exists:
         dates.turns(ceased_at)
         status = kept.value(account_id, "status", status)
         ial = int(kept.value(account_id, "ial", str(ial)))
     ceased = status == "ceased" and (ceased_at is None or dates.begun(ceased_at))
+    grants.sort(key=_GRANTED)
+    appointments.sort(key=_APPOINTED)
     return Person(
-        exists=exists,
-        active=status in ("active", "ceased"),
-        ceased=ceased,
-        ial=ial,
-        terms_accepted=_accepted(world, accepted, dates),
-        attested=attested,
-        affiliated_once=affiliated_once,
-        affiliated=affiliated,
-        affiliation=affiliation,
-        partner_id=partner_id,
-        grants=tuple(sorted(grants, key=_GRANTED)),
-        appointments=tuple(sorted(appointments, key=_APPOINTED)),
-        since=dates.at,
-        until=dates.until,
-        places=places,
+        exists,
+        status in ("active", "ceased"),
+        ceased,
+        ial,
+        _accepted(world, accepted, dates),
+        attested,
+        affiliated_once,
+        affiliated,
+        affiliation,
+        partner_id,
+        tuple(grants),
+        tuple(appointments),
+        dates.at,
+        dates.until,
+        places,
     )
 
 
@@ -304,5 +342,10 @@ def _revoked(dates: Dates, expires_at: int | None, ended_at: int | None) -> bool
 
 def _accepted(world: World, accepted: dict[str, int], dates: Dates) -> bool:
     """Say whether the current version of each document, or a later one, was accepted by then."""
-    wanted = world.wanted_terms(dates)
-    return all(any(one in accepted and dates.begun(accepted[one]) for one in versions) for versions in wanted)
+    for versions in world.wanted_terms(dates):
+        for one in versions:
+            if one in accepted and dates.begun(accepted[one]):
+                break
+        else:
+            return False
+    return True
