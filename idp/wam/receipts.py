@@ -11,6 +11,9 @@ from idp.audit import promises
 from idp.errors import Invalid, NotFound
 from idp.wam.tables import Receipt
 
+_LOOKED_AT = 200
+"""Newest receipts of a person at a practice that are looked through."""
+
 
 def new_form_id() -> str:
     """Return the id a form carries from when it is shown."""
@@ -48,6 +51,17 @@ class AlreadyDone(Exception):
     def __init__(self, receipt: Receipt) -> None:
         super().__init__(receipt.id)
         self.receipt = receipt
+
+
+def of(db: Session, provider_id: str, account_id: str, name: str, value: str) -> Receipt | None:
+    """Return the receipt of a change of a person's access here whose facts say this, or None."""
+    rows = db.exec(
+        select(Receipt)
+        .where(col(Receipt.provider_id) == provider_id, col(Receipt.account_id) == account_id)
+        .order_by(col(Receipt.created_at).desc())
+        .limit(_LOOKED_AT)
+    )
+    return next((row for row in rows if row.facts.get(name) == value), None)
 
 
 def at(db: Session, provider_id: str, receipt_id: str) -> Receipt:
