@@ -104,6 +104,8 @@ def confirm(db: Session, held: HeldChange, *, by: str) -> Grant:
     if by in (held.asked_by, held.account_id):
         raise NotEntitled("A second access manager has to confirm this.", code="may_not_give")
     authority.must_manage(db, held.asked_by, held.provider_id, held.line)
+    if held.asked_by not in appointments.able(db, held.provider_id, held.line):
+        raise NotEntitled("The access manager who asked can't act now. Refuse this and ask anew.", code="may_not_give")
     person = authority.person(db, held.provider_id, held.account_id, lock=True)
     if person.affiliation is None:
         raise Conflict("This person no longer works for this practice.")
@@ -112,8 +114,12 @@ def confirm(db: Session, held: HeldChange, *, by: str) -> Grant:
     starts = begins(db, held)
     receipt = _receipt(db, held, by)
     _decide(db, held, "confirmed", by)
-    for row in authority.not_ended(db, held.provider_id, held.account_id, held.line):
-        if row.entitlement == held.entitlement and row.effect == "allow":
+    rows = authority.not_ended(db, held.provider_id, held.account_id, held.line)
+    before = [row for row in rows if row.entitlement == held.entitlement and row.effect == "allow"]
+    if starts > clock.now():  # what they have goes on until the new one begins
+        grants.end_by(db, before, starts, by=by, reason="replaced")
+    else:
+        for row in before:
             grants.end(db, row, by=by, reason="replaced")
     made = grants.grant(
         db,
