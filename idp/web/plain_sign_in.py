@@ -74,7 +74,8 @@ def begins_plainly(request: Request, here: Kept) -> bool:
     """Say whether authorize may show the first page of a new journey itself, without sending the browser there."""
     settings = service_of(request).settings
     nobody = cookies.read(request, settings, cookies.SESSION) is None
-    return nobody and wants_page(request) and PLAIN_FACTS.issuperset(here.facts) and not asked(here, "idp")
+    page = "text/html" in request.headers.get("accept", "")  # whoever else asks gets the page's address
+    return nobody and page and PLAIN_FACTS.issuperset(here.facts) and not asked(here, "idp")
 
 
 async def asking_who(request: Request, picture: Picture, here: Kept) -> Response:
