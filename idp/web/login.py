@@ -108,7 +108,7 @@ def say_who(request: Request, db: Transaction, form: TheForm) -> Response:
             context=_sign_in_page(request, db, here),
         )
     flows.note(db, here, "identifier", typed)
-    return pages.page(request, "login/password.html", **_password_page(db, here))
+    return pages.go(request, address("/sign-in/password", here))
 
 
 @router.get("/sign-in/organizations")

@@ -95,14 +95,15 @@ async def asking_who(request: Request, picture: Picture, here: Kept) -> Response
 async def _say_who(request: Request) -> Response:
     form = await _form(request)
     service, now = service_of(request), clock.now()
-    met, picture = await _met(request, form.get("flow", ""), now)
+    met, _ = await _met(request, form.get("flow", ""), now)
     here = _plain_journey(request, met, now)
     typed = form.get("username", "").strip()
     if not typed or len(typed) > LONGEST_NAME:
         raise ForPages
     kept = flows.noted(here, "identifier", typed)
     await service.lane.write(lambda: flows.keep(kept), light=True)
-    return await _page(request, picture, kept)
+    # Not the next page itself: going back to the answer of a form is a question no browser asks well.
+    return pages.go(request, address("/sign-in/password", here))
 
 
 @open_to_anyone(_ANYONE)
