@@ -95,8 +95,14 @@ def appoint(db: Db, left: list[Left], interim_id: str, *, by: str, case_id: str)
     until = clock.now() + configuration.current(db).clocks.case_interim
     for one in left:
         if affiliations.live(db, interim_id, one.provider.id) is None:  # the insurer's own, for as long and no longer
-            place = {"account_id": interim_id, "provider_id": one.provider.id}
-            affiliations.approve(db, **place, capacity="representative", by=by, ends_at=until)
+            affiliations.approve(
+                db,
+                account_id=interim_id,
+                provider_id=one.provider.id,
+                capacity="representative",
+                by=by,
+                ends_at=until,
+            )
         appointments.appoint(
             db,
             account_id=interim_id,
