@@ -12,6 +12,7 @@ from idp import clock, entropy
 from idp.entitlements import duties, grants
 from idp.entitlements.tables import Appointment, Assignment, Grant
 from idp.errors import Conflict
+from idp.merging import under_way
 from idp.providers import affiliations
 from idp.providers.tables import Affiliation
 
@@ -25,16 +26,24 @@ class CannotBecomeOne(Conflict):
 
 
 def refuse_conflicts(db: Db, *, kept: str, closed: str) -> None:
-    """Raise CannotBecomeOne where the two accounts together hold what one person must not (domain.md 6)."""
-    together: dict[tuple[str, str], set[str]] = {}
+    """Raise CannotBecomeOne where the two accounts together hold what one person must not (domain.md 6).
+
+    Nor may one have given the other what it would then hold itself: nobody gives themselves access (security.md 64).
+    """
+    if any(row.granted_by in (kept, closed) for row in (*_live(db, kept), *_live(db, closed)) if row.effect == "allow"):
+        raise CannotBecomeOne(
+            "One of the two accounts gave the other access. Nobody gives themselves access. "
+            "Ask another access manager to take it away first."
+        )
+    together: dict[str, set[str]] = {}
     for row in (*_live(db, kept), *_live(db, closed)):
         if row.effect == "allow":
-            together.setdefault((row.provider_id, row.line_of_business), set()).add(row.entitlement)
-    managed = select(Appointment.provider_id, Appointment.line).where(
+            together.setdefault(row.provider_id, set()).add(row.entitlement)
+    managed = select(Appointment.provider_id).where(
         col(Appointment.account_id).in_((kept, closed)), col(Appointment.ended_at).is_(None)
     )
-    for place in db.exec(managed).all():
-        together.setdefault(place, set()).add("access.manage")
+    for provider_id in db.exec(managed).all():
+        together.setdefault(provider_id, set()).add("access.manage")
     for held in together.values():
         if duties.clashes(db, held):
             raise CannotBecomeOne(
@@ -44,8 +53,9 @@ def refuse_conflicts(db: Db, *, kept: str, closed: str) -> None:
 
 
 def move(db: Db, *, source: str, target: str, by: str, reason: str) -> dict[str, Any]:
-    """Carry affiliations, jobs, grants and pauses over; return old id -> new id of each kind."""
+    """Carry affiliations, jobs, grants, pauses and what is under way over; return old id -> new id of each kind."""
     moved: dict[str, Any] = {"affiliations": {}, "assignments": {}, "grants": {}}
+    under_way.end(db, source, by=by)
     for job in db.exec(
         select(Assignment).where(col(Assignment.account_id) == source, col(Assignment.ended_at).is_(None))
     ).all():
@@ -69,7 +79,7 @@ def move(db: Db, *, source: str, target: str, by: str, reason: str) -> dict[str,
             reason=reason,
         )
         moved["grants"][grant.id] = carried.id
-    return moved
+    return moved | under_way.move(db, source=source, target=target, by=by)
 
 
 def _affiliate(db: Db, row: Affiliation, target: str) -> str | None:
@@ -124,3 +134,4 @@ def move_back(db: Db, moved: dict[str, Any], *, source: str, target: str, by: st
         if row is not None and row.ended_at is None and row.account_id == source:
             job_id = jobs.get(row.assignment_id or "")
             grants.carry(db, row, account_id=target, assignment_id=job_id, by=by, reason=reason)
+    under_way.move_back(db, moved, source=source, target=target, by=by)
