@@ -156,23 +156,27 @@ def carry(db: Session, old: Grant, *, account_id: str, assignment_id: str | None
     """
     if not grant_rows.end_row(db, old, by, reason):
         raise Conflict("This access was changed by somebody else meanwhile.")
-    place = Place(account_id, old.provider_id, old.line_of_business)
-    starts = max(clock.now(), old.not_before)
+    made = again(db, old, account_id=account_id, assignment_id=assignment_id, by=by, reason=reason)
+    if old.effect == "allow":
+        grant_rows.taken_away(db, Place(old.account_id, old.provider_id, old.line_of_business), "grant_ended", reason)
+    return made
+
+
+def again(db: Session, old: Grant, *, account_id: str, assignment_id: str | None, by: str, reason: str) -> Grant:
+    """Begin a grant or a pause that has ended once more, from now, as the same giver gave it."""
     made = grant_rows.row_of(
-        place,
+        Place(account_id, old.provider_id, old.line_of_business),
         old.entitlement,
         old.effect,
         by=old.granted_by,
         reason=old.reason,
-        not_before=starts,
+        not_before=max(clock.now(), old.not_before),
         expires_at=old.expires_at,
         grant_id=None,
     )
     made.assignment_id, made.delegation_id = assignment_id, old.delegation_id
     db.add(made)
     db.flush()
-    if old.effect == "allow":
-        grant_rows.taken_away(db, Place(old.account_id, old.provider_id, old.line_of_business), "grant_ended", reason)
     epochs.changed_account(db, account_id)
     grant_rows.record(db, "entitlements.grant.replaced", made, by, reason, replaces=old.id, carried_from=old.account_id)
     return made

@@ -80,10 +80,17 @@ def is_desk_pause(row: Grant) -> bool:
     return row.effect == "deny" and row.reason == DESK
 
 
-def rest_with_others(db: Session, place: Place, entitlement: str) -> None:
-    """Pause what was just given to somebody who is away, or whom the security desk paused at this organisation."""
-    for away in absences(db, place):
-        suspend(db, place, [entitlement], by="system", reason=AWAY, starts_at=away.starts_at, until=away.ends_at)
+def rest_with_others(db: Session, place: Place, entitlement: str, *, away: bool = True) -> list[Grant]:
+    """Pause what was just given to somebody who is away, or whom the security desk paused at this organisation.
+
+    Not `away`: for the desk alone. Returns the pauses made.
+    """
+    made: list[Grant] = []
+    for gone in absences(db, place) if away else ():
+        made += suspend(
+            db, place, [entitlement], by="system", reason=AWAY, starts_at=gone.starts_at, until=gone.ends_at
+        )
     paused = desk_pauses(db, place.account_id, place.provider_id)
     if paused and not any((p.line_of_business, p.entitlement) == (place.line, entitlement) for p in paused):
-        suspend(db, place, [entitlement], by="system", reason=DESK)
+        made += suspend(db, place, [entitlement], by="system", reason=DESK)
+    return made
