@@ -116,6 +116,8 @@ class Clocks(_Section):
     """How long an action that two people must want waits for the second."""
     case_interim: timedelta = Limit(default=timedelta(days=30), ge=timedelta(days=1), le=timedelta(days=90))
     """How long an interim access manager holds the role at the longest."""
+    case_kept_years: int = Limit(default=6, ge=6, le=50)
+    """How long a case and its frozen evidence are kept after their last effect, at the least (domain.md 7)."""
     seal: timedelta = timedelta(milliseconds=250)
     checkpoint: timedelta = timedelta(seconds=60)
 

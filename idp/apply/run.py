@@ -30,7 +30,7 @@ from idp.apply.sections import (
     withheld,
 )
 from idp.apply.work import References, Work
-from idp.audit import origin
+from idp.audit import origin, promises
 from idp.configuration import ConfigurationRow
 from idp.database import Database, gathering, transaction
 from idp.entitlements.tables import Delegation, Entitlement
@@ -43,10 +43,13 @@ class _DryRun(Exception):
     """Raised at the end of a dry run, so that the transaction is rolled back."""
 
 
-def apply_file(database: Database, path: Path, *, dry_run: bool = False) -> Difference:
+def apply_file(
+    database: Database, path: Path, *, dry_run: bool = False, receipt: list[dict[str, Any]] | None = None
+) -> Difference:
     """Bring the database to what the file says; raise FileWrong, and change nothing, when the file has a mistake.
 
-    A dry run does the same work and rolls it back, so what it tells is what would happen.
+    A dry run does the same work and rolls it back, so what it tells is what would happen. `receipt` gets the log's
+    signed promise of the access that was given and taken, where any was.
     """
     read = source.read(path)
     document = parse(read, development=database.settings.development)
@@ -56,6 +59,8 @@ def apply_file(database: Database, path: Path, *, dry_run: bool = False) -> Diff
         with origin.acting_as("operator"), transaction(database) as db:
             _remember_rows(db)
             gathering.gather(db)
+            if receipt is not None and not dry_run:
+                promises.want_of_access(db, receipt.append)
             work = Work(db, read, References(db), difference, hashes=hashes)
             _sections(work, document)
             work.references.write()

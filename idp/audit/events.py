@@ -235,6 +235,8 @@ VOCABULARY: dict[str, str] = {
     "security.case.appealed": "The person appealed against a decision",
     "security.case.appeal_decided": "An appeal was decided by another person",
     "security.case.closed": "A case was closed without a decision",
+    "security.case.stood": "How a case stands was written down: its clocks, questions, actions, appeal and label",
+    "security.case.destroyed": "A case was destroyed after its time, with its frozen evidence",
     "security.case.verified": "The file of a case was verified",
     "security.case.refused": "Work on a case was refused",
     # the log itself and the service

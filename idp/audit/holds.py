@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, bindparam, text, update
 from sqlmodel import Session, col, select
 
 from idp import clock, entropy
@@ -12,6 +12,13 @@ from idp.audit.events import Event
 from idp.audit.tables import AuditHold
 from idp.errors import Conflict, Invalid, NotFound
 
+_ONE_HUMAN = text(
+    "WITH RECURSIVE one(id) AS (SELECT CAST(id AS varchar) FROM account WHERE id IN :ids "
+    "UNION SELECT CAST(CASE WHEN a.id = one.id THEN a.merged_into ELSE a.id END AS varchar) FROM account a "
+    "JOIN one ON a.id = one.id OR a.merged_into = one.id WHERE a.merged_into IS NOT NULL) SELECT id FROM one"
+).bindparams(bindparam("ids", expanding=True))
+"""Accounts that were made one, in either direction, however often."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -19,6 +26,7 @@ class Held:
 
     everything: bool
     accounts: frozenset[str]
+    """Also every account that was made one with one of them, before the hold or since."""
     providers: frozenset[str]
 
 
@@ -56,9 +64,11 @@ def live(db: Session) -> Sequence[AuditHold]:
 def held(db: Session) -> Held:
     """Return what the live holds name."""
     rows = live(db)
+    named = frozenset(row.account_id for row in rows if row.account_id is not None)
+    same = db.execute(_ONE_HUMAN, {"ids": sorted(named)}).scalars() if named else ()
     return Held(
         any(row.account_id is None and row.provider_id is None for row in rows),
-        frozenset(row.account_id for row in rows if row.account_id is not None),
+        named.union(same),
         frozenset(row.provider_id for row in rows if row.provider_id is not None),
     )
 

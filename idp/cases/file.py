@@ -18,7 +18,7 @@ from idp import clock
 from idp.audit import leaf, log
 from idp.audit.events import Event
 from idp.audit.tables import AuditRecord
-from idp.cases import states
+from idp.cases import standing, states
 from idp.cases.states import Said
 from idp.cases.tables import CaseEntry, SecurityCase
 from idp.database import of
@@ -63,6 +63,7 @@ def hold(db: Db, case_id: str) -> SecurityCase:
     found = db.exec(query.execution_options(populate_existing=True)).one_or_none()
     if found is None:
         raise NotFound("There is no case with this id.")
+    standing.watch(db, found.id)
     return found
 
 
@@ -123,9 +124,11 @@ def check(db: Db, case: SecurityCase) -> Checked:
     """Verify a case's file: every body against its digest, every digest against the one before and the log.
 
     What can't be read any more is compared with what its record says: who, when, what, about whom. A body that is
-    missing while its key is there was taken away. The case itself must say what its file says of it.
+    missing while its key is there was taken away. The case itself must say what its file says of it, and its clocks,
+    questions, actions, appeal and label what the log says of them.
     """
-    said, previous, unreadable = _said_by_log(db, case.id), "", 0
+    said, stood = _said_by_log(db, case.id)
+    previous, unreadable = "", 0
     rows = _rows(db, case.id)
     for expected, row in enumerate(rows, 1):
         if row.number != expected:
@@ -147,24 +150,31 @@ def check(db: Db, case: SecurityCase) -> Checked:
         previous = row.digest
     if len(rows) < max(said, default=0) or (case.entries, case.head) != (len(rows), previous):
         return Checked(len(rows), f"Entry {len(rows) + 1} is missing.", unreadable)
-    return Checked(len(rows), states.differs(case, [said[number] for number in range(1, len(rows) + 1)]), unreadable)
+    problem = states.differs(case, [said[number] for number in range(1, len(rows) + 1)])
+    return Checked(len(rows), problem or standing.differs(db, case, stood), unreadable)
 
 
-def _said_by_log(db: Db, case_id: str) -> dict[int, Said]:
-    """Return what records of this service say of each entry, by its number."""
-    rows = db.exec(select(AuditRecord.leaf, AuditRecord.mac).where(col(AuditRecord.reason) == case_id)).all()
+def _said_by_log(db: Db, case_id: str) -> tuple[dict[int, Said], Mapping[str, Any] | None]:
+    """Return what records of this service say of each entry, by its number, and the newest of how the case stands."""
+    query = select(AuditRecord.leaf, AuditRecord.mac).where(col(AuditRecord.reason) == case_id)
+    rows = db.exec(query.order_by(col(AuditRecord.seq))).all()
     ring = of(db).ring
     found: dict[int, Said] = {}
+    stood: Mapping[str, Any] | None = None
     for stored, mac in rows:
         whole = leaf.raw(stored)
         if leaf.mac(ring, whole) != leaf.raw(mac):
             continue  # somebody put it there by hand
         record = orjson.loads(whole)
         details = record.get("details", {})
-        if details.get("case") == case_id and "digest" in details:
+        if details.get("case") != case_id:
+            continue
+        if record["event"] == standing.EVENT:
+            stood = details["stands"]
+        elif "digest" in details:
             kind = str(record["event"]).removeprefix(_EVENT)
             found.setdefault(int(details["entry"]), Said(kind, record.get("account"), details))
-    return found
+    return found, stood
 
 
 def _rows(db: Db, case_id: str) -> list[CaseEntry]:

@@ -1,6 +1,6 @@
 """Ask the person, or a practice's access managers; each question is answered once, in time, by whom it was put to."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -106,7 +106,7 @@ def _mail(db: Db, case: SecurityCase, question: CaseQuestion) -> None:
     facts = {"reference": case.reference, "until": saying.moment(question.due_at, settings.time_zone)}
     if question.audience == "person":
         page = f"{settings.issuer}/account/questions/{question.id}"
-        outbox.send(db, question.whom, "case_question", facts | {"page": page})
+        outbox.send(db, humans.survivor(db, question.whom), "case_question", facts | {"page": page})
         return
     provider, account = db.get(Provider, question.whom), db.get(Account, case.account_id)
     facts |= {
@@ -119,18 +119,18 @@ def _mail(db: Db, case: SecurityCase, question: CaseQuestion) -> None:
 
 
 def of_person(db: Db, account_id: str) -> list[Asked]:
-    """Return what a person was asked, newest first."""
-    return [_shown(db, row) for row in _of(db, "person", account_id)]
+    """Return what a person was asked, by any account of theirs, newest first."""
+    return [_shown(db, row) for row in _of(db, "person", humans.same(db, account_id))]
 
 
 def of_practice(db: Db, provider_id: str, *, reader: str) -> list[Asked]:
     """Return what a practice's access managers were asked, newest first, but not about the reader."""
     own = humans.same(db, reader)
-    return [_shown(db, row) for row in _of(db, "practice", provider_id) if row.owner not in own]
+    return [_shown(db, row) for row in _of(db, "practice", (provider_id,)) if row.owner not in own]
 
 
-def _of(db: Db, audience: str, whom: str) -> list[CaseQuestion]:
-    query = select(CaseQuestion).where(col(CaseQuestion.audience) == audience, col(CaseQuestion.whom) == whom)
+def _of(db: Db, audience: str, whom: Collection[str]) -> list[CaseQuestion]:
+    query = select(CaseQuestion).where(col(CaseQuestion.audience) == audience, col(CaseQuestion.whom).in_(whom))
     return list(db.exec(query.order_by(col(CaseQuestion.created_at).desc()).limit(50)).all())
 
 
@@ -147,7 +147,9 @@ def find(db: Db, question_id: str, audience: str, whom: str, *, reader: str) -> 
 
 def _row(db: Db, question_id: str, audience: str, whom: str, reader: str) -> CaseQuestion:
     row = db.get(CaseQuestion, question_id[:64], populate_existing=True)
-    if row is None or (row.audience, row.whom) != (audience, whom):
+    if row is None or row.audience != audience:
+        raise NotFound
+    if row.whom != whom and not (audience == "person" and row.whom in humans.same(db, whom)):
         raise NotFound
     if audience == "practice" and row.owner in humans.same(db, reader):
         raise NotFound

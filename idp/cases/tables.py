@@ -1,11 +1,12 @@
 """Cases of suspected misuse: the case, its insert-only file, questions, actions, the appeal and the label."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
-from idp.database.types import Row, id_column, moment, secret_column
+from idp.database.types import Row, id_column, json_column, moment, secret_column
 
 OPEN = ("question", "new", "investigating", "waiting")
 """Statuses of a case that is not decided; `question` is a private question to the person and nothing else."""
@@ -146,6 +147,8 @@ class CaseAction(Row, table=True):
     lapses_at: datetime | None = moment(nullable=True)
     answered_by: str | None = None
     done_at: datetime | None = moment(nullable=True)
+    promise: dict[str, Any] | None = json_column(nullable=True, default=None)
+    """The log's signed promise of what this recorded of the person (idp/audit/promises.py), as it is downloaded."""
 
 
 class CaseAppeal(Row, table=True):

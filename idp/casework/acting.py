@@ -3,27 +3,27 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
-from sqlalchemy import CursorResult, func, update
+from sqlalchemy import func
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration
-from idp.accounts import humans, linking, sessions
+from idp.accounts import linking, sessions
 from idp.accounts.tables import Account, TokenFamily
-from idp.audit import log
-from idp.audit.events import Event
+from idp.audit import promises
 from idp.cases import context, file, holds, staff, urgency
 from idp.cases import telling as notices
 from idp.cases.tables import CaseAction, SecurityCase
-from idp.casework import desk, interim, roles
+from idp.casework import desk, interim
 from idp.casework.doing import KINDS, TAKES
 from idp.casework.interim import Left
 from idp.database import of
 from idp.database.inserting import insert_unless_there
 from idp.entitlements import pauses
 from idp.entitlements.tables import Appointment
-from idp.errors import Conflict, Invalid, NotEntitled, NotFound
+from idp.errors import Conflict, Invalid, NotFound
 from idp.leaving import telling
 from idp.notices import outbox, saying
 from idp.providers.tables import Provider
@@ -133,7 +133,7 @@ def want(db: Db, case_id: str, wish: Wish, *, by: str, reason: str, seen: int | 
     Conflict when the case changed, the same waits already, or there is nothing to do.
     """
     case = desk.held_by(db, case_id, by, seen=seen)
-    _may_be_done(case, wish.kind)
+    may_be_done(case, wish.kind)
     reason = checked_reason(reason)
     effect = preview(db, case, wish)
     interim.check(db, list(effect.left), wish.interim_id, but={by})
@@ -149,12 +149,12 @@ def want(db: Db, case_id: str, wish: Wish, *, by: str, reason: str, seen: int | 
         action.lapses_at = clock.now() + configuration.current(db).clocks.case_second_word
         if not insert_unless_there(db, CaseAction, action.model_dump()):
             raise Conflict("This waits for a second person already.")
-        _write(db, case, "action_asked", action, {"reason": reason})
+        write(db, case, "action_asked", action, {"reason": reason})
         _ask_second(db, case, action, by)
         return db.get_one(CaseAction, action.id)
     db.add(action)
     db.flush()
-    _carry_out(db, case, action, by)
+    carry_out_and_tell(db, case, action, by)
     return action
 
 
@@ -166,48 +166,11 @@ def checked_reason(reason: str) -> str:
     return said
 
 
-def _may_be_done(case: SecurityCase, kind: str) -> None:
+def may_be_done(case: SecurityCase, kind: str) -> None:
     """Raise Conflict where the case is not the desk's, or its person was found innocent of it."""
     desk.not_private(case)
     if case.decision == "innocent" and kind in TAKES:
         raise Conflict("This person was found innocent in this case: nothing is taken from them by it.")
-
-
-def confirm(db: Db, action_id: str, *, by: str, case_id: str | None = None) -> CaseAction:
-    """Want an action as the second person: it is done now.
-
-    Raises NotFound, NotEntitled for who asked for it or whom it is about, Conflict when it is done, refused, lapsed,
-    no longer wanted by who asked, or the case says otherwise by now; Invalid where an interim manager is needed
-    meanwhile and none was chosen.
-    """
-    case, action = _waiting(db, action_id, by, case_id)
-    if by in humans.same(db, action.asked_by):
-        event = Event(
-            "security.case.refused",
-            outcome="refused",
-            account=case.account_id,
-            reason=case.id,
-            details={"action": action.id, "same_person": by},
-        )
-        raise NotEntitled(
-            "Two different people must want this. Ask a colleague.",
-            code="own_decision",
-            then=(partial(log.record, event=event),),
-        )
-    _may_be_done(case, action.kind)
-    if not roles.acts_on_cases(db, action.asked_by):
-        raise Conflict("Who asked for this does no longer work here, or may not act on cases. Refuse it, and ask anew.")
-    _settle(db, action, "done", by)
-    _carry_out(db, case, action, by)
-    return action
-
-
-def refuse(db: Db, action_id: str, *, by: str, case_id: str | None = None) -> CaseAction:
-    """Refuse an action that waits; who asked for it may take it back so. Raises NotFound, Conflict."""
-    case, action = _waiting(db, action_id, by, case_id)
-    _settle(db, action, "refused", by)
-    _write(db, case, "action_refused", action, {})
-    return action
 
 
 def of_case(db: Db, case_id: str) -> list[CaseAction]:
@@ -224,44 +187,7 @@ def find(db: Db, action_id: str) -> CaseAction:
     return found
 
 
-def lapse(db: Db, limit: int) -> int:
-    """Close what no second person wanted in time; return how many."""
-    due = db.exec(
-        select(CaseAction)
-        .where(col(CaseAction.status) == "waiting", col(CaseAction.lapses_at) <= clock.now())
-        .limit(limit)
-    ).all()
-    for action in due:
-        case = file.hold(db, action.case_id)
-        _settle(db, action, "lapsed", "system", late=True)
-        _write(db, case, "action_refused", action, {"lapsed": True})
-    return len(due)
-
-
-def _waiting(db: Db, action_id: str, by: str, case_id: str | None) -> tuple[SecurityCase, CaseAction]:
-    found = find(db, action_id)
-    if case_id is not None and found.case_id != case_id:
-        raise NotFound
-    case = desk.held_by(db, found.case_id, by)
-    db.refresh(found)
-    return case, found
-
-
-def _settle(db: Db, action: CaseAction, status: str, by: str, *, late: bool = False) -> None:
-    in_time = col(CaseAction.lapses_at) <= clock.now() if late else col(CaseAction.lapses_at) > clock.now()
-    done = db.execute(
-        update(CaseAction)
-        .where(col(CaseAction.id) == action.id, col(CaseAction.status) == "waiting", in_time)
-        .values(status=status, answered_by=by)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(done, CursorResult)
-    if done.rowcount != 1:
-        raise Conflict("This no longer waits: it was done, refused, or its time is over.")
-    db.refresh(action)
-
-
-def _carry_out(db: Db, case: SecurityCase, action: CaseAction, by: str) -> None:
+def carry_out_and_tell(db: Db, case: SecurityCase, action: CaseAction, by: str) -> None:
     """Do it, with what it needs before: an interim manager where a line would be left without."""
     wish = Wish(action.kind, action.target, action.interim_id)
     left = interim.left_without(db, taken(db, case, wish))
@@ -277,14 +203,24 @@ def _carry_out(db: Db, case: SecurityCase, action: CaseAction, by: str) -> None:
 
 
 def carry_out(db: Db, case: SecurityCase, action: CaseAction, by: str) -> None:
-    """Do an action of a held case and write it down; whoever calls it tells those concerned."""
+    """Do an action of a held case and write it down, with the log's signed receipt of it.
+
+    Whoever calls it tells those concerned.
+    """
+    if case.account_id is not None:
+        promises.want_of_person(db, context.person(db, case), partial(_promised, action))
     did = KINDS[action.kind].do(db, case, action, by)
     action.status, action.done_at = "done", clock.now()
     db.add(action)
-    _write(db, case, "acted", action, {"did": did, "reason": action.reason})
+    write(db, case, "acted", action, {"did": did, "reason": action.reason})
 
 
-def _write(db: Db, case: SecurityCase, kind: str, action: CaseAction, more: dict[str, object]) -> None:
+def _promised(action: CaseAction, promise: dict[str, Any]) -> None:
+    action.promise = promise
+
+
+def write(db: Db, case: SecurityCase, kind: str, action: CaseAction, more: dict[str, object]) -> None:
+    """Write what became of an action into the case's file."""
     by = action.answered_by or action.asked_by
     facts = {"action": action.id, "kind": action.kind, "target": action.target, "interim": action.interim_id}
     told = {"action": action.id, "kind": action.kind, "interim": action.interim_id}

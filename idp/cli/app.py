@@ -126,13 +126,19 @@ def bootstrap(
 def apply(
     file: Annotated[Path, typer.Argument(help="YAML or TOML (docs/configuration.md)", dir_okay=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing")] = False,
+    receipt: Annotated[
+        Path | None, typer.Option("--receipt", help="File for the log's signed receipt of access given and taken")
+    ] = None,
 ) -> None:
     """Bring clients, upstreams, organisations, people and grants to what a file says."""
     from idp.apply.run import apply_file
+    from idp.cli import receipts
 
+    signed = receipts.ready(receipt)
     with _migrated() as database:
-        difference = apply_file(database, file, dry_run=dry_run)
+        difference = apply_file(database, file, dry_run=dry_run, receipt=signed)
     typer.echo(difference.text())
+    receipts.write(receipt, signed)
     if dry_run and difference:
         typer.echo("Dry run: nothing was changed.")
 

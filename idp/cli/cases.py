@@ -1,4 +1,7 @@
-"""`idp cases`: what decided cases say was true, for judging the detector."""
+"""`idp cases`: what decided cases say was true, for judging the detector; and how long cases are kept."""
+
+from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 
@@ -17,3 +20,29 @@ def labels() -> None:
     with opened() as database, reading(database) as db:
         for label in stored.written(db):
             typer.echo(orjson.dumps(label).decode())
+
+
+@app.command()
+def prune(
+    before: Annotated[
+        str, typer.Option("--before", help="Day before which a last effect lies, such as 2020-11-01 [default: all due]")
+    ] = "",
+) -> None:
+    """Destroy cases years after their last effect, with their evidence, but for those on legal hold; recorded."""
+    from idp.audit import origin
+    from idp.casework import keeping
+    from idp.cli.opened import opened
+
+    day = None
+    if before:
+        try:
+            day = datetime.strptime(before, "%Y-%m-%d").replace(tzinfo=UTC)
+        except ValueError:
+            raise typer.BadParameter("Enter a day such as 2020-11-01.") from None
+    with opened() as database, origin.acting_as("operator"):
+        done = keeping.destroy(database, day)
+    held = f" {done.held} are kept by a legal hold." if done.held else ""
+    standing = f" {done.standing} are kept because what they paused or hold still stands." if done.standing else ""
+    typer.echo(
+        f"{done.cases} cases were destroyed whose last effect was before {done.before:%Y-%m-%d}.{held}{standing}"
+    )

@@ -80,16 +80,12 @@ def holding() -> None:
 
 def shred(account: Annotated[str, typer.Argument(help="Account id (acc_...) of somebody who has left")]) -> None:
     """Destroy the key of a person's fields in the log, for good; refused for who still has an account in use."""
-    from idp.accounts.tables import Account
-    from idp.audit import shredding
-    from idp.errors import Conflict
+    from idp.casework import keeping
 
     with changing() as db:
-        row = db.get(Account, account)
-        if row is not None and row.status not in ("ceased", "closed"):
-            raise Conflict("This account is in use. Close it first.")
-        shredding.shred(db, account)
-    typer.echo(f"The person fields of {account} can't be read any more.")
+        count = keeping.shred(db, account)
+    more = f" and of {count - 1} accounts it was made one with" if count > 1 else ""
+    typer.echo(f"The person fields of {account}{more} can't be read any more.")
 
 
 def send(

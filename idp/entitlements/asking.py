@@ -17,13 +17,13 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.database import Database, of
 from idp.database.lane import Lane, RestsOn, Stale, Work, drive
-from idp.entitlements import explaining, supposing
+from idp.entitlements import explaining, standing, supposing
 from idp.entitlements import facts as gathering
 from idp.entitlements.before import Before, SessionFacts
 from idp.entitlements.before import before as reading_before
 from idp.entitlements.decision import DECIDED_BY, Decision, decide, settled
 from idp.entitlements.explaining import Explanation
-from idp.entitlements.facts import Facts
+from idp.entitlements.facts import Facts, at_hand
 from idp.entitlements.memo import Memo, Seen
 from idp.entitlements.question import Question
 from idp.errors import Unavailable
@@ -53,44 +53,52 @@ class Decider:
                 raise TypeError("a decision only reads")
             answer = await self._lane.fetch(step[0], *step[1])
 
-    async def decide(self, question: Question, known: Before | None = None) -> Decision:
+    async def decide(
+        self, question: Question, known: Before | None = None, rows: Sequence[Any] | None = None
+    ) -> Decision:
         """Decide without recording it: for searches and measurements. Nobody may act on it.
 
         Where the lane can tell that nothing was committed since the same was asked, nothing else is read.
+        `rows` are the person's, where they came with `known` (`standing.FIRST`).
         """
-        plain = question.at is None and not question.supposes and question.record.get("shared_account") is None
-        if not plain:
+        if question.at is not None or question.supposes or question.record.get("shared_account") is not None:
             known = known or await self.read(reading_before(question.account_id, question.sid))
             return self._decided(question, await self.read(_gather(question, known, self.memo)))
+        memo = self.memo
         asked = (question.account_id, question.sid, question.provider_id, question.asked_line, question.entitlement)
         mark = self._lane.mark() if known is None else None
         at = clock.micros(clock.now())
-        seen = self.memo.seen(asked, at)
+        seen = memo.seen(asked, at)
         if seen is not None and mark is not None and seen.mark == mark:
             return _again(question, at, seen, seen.session)
+        if known is None and mark is not None:
+            known = memo.marked(mark, question.account_id, question.sid)
         if known is None:
-            known = await self._marked(mark, question.account_id, question.sid)
+            known, rows = await self._first(question)
+            if mark is not None:
+                memo.keep_marked(mark, question.account_id, question.sid, known)
         if seen is not None and seen.version == known.version and seen.epoch == known.epoch:
             if mark is not None:
-                self.memo.still_seen(mark, asked, seen, known.session)
+                memo.still_seen(mark, asked, seen, known.session)
             return _again(question, at, seen, known.session)
-        facts = await self.read(_gather(question, known, self.memo))
-        self.memo.keep_seen(mark, asked, facts)
-        return self._decided(question, facts)
+        facts = at_hand(question, known, at, memo)
+        if facts is None:
+            facts = await self.read(gathering.gather(question, known, memo, rows))
+        memo.keep_seen(mark, asked, facts)
+        return decide(facts, settled(facts))
 
     @staticmethod
     def _decided(question: Question, facts: Facts) -> Decision:
         return decide(facts, DECIDED_BY if question.supposes else settled(facts))
 
-    async def _marked(self, mark: int | None, account_id: str, sid: str | None) -> Before:
-        """Return versions and session: as read under this mark of the database, else read now."""
-        found = self.memo.marked(mark, account_id, sid) if mark is not None else None
-        if found is None:
-            found = await self.read(reading_before(account_id, sid))
-            assert isinstance(found, Before)
-            if mark is not None:
-                self.memo.keep_marked(mark, account_id, sid, found)
-        return found
+    async def _first(self, question: Question) -> tuple[Before, Sequence[Any] | None]:
+        """Return versions and session, and in the same reading the rows of a person nothing is known of there."""
+        account_id, sid = question.account_id, question.sid
+        who = (account_id, question.provider_id or "", question.asked_line)
+        if question.at is not None or question.supposes or self.memo.knows(who):
+            return await self.read(reading_before(account_id, sid)), None
+        rows = await self._lane.fetch(standing.FIRST, *who, sid or "")
+        return standing.before_of(rows), rows
 
     async def look(self, question: Question) -> Facts:
         """Return what the gates see for a question, to explain the answer; nobody may act on it."""
@@ -127,17 +135,18 @@ class Decider:
             known: dict[str | None, Before] = {}
             decisions: list[Decision] = []
             for question in questions:
+                rows = None
                 if question.sid not in known:
-                    known[question.sid] = await self._before(account_id, question.sid, recall=n == 0 and one_session)
-                decisions.append(await self.decide(question, known[question.sid]))
+                    known[question.sid], rows = await self._before(question, recall=n == 0 and one_session)
+                decisions.append(await self.decide(question, known[question.sid], rows))
                 if until is not None and decisions[-1].allowed == (until == "permit"):
                     break
             bases = {(b.epoch, b.version) for b in known.values()}
             if len(bases) > 1:
                 continue  # something changed between two reads of this very batch
-            rows = [self._row(q, d) for q, d in zip(questions, decisions, strict=False)]
+            told = [self._row(q, d) for q, d in zip(questions, decisions, strict=False)]
             try:
-                await self._lane.write(rows=rows, rests_on=self._ground(known, account_id, jti))
+                await self._lane.write(rows=told, rests_on=self._ground(known, account_id, jti))
             except Stale:
                 self.memo.forget_before(account_id, questions[0].sid)
                 if jti is not None:
@@ -158,14 +167,15 @@ class Decider:
             found.update(zip(group, decisions, strict=True))
         return [found[place] for place in range(len(questions))]
 
-    async def _before(self, account_id: str, sid: str | None, *, recall: bool) -> Before:
+    async def _before(self, question: Question, *, recall: bool) -> tuple[Before, Sequence[Any] | None]:
         """Return the versions and the session: as last read where the commit will check that, else read now."""
+        account_id, sid = question.account_id, question.sid
         found = self.memo.before(account_id, sid) if recall else None
-        if found is None:
-            found = await self.read(reading_before(account_id, sid))
-            assert isinstance(found, Before)
-            self.memo.keep_before(account_id, sid, found)
-        return found
+        if found is not None:
+            return found, None
+        found, rows = await self._first(question)
+        self.memo.keep_before(account_id, sid, found)
+        return found, rows
 
     @staticmethod
     def _ground(known: dict[str | None, Before], account_id: str, jti: str | None) -> RestsOn:

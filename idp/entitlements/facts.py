@@ -4,6 +4,7 @@ What depends on (account, provider, line) alone comes from the memo when it was 
 versions; purpose, record, client, channel, session and strength are taken anew for every question.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,10 +83,23 @@ class Facts:
         return f"{self.epoch}.{self.version}"
 
 
-def gather(question: Question, known: Before, memo: Memo | None) -> Work:
+def at_hand(question: Question, known: Before, at: int, memo: Memo) -> Facts | None:
+    """Return what the gates need for a question of now without reading anything, or None where that can't be."""
+    provider_id, line, epoch = question.provider_id or "", question.asked_line, known.epoch
+    found = memo.world(epoch)
+    organisation = memo.organisation((provider_id, line), epoch, at)
+    person = memo.person((question.account_id, provider_id, line), epoch, known.version, at)
+    if found is None or organisation is None or person is None:
+        return None
+    function = found.functions.get(question.entitlement)
+    return Facts(question, at, epoch, known.version, found, function, organisation, person, known.session, None)
+
+
+def gather(question: Question, known: Before, memo: Memo | None, rows: Sequence[Any] | None = None) -> Work:
     """Read what the gates need for a question, under versions read before; return Facts.
 
-    A replay of another moment neither uses nor fills the memo but for what all moments share.
+    `rows` are the person's, where they were read with the versions (`standing.FIRST`). A replay of another moment
+    neither uses nor fills the memo but for what all moments share.
     """
     replay = question.at is not None
     at = clock.micros(question.at if question.at is not None else clock.now())
@@ -112,7 +126,7 @@ def gather(question: Question, known: Before, memo: Memo | None) -> Work:
     if person is None:
         dates = Dates(at, replay=replay)
         dates.turns(organisation.until)  # a grant that names a delegation dies with it
-        person = yield from standing.person(*who, shared_world, dates)
+        person = yield from standing.person(who, shared_world, dates, rows)
         assert person is not None
         if memo is not None:
             memo.keep_person(who, epoch, known.version, person)

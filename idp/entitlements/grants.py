@@ -3,6 +3,7 @@
 A grant is never edited. A change ends one and starts another; a pause is a second row that denies.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import or_, update
@@ -120,6 +121,17 @@ def replace(
     return made
 
 
+def end_by(db: Session, rows: Iterable[Grant], ends_at: datetime, *, by: str, reason: str) -> None:
+    """Let none of these last longer than a moment (accounts made one have several rows of one function)."""
+    for row in rows:
+        if row.expires_at is not None and row.expires_at <= ends_at:
+            continue
+        if row.not_before < ends_at:
+            replace(db, row, by=by, reason=reason, expires_at=ends_at)
+        else:
+            end(db, row, by=by, reason=reason)
+
+
 def _end_job(db: Session, row: Grant) -> None:
     if row.assignment_id is not None:
         db.execute(
@@ -156,27 +168,23 @@ def carry(db: Session, old: Grant, *, account_id: str, assignment_id: str | None
     """
     if not grant_rows.end_row(db, old, by, reason):
         raise Conflict("This access was changed by somebody else meanwhile.")
-    made = again(db, old, account_id=account_id, assignment_id=assignment_id, by=by, reason=reason)
-    if old.effect == "allow":
-        grant_rows.taken_away(db, Place(old.account_id, old.provider_id, old.line_of_business), "grant_ended", reason)
-    return made
-
-
-def again(db: Session, old: Grant, *, account_id: str, assignment_id: str | None, by: str, reason: str) -> Grant:
-    """Begin a grant or a pause that has ended once more, from now, as the same giver gave it."""
+    place = Place(account_id, old.provider_id, old.line_of_business)
+    starts = max(clock.now(), old.not_before)
     made = grant_rows.row_of(
-        Place(account_id, old.provider_id, old.line_of_business),
+        place,
         old.entitlement,
         old.effect,
         by=old.granted_by,
         reason=old.reason,
-        not_before=max(clock.now(), old.not_before),
+        not_before=starts,
         expires_at=old.expires_at,
-        grant_id=None,
+        grant_id=pauses.new_id(old.reason) if old.effect == "deny" else None,
     )
     made.assignment_id, made.delegation_id = assignment_id, old.delegation_id
     db.add(made)
     db.flush()
+    if old.effect == "allow":
+        grant_rows.taken_away(db, Place(old.account_id, old.provider_id, old.line_of_business), "grant_ended", reason)
     epochs.changed_account(db, account_id)
     grant_rows.record(db, "entitlements.grant.replaced", made, by, reason, replaces=old.id, carried_from=old.account_id)
     return made

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from idp.database.lane import Mark
 from idp.entitlements.before import Before, SessionFacts
 from idp.entitlements.standing import Organisation, Person
 from idp.entitlements.world import Function, World
@@ -28,7 +29,7 @@ LIMIT = 8_000
 class Seen(NamedTuple):
     """What the gates saw for one person, function and practice; nothing of the app, the purpose or the record."""
 
-    mark: int | None
+    mark: Mark | None
     """The database's mark it was read after; None where the lane has none."""
     since: int
     until: int
@@ -51,7 +52,7 @@ class Memo:
         self._before: OrderedDict[tuple[str, str | None], Before] = OrderedDict()
         self._people: OrderedDict[tuple[str, str, str], tuple[int, int, Person]] = OrderedDict()
         self._seen: OrderedDict[Asked, Seen] = OrderedDict()
-        self._mark: int | None = None
+        self._mark: Mark | None = None
         self._marked: dict[tuple[str, str | None], Before] = {}
 
     def seen(self, asked: Asked, at: int) -> Seen | None:
@@ -59,7 +60,7 @@ class Memo:
         found = self._seen.get(asked)
         return found if found is not None and found.since <= at < found.until else None
 
-    def keep_seen(self, mark: int | None, asked: Asked, facts: Facts) -> None:
+    def keep_seen(self, mark: Mark | None, asked: Asked, facts: Facts) -> None:
         """Remember what the gates saw, read after this mark of the database; no strangers, no made-up functions."""
         person, organisation = facts.person, facts.organisation
         if person.exists and person.affiliated_once and organisation.exists and facts.function is not None:
@@ -67,15 +68,15 @@ class Memo:
             read = (facts.world, facts.function, organisation, person, facts.session)
             _keep(self._seen, asked, Seen(mark, since, until, facts.epoch, facts.version, *read), self._limit)
 
-    def still_seen(self, mark: int, asked: Asked, seen: Seen, session: SessionFacts | None) -> None:
+    def still_seen(self, mark: Mark, asked: Asked, seen: Seen, session: SessionFacts | None) -> None:
         """Note that what was seen still holds at this mark, its session read anew."""
         self._seen[asked] = seen._replace(mark=mark, session=session)
 
-    def marked(self, mark: int, account_id: str, sid: str | None) -> Before | None:
+    def marked(self, mark: Mark, account_id: str, sid: str | None) -> Before | None:
         """Return versions and session, if they were read under this mark of the database: nobody committed since."""
         return self._marked.get((account_id, sid)) if mark == self._mark else None
 
-    def keep_marked(self, mark: int, account_id: str, sid: str | None, before: Before) -> None:
+    def keep_marked(self, mark: Mark, account_id: str, sid: str | None, before: Before) -> None:
         """Remember versions and session while the mark stays; unknown accounts and sessions are not."""
         if not before.version or (sid is not None and before.session is None):
             return
@@ -122,6 +123,10 @@ class Memo:
         if found is None or found[0] != epoch or found[1] != version or not found[2].since <= at < found[2].until:
             return None
         return found[2]
+
+    def knows(self, key: tuple[str, str, str]) -> bool:
+        """Say whether anything is remembered of a person at an organisation, whatever it is worth by now."""
+        return key in self._people
 
     def keep_person(self, key: tuple[str, str, str], epoch: int, version: int, person: Person) -> None:
         """Remember a person at an organisation; unknown people and organisations of strangers are not."""

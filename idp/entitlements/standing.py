@@ -4,62 +4,21 @@ Two parts, remembered apart (memo.py): the organisation with its line of busines
 share and which only the policy epoch outdates; and the person there, outdated by their own version too.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
 
-from idp.database.lane import Sql, Work
+from idp.database.lane import Work
+from idp.entitlements.before import Before, SessionFacts
 from idp.entitlements.dates import Dates
 from idp.entitlements.histories import Histories
+from idp.entitlements.standing_rows import FIRST, ORGANISATION, PERSON, STATUSES
 from idp.entitlements.world import World
 
-ORGANISATION = Sql(
-    "SELECT 'provider' AS kind, id, name AS a, status AS b, provider.kind AS c, payment_arrangement AS d, "
-    "channels AS e, CAST(NULL AS BIGINT) AS w, CAST(NULL AS BIGINT) AS x, "
-    "CAST(NULL AS BIGINT) AS y, CAST(NULL AS BIGINT) AS z, CAST(NULL AS TEXT) AS f FROM provider WHERE id = $1 "
-    "UNION ALL SELECT 'portal', id, NULL, NULL, NULL, NULL, NULL, starts_at, ends_at, ended_at, NULL, NULL "
-    "FROM portal_access WHERE provider_id = $1 AND line = $2 "
-    "UNION ALL SELECT 'agreement', id, NULL, NULL, NULL, NULL, NULL, starts_at, ends_at, NULL, NULL, NULL "
-    "FROM agreement WHERE provider_id = $1 AND line = $2 "
-    "UNION ALL SELECT 'participation', id, NULL, NULL, NULL, NULL, NULL, starts_at, ends_at, NULL, NULL, NULL "
-    "FROM participation WHERE provider_id = $1 AND line = $2 "
-    "UNION ALL SELECT 'withheld', id, entitlement, NULL, NULL, NULL, NULL, starts_at, ended_at, NULL, NULL, NULL "
-    "FROM withheld_function WHERE provider_id = $1 AND line = $2 "
-    "UNION ALL SELECT 'delegation', id, partner_id, parent_id, entitlements, lines, status, starts_at, ends_at, "
-    "ended_at, NULL, locations FROM delegation WHERE provider_id = $1 "
-    "UNION ALL SELECT 'credential', c.id, c.kind, c.services, p.npi, p.id, NULL, c.starts_at, c.ends_at, "
-    # Nothing of a practitioner counts once the registry took the NPI out of use (providers.practitioners.deactivate).
-    "m.starts_at, CASE WHEN p.deactivated_at IS NOT NULL AND (m.ends_at IS NULL OR p.deactivated_at < m.ends_at) "
-    "THEN p.deactivated_at ELSE m.ends_at END, NULL FROM practitioner_membership m "
-    "JOIN practitioner p ON p.id = m.practitioner_id "
-    "JOIN credential c ON c.practitioner_id = m.practitioner_id "
-    "WHERE m.provider_id = $1 AND c.kind IN ('licence', 'credentialing')"
-)
-PERSON = Sql(
-    "SELECT 'account' AS kind, id, status AS a, CAST(NULL AS TEXT) AS b, CAST(NULL AS TEXT) AS c, "
-    "CAST(ial AS BIGINT) AS x, ceased_at AS y, CAST(NULL AS BIGINT) AS z FROM account WHERE id = $1 "
-    "UNION ALL SELECT 'terms', document_id, NULL, NULL, NULL, accepted_at, NULL, NULL "
-    "FROM terms_acceptance WHERE account_id = $1 "
-    "UNION ALL SELECT 'attestation', id, NULL, NULL, NULL, attested_at, expires_at, NULL "
-    "FROM attestation WHERE account_id = $1 "
-    "UNION ALL SELECT 'affiliation', id, partner_id, locations, NULL, starts_at, ends_at, ended_at "
-    "FROM affiliation WHERE provider_id = $2 AND account_id = $1 "
-    "UNION ALL SELECT 'appointment', id, NULL, NULL, NULL, starts_at, ends_at, ended_at "
-    "FROM appointment WHERE provider_id = $2 AND line = $3 AND account_id = $1 "
-    "UNION ALL SELECT 'grant', id, entitlement, effect, delegation_id, not_before, expires_at, ended_at "
-    'FROM "grant" WHERE account_id = $1 AND provider_id = $2 AND line_of_business = $3'
-)
-
-
-STATUSES = Sql(
-    "SELECT subject_id, what, status, before, at FROM status_change WHERE subject_id = $1 "
-    "OR subject_id IN (SELECT id FROM affiliation WHERE account_id = $1) "
-    "OR subject_id IN (SELECT id FROM delegation WHERE provider_id = $1) "
-    "OR subject_id IN (SELECT practitioner_id FROM practitioner_membership WHERE provider_id = $1) ORDER BY at, id"
-)
-"""What an account, or an organisation, its delegations and practitioners, were on other days: for replays alone."""
+__all__ = ["FIRST", "ORGANISATION", "PERSON", "STATUSES", "before_of", "organisation", "person"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,10 +187,30 @@ def organisation(provider_id: str, line: str, dates: Dates) -> Work:
     )
 
 
-def person(account_id: str, provider_id: str, line: str, world: World, dates: Dates) -> Work:
-    """Read a person and what they hold at an organisation; return it as of the dates' moment."""
-    rows = yield PERSON, (account_id, provider_id, line)
-    kept = Histories((yield STATUSES, (account_id,)) if dates.replay else (), dates)
+def before_of(rows: Sequence[Any]) -> Before:
+    """Return versions and session out of the rows of `FIRST`."""
+    epoch = version = 0
+    session = None
+    for what, account_id, acr, partner_id, ends, x, y, z in rows:
+        if what == "versions":
+            epoch, version = x, y
+        elif what == "session":
+            expires_at, _, ended_at = ends.partition(" ")
+            ended = int(ended_at) if ended_at else None
+            session = SessionFacts(account_id, acr, x, y, z, int(expires_at), ended, partner_id)
+    return Before(epoch, version, session)
+
+
+def person(who: tuple[str, str, str], world: World, dates: Dates, rows: Sequence[Any] | None = None) -> Work:
+    """Read a person and what they hold at an organisation; return it as of the dates' moment.
+
+    `who` is the account, the organisation and the line of business.
+    `rows` are those of `FIRST`, where they were read with the versions.
+    """
+    if rows is None:
+        rows = yield PERSON, who
+    at, until = dates.at, dates.until
+    kept = Histories((yield STATUSES, who[:1]), dates) if dates.replay else None
     status, ial, ceased_at, exists = "", 0, None, False
     accepted: dict[str, int] = {}
     attested = affiliated_once = affiliated = False
@@ -239,50 +218,52 @@ def person(account_id: str, provider_id: str, line: str, world: World, dates: Da
     grants: list[GrantRow] = []
     appointments: list[AppointmentRow] = []
     for what, row_id, a, b, c, x, y, z in rows:
-        if what == "account":
-            exists, status, ial, ceased_at = True, a, x, y
+        if what == "grant":
+            if at < x < until:
+                until = x
+            if y is not None and at < y < until:
+                until = y
+            grants.append(GrantRow(row_id, a, b, c, x, y, z is not None and _revoked(dates, y, z)))
         elif what == "terms":
             accepted[row_id] = x
+        elif what == "account":
+            exists, status, ial, ceased_at = True, a, x, y
         elif what == "attestation":
             attested = dates.holds(x, y) or attested
         elif what == "affiliation":
             affiliated_once = dates.begun(x) or affiliated_once
             if dates.holds(x, y, z):
-                affiliated, affiliation, partner_id, places = (
-                    True,
-                    row_id,
-                    a,
-                    _places(kept.value(row_id, "locations", b or "null")),
-                )
+                affiliated, affiliation, partner_id = True, row_id, a
+                stored = b or "null"
+                places = _places(stored if kept is None else kept.value(row_id, "locations", stored))
         elif what == "appointment":
             dates.turns(x)
             dates.turns(y)
-            appointments.append(AppointmentRow(row_id, x, y, _revoked(dates, y, z)))
-        else:
-            dates.turns(x)
-            dates.turns(y)
-            grants.append(GrantRow(row_id, a, b, c, x, y, _revoked(dates, y, z)))
-    if dates.replay and exists:
+            appointments.append(AppointmentRow(row_id, x, y, z is not None and _revoked(dates, y, z)))
+    dates.turns(until)
+    if kept is not None and exists:
         dates.turns(ceased_at)
-        status = kept.value(account_id, "status", status)
-        ial = int(kept.value(account_id, "ial", str(ial)))
+        status = kept.value(who[0], "status", status)
+        ial = int(kept.value(who[0], "ial", str(ial)))
     ceased = status == "ceased" and (ceased_at is None or dates.begun(ceased_at))
+    grants.sort(key=_GRANTED)
+    appointments.sort(key=_APPOINTED)
     return Person(
-        exists=exists,
-        active=status in ("active", "ceased"),
-        ceased=ceased,
-        ial=ial,
-        terms_accepted=_accepted(world, accepted, dates),
-        attested=attested,
-        affiliated_once=affiliated_once,
-        affiliated=affiliated,
-        affiliation=affiliation,
-        partner_id=partner_id,
-        grants=tuple(sorted(grants, key=_GRANTED)),
-        appointments=tuple(sorted(appointments, key=_APPOINTED)),
-        since=dates.at,
-        until=dates.until,
-        places=places,
+        exists,
+        status in ("active", "ceased"),
+        ceased,
+        ial,
+        _accepted(world, accepted, dates),
+        attested,
+        affiliated_once,
+        affiliated,
+        affiliation,
+        partner_id,
+        tuple(grants),
+        tuple(appointments),
+        dates.at,
+        dates.until,
+        places,
     )
 
 
@@ -304,5 +285,10 @@ def _revoked(dates: Dates, expires_at: int | None, ended_at: int | None) -> bool
 
 def _accepted(world: World, accepted: dict[str, int], dates: Dates) -> bool:
     """Say whether the current version of each document, or a later one, was accepted by then."""
-    wanted = world.wanted_terms(dates)
-    return all(any(one in accepted and dates.begun(accepted[one]) for one in versions) for versions in wanted)
+    for versions in world.wanted_terms(dates):
+        for one in versions:
+            if one in accepted and dates.begun(accepted[one]):
+                break
+        else:
+            return False
+    return True

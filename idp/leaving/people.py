@@ -12,7 +12,7 @@ from idp.accounts.tables import Account, Flow, TokenFamily
 from idp.accounts.tables import Session as BrowserSession
 from idp.audit import log
 from idp.audit.events import Event
-from idp.entitlements import grants
+from idp.entitlements import grants, pauses
 from idp.entitlements.tables import Appointment, Assignment
 from idp.errors import NotFound
 from idp.leaving import telling, ways_in
@@ -36,6 +36,7 @@ def cease(db: Session, account_id: str, *, because: str, by: str) -> bool:
     _end_appointments(db, account_id, None, by=by, reason=because)
     _end_assignments(db, account_id, None)
     grants.end_all(db, account_id, by=by, reason="ceased")
+    pauses.end_absences(db, account_id, None, by=by)
     ended = db.exec(
         select(Affiliation).where(col(Affiliation.account_id) == account_id, col(Affiliation.ended_at).is_(None))
     ).all()
@@ -137,6 +138,7 @@ def leave(db: Session, account_id: str, provider_id: str, *, reason: str, by: st
     ended = _end_appointments(db, account_id, provider_id, by=by, reason=reason) > 0 or ended
     _end_assignments(db, account_id, provider_id)
     ended = grants.end_all_at(db, account_id, provider_id, by=by, reason=reason) > 0 or ended
+    pauses.end_absences(db, account_id, provider_id, by=by)
     if not ended:
         return False
     families.end_of_person_at(db, account_id, provider_id, because="affiliation_ended")

@@ -1,4 +1,4 @@
-"""What ties a person to others besides access: a company they work for, their number as a clinician, their leave.
+"""What ties a person to others besides access: a company they work for, their number as a clinician.
 
 Carried from one account to another when two become one, and back when that is undone. Authority over a company's
 people never moves (merge.py refuses it).
@@ -10,7 +10,6 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock
-from idp.entitlements.tables import Absence
 from idp.partners import members
 from idp.partners.tables import PartnerMember
 from idp.providers.tables import Practitioner
@@ -18,17 +17,11 @@ from idp.providers.tables import Practitioner
 
 def move(db: Db, *, source: str, target: str, by: str, reason: str) -> dict[str, Any]:
     """Carry them over; return the ids for the undoing."""
-    moved: dict[str, Any] = {"practitioners": [], "absences": [], "members": {}}
+    moved: dict[str, Any] = {"practitioners": [], "members": {}}
     for number in db.exec(select(Practitioner).where(col(Practitioner.account_id) == source)).all():
         number.account_id = target
         db.add(number)
         moved["practitioners"].append(number.id)
-    for away in db.exec(
-        select(Absence).where(col(Absence.account_id) == source, col(Absence.ended_at).is_(None))
-    ).all():
-        away.account_id = target
-        db.add(away)
-        moved["absences"].append(away.id)
     for row in db.exec(
         select(PartnerMember).where(col(PartnerMember.account_id) == source, col(PartnerMember.ended_at).is_(None))
     ).all():
@@ -40,10 +33,10 @@ def move(db: Db, *, source: str, target: str, by: str, reason: str) -> dict[str,
 
 def move_back(db: Db, moved: dict[str, Any], *, source: str, target: str, by: str, reason: str) -> None:
     """Carry back what is still there."""
-    for table, ids in ((Practitioner, moved.get("practitioners", [])), (Absence, moved.get("absences", []))):
-        for one in db.exec(select(table).where(col(table.id).in_(ids), col(table.account_id) == source)).all():
-            one.account_id = target
-            db.add(one)
+    mine = (col(Practitioner.id).in_(moved.get("practitioners", [])), col(Practitioner.account_id) == source)
+    for number in db.exec(select(Practitioner).where(*mine)).all():
+        number.account_id = target
+        db.add(number)
     for old_id, new_id in moved.get("members", {}).items():
         now = db.get(PartnerMember, new_id) if new_id else None
         if new_id is not None and (now is None or now.ended_at is not None):

@@ -20,8 +20,8 @@ from idp.entitlements.tables import Entitlement, Grant
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound
 from idp.notices import outbox
 from idp.providers.tables import Provider
-from idp.wam import appointments, authority, holdings
-from idp.wam.tables import HeldChange
+from idp.wam import appointments, authority, holdings, receipts
+from idp.wam.tables import HeldChange, Receipt
 
 OPEN = timedelta(days=7)
 """How long a change waits for the second word."""
@@ -104,15 +104,22 @@ def confirm(db: Session, held: HeldChange, *, by: str) -> Grant:
     if by in (held.asked_by, held.account_id):
         raise NotEntitled("A second access manager has to confirm this.", code="may_not_give")
     authority.must_manage(db, held.asked_by, held.provider_id, held.line)
+    if held.asked_by not in appointments.able(db, held.provider_id, held.line):
+        raise NotEntitled("The access manager who asked can't act now. Refuse this and ask anew.", code="may_not_give")
     person = authority.person(db, held.provider_id, held.account_id, lock=True)
     if person.affiliation is None:
         raise Conflict("This person no longer works for this practice.")
     if held.entitlement not in holdings.functions(db, authority.provider(db, held.provider_id), held.line):
         raise Invalid("This practice does not hold this function any more.")
     starts = begins(db, held)
+    receipt = _receipt(db, held, by)
     _decide(db, held, "confirmed", by)
-    for row in authority.not_ended(db, held.provider_id, held.account_id, held.line):
-        if row.entitlement == held.entitlement and row.effect == "allow":
+    rows = authority.not_ended(db, held.provider_id, held.account_id, held.line)
+    before = [row for row in rows if row.entitlement == held.entitlement and row.effect == "allow"]
+    if starts > clock.now():  # what they have goes on until the new one begins
+        grants.end_by(db, before, starts, by=by, reason="replaced")
+    else:
+        for row in before:
             grants.end(db, row, by=by, reason="replaced")
     made = grants.grant(
         db,
@@ -127,8 +134,39 @@ def confirm(db: Session, held: HeldChange, *, by: str) -> Grant:
         confirmed_by=by,
     )
     _log(db, "wam.change.confirmed", held, by, grant=made.id)
+    receipt.facts = receipt.facts | {"from": clock.iso(starts)}
+    db.add(receipt)
     _tell(db, "change_confirmed", held)
     return made
+
+
+def _receipt(db: Session, held: HeldChange, by: str) -> Receipt:
+    """Begin the receipt of the second word, with the log's promise of what comes now; raise Conflict for a second."""
+    try:
+        receipt = receipts.begin(
+            db,
+            kind="change",
+            provider_id=held.provider_id,
+            account_id=held.account_id,
+            made_by=by,
+            form_id=f"second-{held.id}",
+            reason=held.reason,
+        )
+    except receipts.AlreadyDone:
+        raise Conflict("You confirmed this already.") from None
+    receipt.facts = {
+        "confirmed": held.id,
+        "line": held.line,
+        "bundle": None,
+        "from": None,
+        "to": clock.iso(held.ends_at) if held.ends_at else None,
+        "added": [held.entitlement],
+        "changed": [],
+        "removed": [],
+        "held": [],
+        "stay": 0,
+    }
+    return receipt
 
 
 def refuse(db: Session, held: HeldChange, *, by: str) -> None:

@@ -1,5 +1,6 @@
 """Receipts: the same form sent twice does its work once and gives the same answer."""
 
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,9 @@ from idp import entropy
 from idp.audit import promises
 from idp.errors import Invalid, NotFound
 from idp.wam.tables import Receipt
+
+_LOOKED_AT = 200
+"""Newest receipts of a person at a practice that are looked through."""
 
 
 def new_form_id() -> str:
@@ -50,17 +54,35 @@ class AlreadyDone(Exception):
         self.receipt = receipt
 
 
-def at(db: Session, provider_id: str, receipt_id: str) -> Receipt:
-    """Return a receipt of this practice of any kind, or raise NotFound."""
+def of(db: Session, provider_id: str, account_id: str, name: str, value: str) -> Receipt | None:
+    """Return the receipt of a change of a person's access here whose facts say this, or None."""
+    rows = db.exec(
+        select(Receipt)
+        .where(col(Receipt.provider_id) == provider_id, col(Receipt.account_id) == account_id)
+        .order_by(col(Receipt.created_at).desc())
+        .limit(_LOOKED_AT)
+    )
+    return next((row for row in rows if row.facts.get(name) == value), None)
+
+
+def seen(receipt: Receipt, lines: Collection[str]) -> bool:
+    """Say whether a receipt is about one of these lines of business, or about none."""
+    facts = receipt.facts
+    about = set(facts.get("lines") or ([facts["line"]] if facts.get("line") else []))
+    return not about or bool(about & set(lines))
+
+
+def at(db: Session, provider_id: str, receipt_id: str, lines: Collection[str]) -> Receipt:
+    """Return a receipt of this practice of any kind and these lines of business, or raise NotFound."""
     receipt = db.get(Receipt, receipt_id)
-    if receipt is None or receipt.provider_id != provider_id:
+    if receipt is None or receipt.provider_id != provider_id or not seen(receipt, lines):
         raise NotFound
     return receipt
 
 
-def find(db: Session, provider_id: str, receipt_id: str, kind: str) -> Receipt:
-    """Return a receipt of this practice, or raise NotFound."""
-    receipt = at(db, provider_id, receipt_id)
+def find(db: Session, provider_id: str, receipt_id: str, kind: str, lines: Collection[str]) -> Receipt:
+    """Return a receipt of this practice and these lines, or raise NotFound."""
+    receipt = at(db, provider_id, receipt_id, lines)
     if receipt.kind != kind:
         raise NotFound
     return receipt

@@ -169,6 +169,8 @@ def approve(db: Session, request: AccessRequest, *, by: str, ends_at: datetime |
         reason=f"asked for: {request.note}"[:200],
         form_id=form_id,
     )
+    receipt.facts = receipt.facts | {"request": request.id}
+    db.add(receipt)
     _answer(db, request, "request_approved")
     return receipt
 

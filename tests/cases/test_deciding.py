@@ -15,7 +15,7 @@ from sqlalchemy import text
 from idp import clock
 from idp.cases import appeals, file, labels, opening, telling
 from idp.cases.tables import CaseAction, SecurityCase
-from idp.casework import acting, clocks, deciding, desk, interim, judging
+from idp.casework import acting, clocks, deciding, desk, interim, judging, second_words
 from idp.casework.acting import Wish
 from idp.casework.deciding import Verdict
 from idp.database import reading, transaction
@@ -47,7 +47,7 @@ def want(world: World, case_id: str, *wish: str | None, by: str = "sam") -> Case
 
 def confirm(world: World, action: CaseAction, by: str) -> CaseAction:
     with transaction(world.database) as db:
-        return acting.confirm(db, action.id, by=world.people[by])
+        return second_words.confirm(db, action.id, by=world.people[by])
 
 
 def appointment(world: World, who: str) -> str:

@@ -9,11 +9,13 @@ from sqlalchemy import text
 from sqlmodel import Session as Db
 
 from idp.audit import log, shredding
-from idp.cases import file
+from idp.cases import file, questions, telling
 from idp.cases.tables import CaseEntry, SecurityCase
+from idp.casework import desk
+from idp.casework.acting import Wish
 from idp.database import transaction
 from idp.envelope import seal_with
-from tests.cases.test_deciding import decide
+from tests.cases.test_deciding import SHARED, decide
 from tests.cases.test_opening import opened
 from tests.wam.world import World
 
@@ -178,3 +180,54 @@ def test_se_5_a_case_that_says_other_than_its_file_is_found(world: World) -> Non
             db.execute(text(f"UPDATE security_case SET {change} WHERE id = :c"), {"c": case_id})
             assert file.check(db, file.hold(db, case_id)).problem.startswith("The case"), change
             kept.rollback()
+
+
+_MOVED = {
+    "security_case SET triage_due_at = triage_due_at + 86400000000": "must be taken up by",
+    "security_case SET triaged_at = triaged_at - 86400000000": "was taken up",
+    "security_case SET worked_by = 'acc_other'": "who works on it",
+    "security_case SET told_at = 1, tell_due_at = NULL": "must be told by",
+    "security_case SET escalated_at = 1": "called late",
+    "security_case SET score = 3": "score",
+    "case_question SET due_at = due_at + 1": "question csq_",
+    "case_question SET answer = 'known_leave'": "question csq_",
+    "case_action SET asked_by = 'acc_other'": "action csa_",
+    "case_action SET reason = 'Somebody else wanted it'": "action csa_",
+    "case_label SET label = 'none'": "label cse_",
+}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_se_5_a_moved_clock_a_question_an_action_or_a_label_that_was_rewritten_is_found(world: World) -> None:
+    case_id = opened(world, "finn")
+    with transaction(world.database) as db:
+        desk.take(db, case_id, by=world.sam)
+    with transaction(world.database) as db:
+        questions.ask_person(db, file.hold(db, case_id), by=world.sam)
+    decide(world, case_id, SHARED, Wish("education"))
+    with transaction(world.database) as db:
+        telling.delay(db, case_id, by=world.sam, why="The person is being spoken to first.")
+    for change, named in _MOVED.items():
+        with transaction(world.database) as db:
+            assert file.check(db, file.hold(db, case_id)).whole
+            kept = db.begin_nested()
+            db.execute(text(f"UPDATE {change}"))
+            problem = file.check(db, file.hold(db, case_id)).problem
+            assert named in problem, (change, problem)
+            kept.rollback()
+    with transaction(world.database) as db:  # a row that is gone
+        kept = db.begin_nested()
+        db.execute(text("DELETE FROM case_question"))
+        assert "question" in file.check(db, file.hold(db, case_id)).problem
+        kept.rollback()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_se_5_looking_at_a_case_leaves_no_record_of_how_it_stands(world: World) -> None:
+    case_id = opened(world, "finn")
+    with transaction(world.database) as db:
+        before = db.execute(text("SELECT count(*) FROM audit_record WHERE event = 'security.case.stood'")).scalar()
+        file.check(db, file.hold(db, case_id))
+    with transaction(world.database) as db:
+        after = db.execute(text("SELECT count(*) FROM audit_record WHERE event = 'security.case.stood'")).scalar()
+    assert before == after == 1

@@ -8,11 +8,12 @@ from freezegun import freeze_time
 from sqlmodel import Session as Db
 
 from idp import clock
-from idp.cases import opening, questions
+from idp.cases import file, opening, questions
 from idp.casework import acting, clocks, deciding, desk
 from idp.casework.acting import Wish
 from idp.database import reading, transaction
-from idp.errors import Conflict
+from idp.errors import Conflict, NotFound
+from idp.leaving import people
 from idp.security import reports
 from idp.security.reports import Told
 from tests.cases.test_deciding import SHARED, WHY, one
@@ -92,3 +93,28 @@ def test_domain_10_the_clock_of_a_containment_runs_whatever_was_done_with_the_qu
     with freeze_time(now + timedelta(hours=4)):
         clocks.run(world.database)
     assert one(world, "SELECT escalated_at FROM security_case WHERE id = :c", c=case_id) is not None
+
+
+def test_w_10_a_question_is_answered_by_whoever_the_account_was_made_one_with_and_by_nobody_else(world: World) -> None:
+    case_id = opened(world, "ana", "notice", kind="takeover", score=-3.0)
+    question = one(world, "SELECT id FROM case_question")
+    with transaction(world.database) as db:
+        people.close(db, world.ana, because="merged", by="system", into=world.finn)
+    with reading(world.database) as db:
+        assert [asked.id for asked in questions.of_person(db, world.finn)] == [question]
+        assert questions.find(db, question, "person", world.finn, reader=world.finn).open
+        assert questions.of_person(db, world.hana) == []
+        with pytest.raises(NotFound):
+            questions.find(db, question, "person", world.hana, reader=world.hana)
+    with transaction(world.database) as db:
+        questions.answer(db, question, "person", world.finn, by=world.finn, choice="not_me", said="")
+    assert one(world, "SELECT status FROM security_case WHERE id = :c", c=case_id) == "new"
+
+
+def test_w_10_a_question_asked_after_accounts_were_made_one_is_written_to_the_one_that_is_left(world: World) -> None:
+    case_id = opened(world, "ana")
+    with transaction(world.database) as db:
+        people.close(db, world.ana, because="merged", by="system", into=world.finn)
+    with transaction(world.database) as db:
+        assert questions.ask_person(db, file.hold(db, case_id), by=world.sam)
+    assert one(world, "SELECT count(*) FROM outbox WHERE template = 'case_question' AND account_id = :f", f=world.finn)

@@ -98,8 +98,8 @@ def test_invariant_8_a_change_between_reading_and_committing_is_noticed_by_the_c
             assert (await one(worker)).allowed
             decide, done = worker.decide, []
 
-            async def late(question: Question, known: Before | None = None) -> Decision:
-                answer = await decide(question, known)
+            async def late(question: Question, known: Before | None = None, rows: Any = None) -> Decision:
+                answer = await decide(question, known, rows)
                 if not done:
                     done.append(answer.allowed)
                     await asyncio.to_thread(revoke, ana)  # acknowledged after we decided, before we committed
@@ -121,8 +121,8 @@ def test_an_answer_that_keeps_changing_is_unavailable_never_a_guess(ana: Databas
         async with Workers(ana, 1) as [worker]:
             decide = worker.decide
 
-            async def always_late(question: Question, known: Before | None = None) -> Decision:
-                answer = await decide(question, known)
+            async def always_late(question: Question, known: Before | None = None, rows: Any = None) -> Decision:
+                answer = await decide(question, known, rows)
                 await asyncio.to_thread(touch, ana)
                 return answer
 

@@ -50,6 +50,8 @@ ELSEWHERE = {
         "cases/test_deciding.py::test_domain_10_those_concerned_hear_within_24_hours_or_why_not_is_written_down"
     ),
     "case_appeal": "cases/test_deciding.py::test_domain_10_an_appeal_is_taken_for_30_days",
+    "case_kept_years": "cases/test_keeping.py::"
+    "test_domain_7_a_case_is_destroyed_whole_six_years_after_its_last_effect_and_not_before",
     "case_interim": (
         "cases/test_interim.py::test_domain_2_7_an_interim_manager_holds_the_role_for_30_days_at_the_longest"
     ),

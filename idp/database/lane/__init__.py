@@ -8,7 +8,7 @@ worker; each request's answer waits for its group's commit (decisions.md 7).
 from idp.database.engine import Database
 from idp.database.lane.group import Records
 from idp.database.lane.postgres import PostgresLane
-from idp.database.lane.queue import Lane
+from idp.database.lane.queue import Lane, Mark
 from idp.database.lane.resting import RestsOn, Stale, state_of
 from idp.database.lane.sqlite import SqliteLane
 from idp.database.lane.statements import Append, Many, Merged, OneStatement, Sql, Work, drive
@@ -17,6 +17,7 @@ __all__ = [
     "Append",
     "Lane",
     "Many",
+    "Mark",
     "Merged",
     "OneStatement",
     "PostgresLane",

@@ -13,6 +13,8 @@ from idp.errors import Unavailable
 QUEUE_LIMIT = 4096
 GROUP_LIMIT = 256
 SECONDS_TO_ANSWER = 5.0
+Mark = int | bytes
+"""Tells one state of a database from every other; compared, never ordered."""
 AWAY = "The database did not answer. Try again in a moment."
 
 
@@ -35,8 +37,8 @@ class Lane:
         """Run one statement on the autocommit reader and return its rows as tuples."""
         raise NotImplementedError
 
-    def mark(self) -> int | None:
-        """Return a number that stays while nobody commits anything, or None where only reading tells.
+    def mark(self) -> Mark | None:
+        """Return a mark that stays while nobody commits anything, or None where only reading tells.
 
         Raises Unavailable as `fetch` does.
         """

@@ -10,7 +10,8 @@ import structlog
 
 from idp.database.engine import Database
 from idp.database.lane.group import Item, Records, worked
-from idp.database.lane.queue import AWAY, Lane
+from idp.database.lane.header import mapped
+from idp.database.lane.queue import AWAY, Lane, Mark
 from idp.database.lane.resting import HOLDS_ONE, Stale, one
 from idp.database.lane.statements import Many, Sql
 from idp.errors import Unavailable
@@ -37,6 +38,8 @@ class SqliteLane(Lane):
         self._reader = self._connect()
         self._reader.execute("PRAGMA query_only=ON")
         self._marking = self._reader.cursor()
+        self._ask_for_mark()  # with the first read SQLite maps the log's index
+        self._header = mapped(self._path)
         marks = ", ".join("?" * len(records.columns))
         self._insert = f"INSERT INTO {records.table} ({records.names}) VALUES ({marks})"  # noqa: S608 - our own names
         self._durable = True
@@ -58,7 +61,12 @@ class SqliteLane(Lane):
                 raise Unavailable(AWAY) from problem
             raise
 
-    def mark(self) -> int | None:
+    def mark(self) -> Mark | None:
+        header = self._header
+        return header.raw if header is not None else self._ask_for_mark()
+
+    def _ask_for_mark(self) -> int:
+        """Ask SQLite, where the header can't be looked at: no Linux, or no index in memory yet."""
         try:
             [(mark,)] = self._marking.execute("PRAGMA data_version").fetchall()
         except sqlite3.OperationalError as problem:
@@ -168,4 +176,5 @@ class SqliteLane(Lane):
         self._closing = True
         self._signal.set()
         await asyncio.to_thread(self._thread.join, 10)
+        self._header = None  # before the connection goes, and the memory with it
         self._reader.close()

@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from sqlmodel import Session as Db
 
 from idp.cases import appeals, questions, words
 from idp.cases.answers import CHANGE, SEND
 from idp.cases.tables import SecurityCase
-from idp.casework import acting, deciding, desk, judging
+from idp.casework import acting, deciding, desk, judging, second_words
 from idp.casework.acting import Wish
 from idp.casework.deciding import Verdict
 from idp.casework.doing import KINDS, TAKES
-from idp.errors import Conflict, Invalid, NotEntitled
+from idp.errors import Conflict, Invalid, NotEntitled, NotFound
 from idp.providers.tables import Provider
 from idp.web import pages
 from idp.web.boundary import Transaction
@@ -84,10 +85,22 @@ def second(request: Request, staff: Acts, db: Transaction, c: str, form: TheForm
     known = case_page.facts(db, staff, case)
     with pages.shown_again(case_page.TEMPLATE, known, Invalid, Conflict, NotEntitled):
         if form.get("answer") == "confirm":
-            acting.confirm(db, form.get("which", ""), case_id=case.id, by=by)
+            second_words.confirm(db, form.get("which", ""), case_id=case.id, by=by)
         else:
-            acting.refuse(db, form.get("which", ""), case_id=case.id, by=by)
+            second_words.refuse(db, form.get("which", ""), case_id=case.id, by=by)
     return pages.go(request, f"{PATH}/{c}#actions")
+
+
+@router.get(f"{PATH}/{{c}}/actions/{{which}}/receipt.json", include_in_schema=False)
+def receipt(staff: Staff, db: Transaction, c: str, which: str) -> Response:
+    """Give out the log's signed promise of what an action recorded (docs/security-staff.md)."""
+    case = desk.seen_by(db, c, staff.visitor.account.id)
+    found = acting.find(db, which)
+    if found.case_id != case.id or found.promise is None:
+        raise NotFound("This was not done, or before receipts were signed.")
+    headers = {"Content-Disposition": f'attachment; filename="receipt-{found.id}.json"', "Cache-Control": "no-store"}
+    content = orjson.dumps(found.promise, option=orjson.OPT_INDENT_2)
+    return Response(content, media_type="application/json", headers=headers)
 
 
 @router.post(f"{PATH}/{{c}}/appeal", include_in_schema=False)

@@ -110,6 +110,7 @@ def _facts(db: Db, acting: Acting, found: AccessRequest, typed: dict[str, str]) 
         "decided_by": decided_by.display_name if decided_by else "",
         "open": found.status == "submitted" and found.expires_at > clock.now(),
         "own": found.account_id == acting.visitor.account.id,
+        "receipt": receipts.of(db, acting.provider.id, found.account_id, "request", found.id),
         "typed": {"ends": "", "reason": "", **typed},
         "form_id": receipts.new_form_id(),
         "problem": None,
@@ -128,6 +129,7 @@ def _held_facts(db: Db, acting: Acting, found: HeldChange) -> dict[str, Any]:
         "begins": dual_control.begins(db, found),
         "open": found.status == "waiting" and found.expires_at > clock.now(),
         "may_confirm": by not in (found.asked_by, found.account_id),
+        "receipt": receipts.of(db, acting.provider.id, found.account_id, "confirmed", found.id),
         "problem": None,
         **views.frame(db, acting.provider, by),
     }
