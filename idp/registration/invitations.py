@@ -267,7 +267,7 @@ def _admit(db: Db, invitation: Invitation, account: Account) -> None:
             bundle=invitation.bundle,
             by=invitation.invited_by,
             reason="invited",
-            fitting=True,
+            fitting=invitation.invited_by.startswith("acc_"),  # an operator describes a world, bound by structure alone
         )
 
 

@@ -13,6 +13,7 @@ from idp.entitlements.tables import Entitlement, Grant
 from idp.leaving import people as leaving
 from idp.providers import affiliations
 from idp.registration import invitations
+from idp.wam import appointments
 from tests.wam.world import LINE, World, practice
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -91,8 +92,11 @@ def test_t_10_who_represented_the_practice_until_yesterday_is_brought_back_by_an
 def test_security_64_practices_that_do_not_participate_give_no_more_by_an_invitation(world: World) -> None:
     with transaction(world.database) as db:
         small = practice(db, "Small Office", "11-1111111", participates=False)
-        made, _ = invitations.invite(
-            db, invited_by="operator", display_name="Ned Low", provider_id=small, line=LINE, bundle="practice_manager"
-        )
-        account = invitations.accept(db, made.id).id
-    assert "fee.view" not in given(world, account, small)
+        affiliations.approve(db, account_id=world.finn, provider_id=small, by="operator")
+        appointments.appoint(db, account_id=world.finn, provider_id=small, by="operator", verified_by="claim")
+    invitation = invited(world, "finn", small, "practice_manager")
+    with transaction(world.database) as db:
+        account = invitations.accept(db, invitation).id
+    held = given(world, account, small)
+    assert "claim.status.view" in held
+    assert "fee.view" not in held
