@@ -35,6 +35,7 @@ bench: $(READY) $(ASSETS) ## print the figures: the engine, the service beside a
 	@$(BIN)/python -m bench.sharing 100 45 1 --guards
 	@$(BIN)/python -m bench.sharing_cost
 	@$(BIN)/python -m bench.roster
+	@$(BIN)/python -m bench.log_table
 
 faults: $(READY) $(ASSETS) ## the faults that take longer than the test suite should (KILLS=200 DEATHS=200: kill -9 of service and database)
 	@IDP_FAULT_KILLS=$(or $(KILLS),20) IDP_FAULT_DEATHS=$(or $(DEATHS),10) IDP_FAULT_PATIENCE=$(or $(PATIENCE),1) \
