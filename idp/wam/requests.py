@@ -24,6 +24,8 @@ from idp.wam.tables import AccessRequest, Receipt
 MOST_OPEN = 20
 """Requests of one person at one practice that may wait at once."""
 BATCH = 100
+MOST_SHOWN = 200
+"""Requests an inbox holds, the oldest; it says so where there may be more."""
 
 
 class AlreadyDecided(Conflict):
@@ -127,7 +129,7 @@ def waiting_at(db: Session, provider_id: str, lines: Sequence[str]) -> list[Acce
                 col(AccessRequest.expires_at) > clock.now(),
             )
             .order_by(col(AccessRequest.created_at), col(AccessRequest.id))
-            .limit(200)
+            .limit(MOST_SHOWN)
         ).all()
     )
 
