@@ -77,7 +77,7 @@ def password(browser: Visitor, name: str = NAME) -> None:
 def federated(browser: Visitor) -> None:
     """Sign in from an app at the partner's login, up to the tokens."""
     browser.authorize()
-    flow = parse_qs(urlsplit(browser.url).query)["flow"][0]
+    flow = browser.fields("username")["flow"]
     asked = parse_qs(urlsplit(browser.get(f"/login/ups_evergreen?flow={flow}")).query)
     code = f"fay~{asked['nonce'][0]}"
     where = browser.get(f"/login/ups_evergreen/callback?code={code}&state={asked['state'][0]}")

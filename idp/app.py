@@ -18,6 +18,7 @@ from idp.web.boundary import Service
 from idp.web.built import Files
 from idp.web.door import Door
 from idp.web.fast import FastLane
+from idp.web.heads import Heads
 from idp.web.measured import Measured
 from idp.web.middleware import Edge
 
@@ -74,5 +75,5 @@ def create_app(settings: Settings) -> App:
     app.mount("/static", Files(), name="static")
     app.areas = Areas(app, app.pages)
     lane_first = FastLane(lane, app.areas, plain_sign_in.ENDPOINTS, {plain_outside.PREFIX: plain_outside.endpoint})
-    app.front = Edge(Measured(Door(lane_first)), settings, errors.turn_away)
+    app.front = Edge(Measured(Heads(Door(lane_first))), settings, errors.turn_away)
     return app

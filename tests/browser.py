@@ -165,6 +165,10 @@ class Browser:
         """The proof a form of the present page carries."""
         return dict(self.page.forms[0].fields)["form_key"]
 
+    def flow(self) -> str:
+        """The journey the present page's form belongs to."""
+        return next(value for form in self.page.forms for name, value in form.fields if name == "flow")
+
     def cookie(self, name: str) -> str | None:
         """The value of one of our cookies, by the end of its name."""
         found = self.cookies.get(urlsplit(self.home).netloc, {})

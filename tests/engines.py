@@ -184,8 +184,9 @@ class PostgresEngine:
     again: Callable[[], None]
     """Start it after that; it recovers from its own log."""
 
-    def __init__(self, home: Path, *, fsync: bool = False) -> None:
+    def __init__(self, home: Path, *, fsync: bool = False, in_memory: bool | None = None) -> None:
         self._fsync = "on" if fsync else "off"
+        self._in_memory = not fsync if in_memory is None else in_memory
         self._stop = lambda: None
         url = None if fsync else os.environ.get("IDP_TEST_POSTGRES_URL")
         self._admin = url or self._start()
@@ -210,7 +211,7 @@ class PostgresEngine:
         binaries = find_postgres()
         if binaries is None:
             raise RuntimeError(MISSING)
-        folder = Path(tempfile.mkdtemp(prefix="idp-pg-", dir=None if self._fsync == "on" else scratch()))
+        folder = Path(tempfile.mkdtemp(prefix="idp-pg-", dir=scratch() if self._in_memory else None))
         run: dict[str, object] = {"check": True, "cwd": "/", "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
         if os.geteuid() == 0:  # the server refuses to run as root
             shutil.chown(folder, "postgres")

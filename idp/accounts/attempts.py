@@ -18,13 +18,24 @@ from idp.envelope import KeyRing
 from idp.errors import TooMany
 
 LONGEST_DELAY = timedelta(minutes=15)
+_NOW = "CAST($2 AS BIGINT)"
+
+
+def _next_try(failures: str) -> str:
+    """Write when the next try may come: at once after the first few, then in twice the time, to 15 minutes."""
+    beyond = f"{failures} - CAST($4 AS INTEGER)"
+    seconds = f"CASE WHEN {beyond} >= 10 THEN {LONGEST_DELAY.seconds} ELSE 1 << ({beyond}) END"
+    return f"CASE WHEN {beyond} >= 0 THEN {_NOW} + 1000000 * ({seconds}) END"
+
+
 _COUNT = Sql(
-    "INSERT INTO throttle (key, failures, last_at, created_at) VALUES ($1, 1, $2, $2) "
-    "ON CONFLICT (key) DO UPDATE SET failures = throttle.failures + 1, last_at = $2 "
-    "WHERE throttle.failures < $3 AND (throttle.not_before IS NULL OR throttle.not_before <= $2) "
+    "INSERT INTO throttle (key, failures, last_at, created_at, not_before) "  # noqa: S608 - our own names
+    f"VALUES ($1, 1, {_NOW}, {_NOW}, {_next_try('1')}) "
+    f"ON CONFLICT (key) DO UPDATE SET failures = throttle.failures + 1, last_at = {_NOW}, "
+    f"not_before = COALESCE({_next_try('throttle.failures + 1')}, throttle.not_before) "
+    f"WHERE throttle.failures < $3 AND (throttle.not_before IS NULL OR throttle.not_before <= {_NOW}) "
     "RETURNING failures"
 )
-_DELAY = Sql("UPDATE throttle SET not_before = $2 WHERE key = $1 RETURNING 1")
 _FORGET = Sql("DELETE FROM throttle WHERE key = $1 RETURNING 1")
 
 
@@ -77,31 +88,20 @@ def count(db: Db, key: str) -> int:
 
 def within(db: Db, key: str, most: int) -> bool:
     """Count one more and say whether that is still within the limit; no delays, for things that are no guesses."""
-    return bool(drive(db, _counting_to(key, clock.now(), most)))
-
-
-def _counting_to(key: str, now: datetime, most: int) -> Work:
-    rows = yield _COUNT, (key, clock.micros(now), most)
-    return rows
+    return drive(db, _counted(key, clock.now(), most, most + 1)) is not None
 
 
 def counting(key: str, rules: configuration.Passwords, now: datetime) -> Work:
-    """Count a try; answers how many there were in a row, None when this one must not be evaluated."""
-    rows = yield _COUNT, (key, clock.micros(now), rules.max_failures)
-    if not rows:
-        return None
-    failures = int(rows[0][0])
-    delay = delay_after(failures, rules.delays_after)
-    if delay:
-        yield _DELAY, (key, clock.micros(now + delay))
-    return failures
+    """Count a try; answers how many there were in a row, None when this one must not be evaluated.
+
+    One statement: who guesses must not see the count without the wait that it brings.
+    """
+    return _counted(key, now, rules.max_failures, rules.delays_after)
 
 
-def delay_after(failures: int, free: int) -> timedelta:
-    """Return how long the next try has to wait: none for the first few, then doubling to 15 minutes."""
-    if failures < free:
-        return timedelta(0)
-    return min(timedelta(seconds=2 ** min(failures - free, 20)), LONGEST_DELAY)
+def _counted(key: str, now: datetime, most: int, free: int) -> Work:
+    rows = yield _COUNT, (key, clock.micros(now), most, free)
+    return int(rows[0][0]) if rows else None
 
 
 def forget(db: Db, key: str) -> None:

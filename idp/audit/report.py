@@ -72,6 +72,22 @@ class Report:
         return f"The log is whole: {self.records} records verified{span}.{older}{tail}{beside}"
 
 
+class Findings:
+    """What is wrong with a log, in the order in which it is met; at most so many are kept."""
+
+    def __init__(self, report: Report, limit: int) -> None:
+        self._kept = report.findings
+        self._limit = limit
+        self.none = True
+        """Nothing was wrong so far."""
+
+    def add(self, kind: str, record: int | None, sentence: str) -> None:
+        """Say what is wrong."""
+        self.none = False
+        if len(self._kept) < self._limit:
+            self._kept.append(Finding(kind, record, sentence))
+
+
 def _counted(number: int, noun: str, one: str, many: str) -> str:
     return f"{number} {noun} {one}" if number == 1 else f"{number} {noun}s {many}"
 
@@ -95,17 +111,19 @@ class Seen:
         self._bits[byte] |= bit
         return not known
 
-    def none_of(self, run: Sequence[int]) -> bool:
-        """Say whether the numbers are one dense run of which none was met."""
-        if not run or run[0] < 0 or run[-1] >= self._dense or run[-1] - run[0] != len(run) - 1:
+    def add_all(self, numbers: Sequence[int]) -> bool:
+        """Add numbers of which none was met before; else, or where one stands twice, add none and return False."""
+        low, high = min(numbers, default=0), max(numbers, default=-1)
+        if len(set(numbers)) != len(numbers):
             return False
-        return not self._bits_of(run[0], run[-1] + 1) >> (run[0] & 7) & ((1 << len(run)) - 1)
-
-    def add_run(self, run: Sequence[int]) -> None:
-        """Add numbers of which `none_of` said that none was met."""
-        low, high = run[0] >> 3, run[-1] >> 3
-        bits = self._bits_of(run[0], run[-1] + 1) | ((1 << len(run)) - 1) << (run[0] & 7)
-        self._bits[low : high + 1] = bits.to_bytes(high - low + 1, "little")
+        if low < 0 or high >= self._dense or high - low + 1 != len(numbers):
+            return not any(one in self for one in numbers) and all(self.add(one) for one in numbers)
+        bits, run = self._bits_of(low, high + 1), ((1 << len(numbers)) - 1) << (low & 7)
+        if bits & run:
+            return False
+        first, last = low >> 3, high >> 3
+        self._bits[first : last + 1] = (bits | run).to_bytes(last - first + 1, "little")
+        return True
 
     def _bits_of(self, start: int, end: int) -> int:
         return int.from_bytes(self._bits[start >> 3 : (end + 7) >> 3], "little")

@@ -1,15 +1,18 @@
-"""Read the stored rows of a batch and compare them with the hashes they were sealed under, many at a time.
+"""Read the stored rows of a stretch of the tree and compare them, many at a time, with the hashes they were sealed by.
 
-The common case, a batch whose rows are all there and as they were sealed, costs a few operations a record;
-`ordinary` says so and nothing more. Whatever is not ordinary is looked at record by record in `verify.py`.
+The common case, batches whose rows are all there and as they were sealed, costs a few operations a record; `ordinary`
+says so and nothing more. Whatever is not ordinary is looked at record by record in `verify.py`. PostgreSQL sends the
+rows on while they are looked at; a few hundred at a time stay in the processor's memory, and no more are ever held.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
+from itertools import islice, repeat
 from typing import Any
 
 import orjson
+from psycopg import capabilities
 from sqlmodel import Session
 
 from idp import clock
@@ -22,6 +25,9 @@ _CHUNK = 500
 _AT_ONCE = 250
 _KEPT = 10_000
 """Seconds whose beginning is remembered."""
+_APART = 2
+"""How many times as many numbers as records a stretch may span and still be read from its first to its last."""
+_said = dict.get
 
 
 class Rows:
@@ -31,6 +37,7 @@ class Rows:
         self._sqlite = of(session).is_sqlite
         driver: Any = session.connection().connection.driver_connection
         self._cursor: Any = driver.cursor() if self._sqlite else driver.cursor(binary=True)
+        self._streams = not self._sqlite and capabilities.has_stream_chunked()
         self._seconds: dict[str, int] = {}
 
     def named(self, seqs: Sequence[int]) -> list[Any]:
@@ -43,39 +50,61 @@ class Rows:
         return found
 
     def ordinary(self, seqs: Sequence[int], hashes: Sequence[bytes]) -> int | None:
-        """Say that every row of the batch is there and whole, by the moment of its first; else return None."""
-        if not seqs or seqs[-1] - seqs[0] != len(seqs) - 1:
+        """Say that every row of these numbers is there and whole, by the moment of the lowest; else return None."""
+        if not seqs:
             return None
-        where = f"seq BETWEEN {int(seqs[0])} AND {int(seqs[-1])} ORDER BY seq"
-        self._cursor.execute(f"SELECT {_SHORT} FROM audit_record WHERE {where}")  # noqa: S608 - integers
-        first: int | None = None
+        low, high = min(seqs), max(seqs)
+        if high - low >= _APART * len(seqs):
+            return None
+        dense = high - low + 1 == len(seqs)
+        if not dense or list(seqs) != list(range(low, high + 1)):  # late commits: numbers are not in the tree's order
+            ordered = sorted(zip(seqs, hashes, strict=True))
+            seqs, hashes = [seq for seq, _ in ordered], [digest for _, digest in ordered]
+        wanted = None if dense else frozenset(seqs)
+        at, first = 0, None
+        stretch = self._between(low, high)
         try:
-            for start in range(0, len(seqs), _AT_ONCE):  # a few at a time: they stay in the processor's memory
-                rows = self._cursor.fetchmany(_AT_ONCE)
-                if [row[0] for row in rows] != list(seqs[start : start + _AT_ONCE]):
+            for rows in stretch:
+                here = rows if wanted is None else [row for row in rows if row[0] in wanted]
+                if not here:
+                    continue
+                upto = at + len(here)
+                if not self._whole(here, seqs[at:upto], hashes[at:upto]):
                     return None
-                if [sha256(b"\x00" + row[1]).digest() for row in rows] != hashes[start : start + _AT_ONCE]:
-                    return None
-                if not self._columns_agree(rows):
-                    return None
-                first = rows[0][2] if first is None else first
+                first = here[0][2] if first is None else first
+                at = upto
         except (TypeError, ValueError, KeyError, AttributeError):  # text in place of bytes, no JSON, no object
             return None
-        return first
+        finally:
+            for _ in stretch:  # the connection is free for the next question only when everything was read
+                pass
+        return first if at == len(seqs) else None
 
-    def _columns_agree(self, rows: Sequence[Any]) -> bool:
-        """Compare the columns with leaves that are proven, so of our own writing."""
+    def _between(self, low: int, high: int) -> Iterator[list[Any]]:
+        """Return the rows from one number to another in order, a few hundred at a time."""
+        query = f"SELECT {_SHORT} FROM audit_record WHERE seq BETWEEN {int(low)} AND {int(high)} ORDER BY seq"  # noqa: S608 - integers
+        if self._streams:
+            rows = self._cursor.stream(query, binary=True, size=_AT_ONCE)
+            while part := list(islice(rows, _AT_ONCE)):
+                yield part
+            return
+        self._cursor.execute(query)
+        while part := self._cursor.fetchmany(_AT_ONCE):
+            yield part
+
+    def _whole(self, rows: list[Any], seqs: Sequence[int], hashes: Sequence[bytes]) -> bool:
+        """Compare numbers and hashes; then the columns with leaves that are proven by that, so of our own writing."""
+        numbers, leaves, moments, *columns = zip(*rows, strict=True)
+        if list(numbers) != seqs or [sha256(b"\x00" + one).digest() for one in leaves] != hashes:
+            return False
+        said = orjson.loads(b"[" + b",".join(leaves) + b"]")
+        for member, column in zip(leaf.MEMBERS, columns, strict=True):
+            if tuple(map(_said, said, repeat(member))) != column:
+                return False
+        ats = [one["at"] for one in said]
         seconds = self._seconds
-        for row in rows:
-            said = orjson.loads(row[1])
-            if tuple(map(said.get, leaf.MEMBERS)) != row[3:]:
-                return False
-            at = said["at"]
-            second = seconds.get(at[:19])
-            if second is None:
-                if len(seconds) >= _KEPT:
-                    seconds.clear()
-                second = seconds[at[:19]] = clock.micros(datetime.fromisoformat(at[:19] + "+00:00"))
-            if second + int(at[20:26]) != row[2]:
-                return False
-        return True
+        if len(seconds) >= _KEPT:
+            seconds.clear()
+        for second in {at[:19] for at in ats} - seconds.keys():
+            seconds[second] = clock.micros(datetime.fromisoformat(second + "+00:00"))
+        return [seconds[at[:19]] + int(at[20:26]) for at in ats] == list(moments)

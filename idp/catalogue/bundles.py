@@ -217,7 +217,7 @@ def _affected(db: Session, one: Assignment, wanted: frozenset[str], rows: list[G
     provider = db.get(Provider, one.provider_id)
     has = holdings.functions(db, provider, one.line) if provider is not None else {}
     account = db.get(Account, one.account_id)
-    stays = rules.held(db, one.account_id, one.provider_id, one.line) - (of_job - wanted)
+    stays = rules.held(db, one.account_id, one.provider_id) - (of_job - wanted)
     gains: list[str] = []
     out: list[str] = []
     taken = bundles.items_of(db, one.bundle, one.version) if of_job else wanted

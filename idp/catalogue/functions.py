@@ -14,7 +14,8 @@ from idp import clock
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
-from idp.catalogue.impact import Affected, Impact, holders
+from idp.catalogue import decided
+from idp.catalogue.impact import Affected, Impact, places
 from idp.catalogue.tables import CatalogueChange
 from idp.database.lane import drive
 from idp.entitlements import standing
@@ -82,25 +83,27 @@ def check(db: Session, key: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def impact(db: Session, key: str, change: Mapping[str, Any]) -> Impact:
-    """Return whose access a version opens or closes, and who would be asked to confirm more often."""
-    function, now = find(db, key), facts(find(db, key))
+    """Return whose access a version opens or closes, and who would be asked to confirm more often.
+
+    Whom gates 6 and 10 could say something new of is asked about by the whole decision; nobody else is.
+    """
+    now = facts(find(db, key))
     after = now | dict(change)
-    places: dict[tuple[str, str], Organisation] = {}
-    affected: dict[tuple[str, str, str], Affected] = {}
-    rows = holders(db, key)
-    levels = _levels(db, {row.account_id for row in rows})
-    for row in rows:
-        place = (row.provider_id, row.line_of_business)
-        if place not in places:
-            places[place] = drive(db, standing.organisation(*place, Dates(clock.micros(clock.now()))))
-        had, has = (_fits(f, places[place], levels[row.account_id]) for f in (now, after))
+    organisations: dict[tuple[str, str], Organisation] = {}
+    affected: list[Affected] = []
+    holding = places(db, key)
+    levels = _levels(db, {account_id for account_id, _, _ in holding})
+    for account_id, *place in holding:
+        where = (place[0], place[1])
+        if where not in organisations:
+            organisations[where] = drive(db, standing.organisation(*where, Dates(clock.micros(clock.now()))))
+        had, has = (_fits(f, organisations[where], levels[account_id]) for f in (now, after))
         often = bool(after["fresh"]) and not now["fresh"] and has
         if had != has or often:
-            who = (row.account_id, *place)
             gains, loses = ((key,) if has and not had else ()), ((key,) if had and not has else ())
-            affected[who] = Affected(*who, gains, loses, note="confirms it's them more often" if often else "")
-    assert function.key == key
-    return Impact(tuple(affected.values()))
+            note = "confirms it's them more often" if often else ""
+            affected.append(Affected(account_id, *where, gains, loses, note=note))
+    return Impact(tuple(decided.by_function(db, key, change, affected)))
 
 
 def publish(

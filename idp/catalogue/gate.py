@@ -11,7 +11,8 @@ from sqlmodel import Session, col, select
 from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
-from idp.catalogue.impact import Affected, Impact, holders
+from idp.catalogue import decided
+from idp.catalogue.impact import Affected, Impact, places
 from idp.entitlements.duty_tables import WithheldFunction
 from idp.entitlements.tables import Entitlement
 from idp.errors import Conflict, Invalid, NotFound
@@ -32,12 +33,13 @@ def withheld(db: Session, provider_id: str) -> list[WithheldFunction]:
 
 
 def impact(db: Session, provider_id: str, line: str, keys: list[str]) -> Impact:
-    """Return who loses what if these functions were withheld now."""
+    """Return who loses what if these functions were withheld now, by the whole decision."""
     lost: dict[str, set[str]] = {}
     for key in keys:
-        for row in holders(db, key, provider_id=provider_id, line=line):
-            lost.setdefault(row.account_id, set()).add(key)
-    return Impact(tuple(Affected(a, provider_id, line, loses=tuple(sorted(k))) for a, k in sorted(lost.items())))
+        for account_id, _, _ in places(db, key, provider_id=provider_id, line=line):
+            lost.setdefault(account_id, set()).add(key)
+    losing = [Affected(a, provider_id, line, loses=tuple(sorted(k))) for a, k in sorted(lost.items())]
+    return Impact(tuple(decided.by_withholding(db, losing)))
 
 
 def withhold(

@@ -8,7 +8,9 @@ from sqlmodel import Session, col, select
 
 from idp import clock
 from idp.accounts.tables import Account
-from idp.entitlements.tables import Grant
+from idp.entitlements import appointed
+from idp.entitlements.defaults import FROM_APPOINTMENT
+from idp.entitlements.tables import Appointment, Grant
 from idp.providers.tables import Provider
 
 SHOWN = 200
@@ -82,6 +84,24 @@ def holders(db: Session, key: str, *, provider_id: str | None = None, line: str 
     if line is not None:
         query = query.where(col(Grant.line_of_business) == line)
     return list(db.exec(query.order_by(col(Grant.provider_id), col(Grant.account_id), col(Grant.id))).all())
+
+
+def places(
+    db: Session, key: str, *, provider_id: str | None = None, line: str | None = None
+) -> list[tuple[str, str, str]]:
+    """Return (person, practice, line) of everybody who has a function, by a grant or by an appointment."""
+    found = {
+        (row.account_id, row.provider_id, row.line_of_business)
+        for row in holders(db, key, provider_id=provider_id, line=line)
+    }
+    if key in FROM_APPOINTMENT:
+        managers = select(Appointment.account_id, Appointment.provider_id, Appointment.line)
+        if provider_id is not None:
+            managers = managers.where(col(Appointment.provider_id) == provider_id)
+        if line is not None:
+            managers = managers.where(col(Appointment.line) == line)
+        found |= {(a, p, x) for a, p, x in db.exec(managers.where(appointed.in_force())).all()}
+    return sorted(found, key=lambda one: (one[1], one[0], one[2]))
 
 
 def named(db: Session, affected: Sequence[Affected]) -> list[Named]:

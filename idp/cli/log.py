@@ -1,5 +1,6 @@
 """Verify the log, and evidence, with the public half of the checkpoint key."""
 
+import gc
 from pathlib import Path
 
 from idp.audit import checkpoint, log, origin
@@ -16,7 +17,13 @@ def verify(database: Database, copy: Path | None = None) -> tuple[bool, str]:
     """
     settings = database.settings
     public = checkpoint.load_key(settings.audit_key_file).public_key()
-    report = verifying.verify(database, public, copy or settings.audit_copy)
+    collects = gc.isenabled()
+    gc.disable()  # the rows of a whole log leave no cycles: walking them was a tenth of the time
+    try:
+        report = verifying.verify(database, public, copy or settings.audit_copy)
+    finally:
+        if collects:
+            gc.enable()
     with origin.acting_as("operator"), transaction(database) as db:
         outcome = "done" if report.whole else "failed"
         log.record(db, Event("audit.log.verified", outcome=outcome, details={"records": report.records}))

@@ -1,10 +1,12 @@
 """Who manages access where, now: the one reading of an appointment that everybody uses."""
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_, exists, or_
 from sqlmodel import Session, col, select
 
 from idp import clock
-from idp.entitlements.tables import Appointment
+from idp.accounts.tables import Account
+from idp.entitlements.duty_tables import WithheldFunction
+from idp.entitlements.tables import Appointment, Grant
 
 
 def in_force() -> ColumnElement[bool]:
@@ -17,19 +19,46 @@ def in_force() -> ColumnElement[bool]:
     )
 
 
-def manages(db: Session, account_id: str, provider_id: str | None, line: str) -> bool:
-    """Say whether a person manages this line of an organisation now, and hold it so until this transaction ends.
+def unhindered(entitlement: str = "access.manage") -> ColumnElement[bool]:
+    """Return the condition that what an appointment brings is neither paused nor withheld from the organisation."""
+    now = clock.now()
+    paused = exists().where(
+        col(Grant.account_id) == col(Appointment.account_id),
+        col(Grant.provider_id) == col(Appointment.provider_id),
+        col(Grant.line_of_business) == col(Appointment.line),
+        col(Grant.entitlement) == entitlement,
+        col(Grant.effect) == "deny",
+        col(Grant.ended_at).is_(None),
+        col(Grant.not_before) <= now,
+        or_(col(Grant.expires_at).is_(None), col(Grant.expires_at) > now),
+    )
+    withheld = exists().where(
+        col(WithheldFunction.provider_id) == col(Appointment.provider_id),
+        col(WithheldFunction.line) == col(Appointment.line),
+        col(WithheldFunction.entitlement) == entitlement,
+        col(WithheldFunction.ended_at).is_(None),
+        col(WithheldFunction.starts_at) <= now,
+    )
+    return and_(~paused, ~withheld)
 
-    The row is locked for share: its end waits for us, other managers do not.
+
+def manages(db: Session, account_id: str, provider_id: str | None, line: str) -> bool:
+    """Say whether a person manages this line of an organisation now, unhindered, and hold it so until we are done.
+
+    Who is on hold manages nothing: what they began before does not go on without them. The row is locked for
+    share: its end waits for us, other managers do not.
     """
     held = (
         select(Appointment.id)
+        .join(Account, col(Account.id) == col(Appointment.account_id))
         .where(
             col(Appointment.account_id) == account_id,
             col(Appointment.provider_id) == provider_id,
             col(Appointment.line) == line,
             in_force(),
+            unhindered(),
+            col(Account.status) == "active",
         )
-        .with_for_update(read=True)
+        .with_for_update(read=True, of=Appointment)
     )
     return db.exec(held).first() is not None

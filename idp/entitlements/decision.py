@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from idp import entropy
+from idp.entitlements.defaults import DESK_PAUSE
 from idp.entitlements.facts import Facts
 from idp.entitlements.gates.account import account
 from idp.entitlements.gates.affiliation import affiliation
@@ -147,7 +148,8 @@ def _answer(facts: Facts, outcome: str, stop: Stop | None, because: tuple[str, .
     reason = wanted = contact = helps = None
     if stop is not None:
         reason, wanted, contact = stop.reason, stop.wanted, stop.contact
-        helps = (question.app.help_url or "/account") if reason in ASK_MANAGER else None
+        desk = any(one.startswith(DESK_PAUSE) for one in because)  # which no access manager lifts
+        helps = (question.app.help_url or "/account") if reason in ASK_MANAGER and not desk else None
     return Decision(
         entropy.new_id("dec"),
         outcome,

@@ -69,6 +69,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
 
 AUTHORITY = frozenset({"access.manage", "delegation.approve"})
 """Come from an appointment alone; no stored grant gives them (decisions.md 2)."""
+DESK_PAUSE = "dsk"
+"""The kind of id of the security desk's pauses: an answer tells by it who can lift one."""
 FROM_APPOINTMENT = ("access.view", "access.manage", "delegation.approve")
 
 CONFLICTS = (

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from idp.entitlements import enforcer
+from idp.entitlements.defaults import DESK_PAUSE
 from idp.entitlements.enforcer import Line
 from idp.entitlements.facts import Facts
 from idp.entitlements.sources import appointments, delegated, wam_grants
@@ -46,7 +47,8 @@ def _why_not(lines: list[Line], at: int) -> Given:
     live = [line for line in lines if line.live(at)]
     denies = [line for line in live if line.effect == "deny"]
     if denies and any(line.effect == "allow" for line in live):
-        return Given(allowed=False, reason="grant_suspended", because=(denies[0].source_id,))
+        named = next((line for line in denies if line.source_id.startswith(DESK_PAUSE)), denies[0])
+        return Given(allowed=False, reason="grant_suspended", because=(named.source_id,))
     run_out = [line for line in lines if line.effect == "allow" and line.expired(at)]
     if run_out:
         last = max(run_out, key=lambda line: (line.expires_at or 0, line.source_id))

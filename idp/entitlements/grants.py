@@ -3,6 +3,7 @@
 A grant is never edited. A change ends one and starts another; a pause is a second row that denies.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import or_, update
@@ -120,6 +121,17 @@ def replace(
     return made
 
 
+def end_by(db: Session, rows: Iterable[Grant], ends_at: datetime, *, by: str, reason: str) -> None:
+    """Let none of these last longer than a moment (accounts made one have several rows of one function)."""
+    for row in rows:
+        if row.expires_at is not None and row.expires_at <= ends_at:
+            continue
+        if row.not_before < ends_at:
+            replace(db, row, by=by, reason=reason, expires_at=ends_at)
+        else:
+            end(db, row, by=by, reason=reason)
+
+
 def _end_job(db: Session, row: Grant) -> None:
     if row.assignment_id is not None:
         db.execute(
@@ -166,7 +178,7 @@ def carry(db: Session, old: Grant, *, account_id: str, assignment_id: str | None
         reason=old.reason,
         not_before=starts,
         expires_at=old.expires_at,
-        grant_id=None,
+        grant_id=pauses.new_id(old.reason) if old.effect == "deny" else None,
     )
     made.assignment_id, made.delegation_id = assignment_id, old.delegation_id
     db.add(made)

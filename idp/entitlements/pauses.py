@@ -9,8 +9,11 @@ from datetime import datetime
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
-from idp import clock
+from idp import clock, entropy
+from idp.audit import log
+from idp.audit.events import Event
 from idp.entitlements import grant_rows
+from idp.entitlements.defaults import DESK_PAUSE
 from idp.entitlements.grant_rows import Place
 from idp.entitlements.tables import Absence, Grant
 from idp.signals import epochs
@@ -35,7 +38,16 @@ def suspend(
     made = []
     for key in entitlements:
         grant_rows.checked(db, place, key, starts_at, until)
-        row = grant_rows.row_of(place, key, "deny", by=by, reason=reason, not_before=starts_at, expires_at=until)
+        row = grant_rows.row_of(
+            place,
+            key,
+            "deny",
+            by=by,
+            reason=reason,
+            not_before=starts_at,
+            expires_at=until,
+            grant_id=new_id(reason),
+        )
         db.add(row)
         made.append(row)
     if not made:
@@ -62,6 +74,30 @@ def absences(db: Session, place: Place) -> Sequence[Absence]:
     return db.exec(query.order_by(col(Absence.starts_at), col(Absence.id))).all()
 
 
+def end_absences(db: Session, account_id: str, provider_id: str | None, *, by: str) -> None:
+    """End what is recorded of a person's times away, at one organisation or anywhere: they no longer work there."""
+    query = select(Absence).where(col(Absence.account_id) == account_id, col(Absence.ended_at).is_(None))
+    if provider_id is not None:
+        query = query.where(col(Absence.provider_id) == provider_id)
+    for row in db.exec(query).all():
+        row.ended_at, row.ended_by = clock.now(), by
+        db.add(row)
+        record_absence(db, "wam.absence.ended", row, by)
+    db.flush()
+
+
+def record_absence(db: Session, event: str, row: Absence, by: str) -> None:
+    """Record what became of a time away."""
+    details = {
+        "absence": row.id,
+        "line": row.line,
+        "from": clock.iso(row.starts_at),
+        "to": clock.iso(row.ends_at) if row.ends_at else None,
+        "by": by,
+    }
+    log.record(db, Event(event, account=row.account_id, provider=row.provider_id, details=details))
+
+
 def desk_pauses(db: Session, account_id: str, provider_id: str | None = None) -> list[Grant]:
     """Return the pauses of the security desk, at one organisation or anywhere, that nobody has ended."""
     query = select(Grant).where(
@@ -73,6 +109,11 @@ def desk_pauses(db: Session, account_id: str, provider_id: str | None = None) ->
     if provider_id is not None:
         query = query.where(col(Grant.provider_id) == provider_id)
     return list(db.exec(query.order_by(col(Grant.id))).all())
+
+
+def new_id(reason: str) -> str | None:
+    """Return the id of a new pause; None leaves it to the table."""
+    return entropy.new_id(DESK_PAUSE) if reason == DESK else None
 
 
 def is_desk_pause(row: Grant) -> bool:

@@ -54,7 +54,7 @@ def check(
     account = db.get(Account, account_id)
     if account is None or account.ial < given.ial:
         raise MayNotGive(f"{given.name} needs a person whose identity was proven to a higher level.")
-    together = held(db, account_id, provider_id, line) | {given.key}
+    together = held(db, account_id, provider_id) | {given.key}
     for clash in duties.clashes(db, together, account_id=account_id, provider_id=provider_id, line=line):
         if given.key in (clash.first, clash.second) and not clash.allowed(expires_at):
             raise MayNotGive(f"{_names(db, clash)} can't be in one person's hands.")
@@ -65,14 +65,17 @@ def _names(db: Session, clash: duties.Clash) -> str:
     return " and ".join(row.name for row in rows if row is not None)
 
 
-def held(db: Session, account_id: str, provider_id: str, line: str) -> set[str]:
-    """Return what a person has at a place, begun or to come; managing access is among it."""
+def held(db: Session, account_id: str, provider_id: str, *, but: str | None = None) -> set[str]:
+    """Return what a person has at an organisation, begun or to come, in every line (`but` one); managing is among it.
+
+    What must not be in one person's hands must not be so by two lines of business of one organisation either.
+    """
     now = clock.now()
     keys = db.exec(
         select(Grant.entitlement, Grant.expires_at).where(
             col(Grant.account_id) == account_id,
             col(Grant.provider_id) == provider_id,
-            col(Grant.line_of_business) == line,
+            col(Grant.line_of_business) != (but or ""),
             col(Grant.effect) == "allow",
             col(Grant.ended_at).is_(None),
         )
@@ -82,7 +85,7 @@ def held(db: Session, account_id: str, provider_id: str, line: str) -> set[str]:
         select(Appointment.ends_at).where(
             col(Appointment.account_id) == account_id,
             col(Appointment.provider_id) == provider_id,
-            col(Appointment.line) == line,
+            col(Appointment.line) != (but or ""),
             col(Appointment.ended_at).is_(None),
         )
     ).all()

@@ -1,6 +1,7 @@
 """One catalogue of sentences for reasons, used by pages, answers to apps, and support (ui.md 1)."""
 
 from idp.entitlements.decision import Decision
+from idp.entitlements.defaults import DESK_PAUSE
 
 SENTENCES: dict[str, str] = {
     "account_inactive": "Your account is on hold. Your information is kept. Ask access support.",
@@ -17,7 +18,7 @@ SENTENCES: dict[str, str] = {
     "organisation_not_granted": "{p} does not have {f}. Its access managers can ask us for it.",
     "entitlement_not_granted": "Nobody has given you {f} at {p}. Ask its access manager.",
     "grant_expired": "Your access to {f} at {p} has ended. Ask its access manager to renew it.",
-    "grant_suspended": "Your access to {f} at {p} is paused. Ask its access manager.",
+    "grant_suspended": "Your access to {f} at {p} is paused. Its access manager can lift that: ask them.",
     "delegation_missing": "Your company has no permission to do this for {p}. Ask your company's administrator.",
     "partner_not_in_good_standing": (
         "Your company's permission to work for {p} is paused. Ask your company's administrator."
@@ -32,6 +33,10 @@ SENTENCES: dict[str, str] = {
     "step_up_required": "Confirm it is you with your second factor.",
     "no_answer": "We could not check this, so nothing was opened. Try again.",
 }
+BY_THE_DESK = (
+    "Your access to {f} at {p} is paused by our security desk. Only the desk can lift that: ask access support."
+)
+"""Instead of `grant_suspended`, where no access manager can help."""
 
 
 def sentence(decision: Decision) -> str | None:
@@ -41,7 +46,8 @@ def sentence(decision: Decision) -> str | None:
     contact = ""
     if decision.contact is not None:
         contact = ", ".join(part for part in (decision.contact.name, decision.contact.phone) if part)
-    return SENTENCES[decision.reason].format(
+    desk = decision.reason == "grant_suspended" and any(one.startswith(DESK_PAUSE) for one in decision.because)
+    return (BY_THE_DESK if desk else SENTENCES[decision.reason]).format(
         app=decision.app or "This app",
         f=decision.function or "this function",
         p=decision.practice or "this practice",

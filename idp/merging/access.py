@@ -9,9 +9,11 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, entropy
+from idp.accounts import humans
 from idp.entitlements import duties, grants
 from idp.entitlements.tables import Appointment, Assignment, Grant
 from idp.errors import Conflict
+from idp.merging import under_way
 from idp.providers import affiliations
 from idp.providers.tables import Affiliation
 
@@ -25,16 +27,31 @@ class CannotBecomeOne(Conflict):
 
 
 def refuse_conflicts(db: Db, *, kept: str, closed: str) -> None:
-    """Raise CannotBecomeOne where the two accounts together hold what one person must not (domain.md 6)."""
-    together: dict[tuple[str, str], set[str]] = {}
+    """Raise CannotBecomeOne where the two accounts together hold what one person must not (domain.md 6).
+
+    Nor may one have given the other what it would then hold itself: nobody gives themselves access (security.md 64).
+    """
+    own = humans.same(db, kept) | humans.same(db, closed)
+    given = [row.granted_by for row in (*_live(db, kept), *_live(db, closed)) if row.effect == "allow"]
+    given += db.exec(
+        select(Assignment.assigned_by).where(
+            col(Assignment.account_id).in_((kept, closed)), col(Assignment.ended_at).is_(None)
+        )
+    ).all()
+    if own.intersection(given):
+        raise CannotBecomeOne(
+            "One of the two accounts gave the other access. Nobody gives themselves access. "
+            "Ask another access manager to take it away first."
+        )
+    together: dict[str, set[str]] = {}
     for row in (*_live(db, kept), *_live(db, closed)):
         if row.effect == "allow":
-            together.setdefault((row.provider_id, row.line_of_business), set()).add(row.entitlement)
-    managed = select(Appointment.provider_id, Appointment.line).where(
+            together.setdefault(row.provider_id, set()).add(row.entitlement)
+    managed = select(Appointment.provider_id).where(
         col(Appointment.account_id).in_((kept, closed)), col(Appointment.ended_at).is_(None)
     )
-    for place in db.exec(managed).all():
-        together.setdefault(place, set()).add("access.manage")
+    for provider_id in db.exec(managed).all():
+        together.setdefault(provider_id, set()).add("access.manage")
     for held in together.values():
         if duties.clashes(db, held):
             raise CannotBecomeOne(
@@ -44,8 +61,10 @@ def refuse_conflicts(db: Db, *, kept: str, closed: str) -> None:
 
 
 def move(db: Db, *, source: str, target: str, by: str, reason: str) -> dict[str, Any]:
-    """Carry affiliations, jobs, grants and pauses over; return old id -> new id of each kind."""
+    """Carry affiliations, jobs, grants, pauses and what is under way over; return old id -> new id of each kind."""
     moved: dict[str, Any] = {"affiliations": {}, "assignments": {}, "grants": {}}
+    own = humans.same(db, source) | humans.same(db, target)
+    under_way.end(db, source, by=by)
     for job in db.exec(
         select(Assignment).where(col(Assignment.account_id) == source, col(Assignment.ended_at).is_(None))
     ).all():
@@ -57,7 +76,8 @@ def move(db: Db, *, source: str, target: str, by: str, reason: str) -> dict[str,
     for row in db.exec(
         select(Affiliation).where(col(Affiliation.account_id) == source, col(Affiliation.ended_at).is_(None))
     ).all():
-        moved["affiliations"][row.id] = _affiliate(db, row, target)
+        # Where one of the two approved the other, the word was the person's own.
+        moved["affiliations"][row.id] = None if row.approved_by in own else _affiliate(db, row, target)
         affiliations.end(db, row, by=by, reason=reason)
     for grant in _live(db, source):
         carried = grants.carry(
@@ -69,7 +89,7 @@ def move(db: Db, *, source: str, target: str, by: str, reason: str) -> dict[str,
             reason=reason,
         )
         moved["grants"][grant.id] = carried.id
-    return moved
+    return moved | under_way.move(db, source=source, target=target, by=by)
 
 
 def _affiliate(db: Db, row: Affiliation, target: str) -> str | None:
@@ -124,3 +144,4 @@ def move_back(db: Db, moved: dict[str, Any], *, source: str, target: str, by: st
         if row is not None and row.ended_at is None and row.account_id == source:
             job_id = jobs.get(row.assignment_id or "")
             grants.carry(db, row, account_id=target, assignment_id=job_id, by=by, reason=reason)
+    under_way.move_back(db, moved, source=source, target=target, by=by)

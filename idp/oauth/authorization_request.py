@@ -57,6 +57,8 @@ class AuthorizationRequest:
     acting_for: str | None = None
     claims: dict[str, Any] | None = None
     values: dict[str, str] = field(default_factory=dict, repr=False)
+    grant: Any = field(default=None, repr=False, compare=False)
+    """Authlib's grant, which has checked this very request: it makes the code (codes.py)."""
 
     def refuse(self, error: str, detail: str) -> NoReturn:
         """Send an error to the app."""
@@ -134,7 +136,7 @@ def understand(
         refuse("invalid_request", "This response_mode is not supported.")
     claims = _claims(values, refuse)
     try:
-        scope = _framework_checks(picture, issuer, now, values)
+        grant = _framework_checks(picture, issuer, now, values)
         audience = audience_for(picture, issuer, client, values.get("resource"))
     except OAuth2Error as problem:
         refuse(str(problem.error), str(problem.description or ""))
@@ -143,7 +145,7 @@ def understand(
         redirect_uri=redirect_uri,
         redirect_uri_given=given,
         state=state,
-        scope=scope,
+        scope=str(grant.request.scope),
         audience=audience,
         nonce=values.get("nonce"),
         challenge=values.get("code_challenge"),
@@ -157,6 +159,7 @@ def understand(
         acting_for=values.get("acting_for"),
         claims=claims,
         values=values,
+        grant=grant,
     )
 
 
@@ -191,16 +194,15 @@ def _prove_address(picture: Picture, pairs: Sequence[tuple[str, str]]) -> tuple[
     return client, redirect_uri, True
 
 
-def _framework_checks(picture: Picture, issuer: str, now: datetime, values: dict[str, str]) -> str:
-    """Let Authlib check response type, scope and PKCE; return the scope that can be given."""
+def _framework_checks(picture: Picture, issuer: str, now: datetime, values: dict[str, str]) -> Any:
+    """Let Authlib check response type, scope and PKCE; return its grant, which knows the scope that can be given."""
     desk = Desk(picture, issuer, now, no_row)
     asked = Asked(desk, "GET", PATH, values)
     before = at_hand.set(desk)
     try:
-        server().get_consent_grant(asked)  # type: ignore[no-untyped-call]
+        return server().get_consent_grant(asked)  # type: ignore[no-untyped-call]
     finally:
         at_hand.reset(before)
-    return str(asked.scope)
 
 
 def no_row(event: Event) -> tuple[Any, ...]:

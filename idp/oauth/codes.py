@@ -9,10 +9,7 @@ from idp import clock
 from idp.audit.events import Event
 from idp.database.lane import Sql, Work
 from idp.oauth.arrival import Practice, SessionSeen
-from idp.oauth.authorization_request import PATH, no_row
-from idp.oauth.desk import Asked, Desk, at_hand
 from idp.oauth.grants.authorization_code import hash_of
-from idp.oauth.server import Answer, server
 from idp.oauth.steps import Journey
 
 _INSERT = Sql(
@@ -36,17 +33,9 @@ def issue(journey: Journey, issuer: str, practice: Practice | None) -> Issued:
     request, session = journey.request, journey.arrival.session
     assert session is not None
     made: list[str] = []
-    desk = Desk(journey.picture, issuer, journey.now, no_row, loaded=made.append)
-    asked = Asked(desk, "GET", PATH, request.values)
-    before = at_hand.set(desk)
-    try:
-        grant = server().get_authorization_grant(asked)
-        answer = server().create_authorization_response(asked, grant_user=session.account_id, grant=grant)
-    finally:
-        at_hand.reset(before)
-    assert isinstance(answer, Answer)
-    location = dict(answer.headers).get("Location")
-    assert location is not None, "the same request was understood a moment ago"
+    request.grant.request.desk.loaded = made.append
+    _, _, headers = request.grant.create_authorization_response(request.redirect_uri, session.account_id)
+    location = dict(headers)["Location"]
     event = Event(
         "oauth.code.issued",
         account=session.account_id,

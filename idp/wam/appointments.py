@@ -11,7 +11,7 @@ from idp.accounts import families
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
-from idp.entitlements import duties
+from idp.entitlements import appointed, duties
 from idp.entitlements.tables import Appointment, Grant
 from idp.errors import Conflict, Invalid, NotFound
 from idp.providers.tables import LINES, Provider
@@ -155,9 +155,19 @@ def is_last(db: Session, account_id: str, provider_id: str, line: str) -> bool:
 
 
 def able(db: Session, provider_id: str, line: str) -> set[str]:
-    """Return who can act as access manager of a line now: appointed, and not on hold or gone."""
-    appointed = {a.account_id for a in in_force(db, provider_id, line, clock.now())}
-    return set(db.exec(select(Account.id).where(col(Account.id).in_(appointed), col(Account.status) == "active")).all())
+    """Return who can act as access manager of a line now: appointed, unhindered, and not on hold or gone."""
+    acting = (
+        select(Appointment.account_id)
+        .join(Account, col(Account.id) == col(Appointment.account_id))
+        .where(
+            col(Appointment.provider_id) == provider_id,
+            col(Appointment.line) == line,
+            col(Account.status) == "active",
+            appointed.in_force(),
+            appointed.unhindered(),
+        )
+    )
+    return set(db.exec(acting).all())
 
 
 def _to_come(db: Session, provider_id: str, line: str) -> list[str]:

@@ -35,14 +35,17 @@ class NotYourLine(NotEntitled):
 
 def lines_of(db: Session, account_id: str, provider_id: str) -> list[str]:
     """Return the lines this person manages at an organisation now, in the order people read them."""
-    found = db.exec(
-        select(Appointment.line).where(
-            col(Appointment.account_id) == account_id,
-            col(Appointment.provider_id) == provider_id,
-            appointed.in_force(),
-        )
-    ).all()
-    return sorted(set(found), key=_ORDER.index)
+    return sorted(_appointed(db, account_id, provider_id, "access.manage"), key=_ORDER.index)
+
+
+def _appointed(db: Session, account_id: str, provider_id: str, entitlement: str) -> set[str]:
+    found = select(Appointment.line).where(
+        col(Appointment.account_id) == account_id,
+        col(Appointment.provider_id) == provider_id,
+        appointed.in_force(),
+        appointed.unhindered(entitlement),
+    )
+    return set(db.exec(found).all())
 
 
 def lines_seen(db: Session, account_id: str, provider_id: str) -> list[str]:
@@ -59,7 +62,7 @@ def lines_seen(db: Session, account_id: str, provider_id: str) -> list[str]:
         )
     ).all()
     audits = {line for line, effect in held if effect == "allow"} - {line for line, effect in held if effect != "allow"}
-    return sorted(audits.union(lines_of(db, account_id, provider_id)), key=_ORDER.index)
+    return sorted(audits | _appointed(db, account_id, provider_id, SEES), key=_ORDER.index)
 
 
 SEES = "access.view"

@@ -79,11 +79,13 @@ def between(
     clashes: Callable[[frozenset[str]], Iterable[Clash]],
     *,
     manages: bool = False,
+    elsewhere: frozenset[str] = frozenset(),
 ) -> Difference:
     """Compare what is held in a line (function -> its grant) with what is wished.
 
     `clashes` tells the pairs among functions that may not be in one person's hands (entitlements.duties).
-    `manages` says that the person is an access manager, which counts as holding `access.manage`.
+    `manages` says that the person is an access manager, which counts as holding `access.manage`;
+    `elsewhere` is what they hold in other lines there, which what is given here must go together with.
     """
     added, changed, removed, stay = [], [], [], []
     for key in sorted(held.keys() | wish.wanted):
@@ -98,7 +100,8 @@ def between(
         else:
             stay.append(line)
     after = wish.wanted | ({"access.manage"} if manages else frozenset())
-    found = tuple(clashes(after))
+    fresh = {line.key for line in added + changed}
+    found = tuple(c for c in clashes(after | elsewhere) if {c.first, c.second} <= after or {c.first, c.second} & fresh)
     return Difference(tuple(added), tuple(changed), tuple(removed), tuple(stay), found, wish.ends_at)
 
 

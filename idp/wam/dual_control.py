@@ -112,8 +112,12 @@ def confirm(db: Session, held: HeldChange, *, by: str) -> Grant:
     starts = begins(db, held)
     receipt = _receipt(db, held, by)
     _decide(db, held, "confirmed", by)
-    for row in authority.not_ended(db, held.provider_id, held.account_id, held.line):
-        if row.entitlement == held.entitlement and row.effect == "allow":
+    rows = authority.not_ended(db, held.provider_id, held.account_id, held.line)
+    before = [row for row in rows if row.entitlement == held.entitlement and row.effect == "allow"]
+    if starts > clock.now():  # what they have goes on until the new one begins
+        grants.end_by(db, before, starts, by=by, reason="replaced")
+    else:
+        for row in before:
             grants.end(db, row, by=by, reason="replaced")
     made = grants.grant(
         db,

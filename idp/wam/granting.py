@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
-from idp.entitlements import duties, grants
+from idp.entitlements import duties, grants, rules
 from idp.entitlements.grant_rows import Place
 from idp.entitlements.rules import DUAL
 from idp.entitlements.tables import Assignment, Entitlement, Grant
@@ -102,7 +102,8 @@ def preview(
     now_held = held(rows)
     manages = any(a.account_id == account_id for a in appointments.in_force(db, provider_id, line, clock.now()))
     pairs = partial(duties.clashes, db, account_id=account_id, provider_id=provider_id, line=line)
-    made = difference.between(now_held, wish, pairs, manages=manages)
+    elsewhere = frozenset(rules.held(db, account_id, provider_id, but=line))
+    made = difference.between(now_held, wish, pairs, manages=manages, elsewhere=elsewhere)
     for entry in made.added + made.changed:
         _may_give(has, entry.key, by, account_id)
     return Preview(made, difference.seen(rows), now_held, has, lacking)
@@ -178,6 +179,10 @@ def apply(
                 grants.end(db, row, by=by, reason=reason, of_job=of_job)
     for entry in [entry for entry in made.changed if entry not in two]:
         assert entry.grant is not None
+        if wish.ends_at is not None:
+            others = [g for g in authority.not_ended(db, provider_id, account_id, line) if g.id != entry.grant.id]
+            same = [g for g in others if g.entitlement == entry.key and g.effect == "allow"]
+            grants.end_by(db, same, wish.ends_at, by=by, reason=reason)
         grants.replace(db, entry.grant, by=by, reason=reason, expires_at=wish.ends_at)
     for entry in [entry for entry in made.added if entry not in two]:
         grants.grant(

@@ -2,14 +2,16 @@
 
 Each step follows from the one before and from silence since, so nobody is paused without a warning, and old sessions
 may be deleted. Who is seen again before the pause is forgotten here; after it, an access manager lifts it. The
-authority of access managers is no grant and does not go this way: reviews and succession look after it.
+authority of access managers is no grant and does not go this way: reviews and succession look after it. Who is
+recorded as away is not silent: the time away and what comes of it does not count.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, delete, exists
+from sqlalchemy import ColumnElement, delete, exists, func, or_
 from sqlmodel import Session, col, select
 
 from idp import clock, configuration
@@ -20,7 +22,7 @@ from idp.audit.events import Event
 from idp.database import of
 from idp.entitlements import grants, pauses
 from idp.entitlements.grant_rows import Place
-from idp.entitlements.tables import Grant
+from idp.entitlements.tables import Absence, Grant
 from idp.errors import NotEntitled, NotFound
 from idp.leaving import telling
 from idp.notices import outbox
@@ -36,7 +38,12 @@ BATCH = 100
 def forget(db: Session) -> int:
     """Forget the warnings of people who were seen since; return how many."""
     rows = db.exec(
-        select(Inactivity).where(col(Inactivity.stage) == "warned", _seen_after(col(Inactivity.since))).limit(BATCH)
+        select(Inactivity)
+        .where(
+            col(Inactivity.stage) == "warned",
+            or_(_seen_after(col(Inactivity.since)), _away_after(Inactivity, col(Inactivity.since))),
+        )
+        .limit(BATCH)
     ).all()
     for row in rows:
         db.delete(row)
@@ -68,6 +75,7 @@ def warn(db: Session) -> int:
             given,
             ~given.where(col(Grant.not_before) > since),
             ~known,
+            ~_away_after(Affiliation, since),
             ~exists().where(
                 col(BrowserSession.account_id) == col(Affiliation.account_id), col(BrowserSession.last_seen_at) > since
             ),
@@ -106,11 +114,14 @@ def end(db: Session) -> int:
     clocks, now = configuration.current(db).clocks, clock.now()
     rows = _due(db, "paused", now - (clocks.inactivity_ends - clocks.inactivity_suspends))
     for row in rows:
-        for one in authority.not_ended(db, row.provider_id, row.account_id):
-            if one.effect == "allow" or one.reason == INACTIVE:
+        rows_here = authority.not_ended(db, row.provider_id, row.account_id)
+        silent = {(g.line_of_business, g.entitlement) for g in rows_here if _is_pause(g)}
+        for one in rows_here:  # what somebody gave since the pause, they gave knowingly
+            if (one.line_of_business, one.entitlement) in silent and (one.effect == "allow" or _is_pause(one)):
                 grants.end(db, one, by="system", reason=INACTIVE)
-        _tell(db, "inactivity_ended", (row.account_id, row.provider_id), clocks.inactivity_ends.days, now)
-        _log(db, "wam.inactivity.ended", row.account_id, row.provider_id)
+        if silent:  # nobody, when the person left meanwhile
+            _tell(db, "inactivity_ended", (row.account_id, row.provider_id), clocks.inactivity_ends.days, now)
+            _log(db, "wam.inactivity.ended", row.account_id, row.provider_id)
         db.delete(row)
     db.flush()
     return len(rows)
@@ -120,10 +131,10 @@ STEPS = (forget, warn, pause, end)
 """Each in a transaction of its own."""
 
 
-def paused(db: Session, account_id: str, provider_id: str) -> bool:
-    """Say whether a person's access to a practice is paused because they were not seen."""
-    row = db.get(Inactivity, (account_id, provider_id))
-    return row is not None and row.stage == "paused"
+def paused(db: Session, account_id: str, provider_id: str, lines: Collection[str]) -> bool:
+    """Say whether a person's access to a practice, in these lines, is paused because they were not seen."""
+    rows = authority.not_ended(db, provider_id, account_id)
+    return any(_is_pause(row) and row.line_of_business in lines for row in rows)
 
 
 def lift(db: Session, *, by: str, provider_id: str, account_id: str) -> int:
@@ -159,8 +170,25 @@ def _seen_after(moment: Any) -> ColumnElement[bool]:
     )
 
 
+def _is_pause(row: Grant) -> bool:
+    return row.effect == "deny" and row.reason == INACTIVE
+
+
+def _away_after(whose: type[Affiliation] | type[Inactivity], moment: Any) -> ColumnElement[bool]:
+    """Return the condition of an absence that has begun and was not over by a moment."""
+    over = func.coalesce(col(Absence.ended_at), col(Absence.ends_at))
+    return exists().where(
+        col(Absence.account_id) == col(whose.account_id),
+        col(Absence.provider_id) == col(whose.provider_id),
+        col(Absence.starts_at) <= clock.now(),
+        or_(over.is_(None), over > moment),
+    )
+
+
 def _due(db: Session, stage: str, since: datetime) -> list[Inactivity]:
-    query = select(Inactivity).where(col(Inactivity.stage) == stage, col(Inactivity.since) <= since)
+    query = select(Inactivity).where(
+        col(Inactivity.stage) == stage, col(Inactivity.since) <= since, ~_away_after(Inactivity, since)
+    )
     if stage == "warned":
         query = query.where(~_seen_after(col(Inactivity.since)))
     locked = query.order_by(col(Inactivity.since)).limit(BATCH).with_for_update(skip_locked=True)

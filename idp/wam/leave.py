@@ -7,8 +7,6 @@ from sqlmodel import Session, col, select
 
 from idp import clock
 from idp.accounts.tables import Account
-from idp.audit import log
-from idp.audit.events import Event
 from idp.database import of
 from idp.entitlements import grants, pauses
 from idp.entitlements.grant_rows import Place
@@ -72,7 +70,7 @@ def begin(
         held = {g.entitlement for g in authority.not_ended(db, provider_id, account_id, line) if g.effect == "allow"}
         place = Place(account_id, provider_id, line)
         pauses.suspend(db, place, sorted(held), by=by, reason=AWAY, starts_at=starts, until=ends_at)
-        _log(db, "wam.absence.set", row, by)
+        pauses.record_absence(db, "wam.absence.set", row, by)
         made.append(row)
     _tell(db, "leave_set", made[0], by)
     return made
@@ -96,7 +94,7 @@ def back(db: Session, *, by: str, provider_id: str, account_id: str) -> int:
         db.add(row)
         for pause in _pauses(db, row):
             grants.end(db, pause, by=by, reason="back")
-        _log(db, "wam.absence.ended", row, by)
+        pauses.record_absence(db, "wam.absence.ended", row, by)
     db.flush()
     if person.affiliation is not None:
         _tell(db, "leave_over", rows[0], by)
@@ -111,7 +109,7 @@ def close_run_out(db: Session, limit: int) -> int:
     for row in due:
         row.ended_at, row.ended_by = row.ends_at, "system"
         db.add(row)
-        _log(db, "wam.absence.ended", row, "system")
+        pauses.record_absence(db, "wam.absence.ended", row, "system")
     db.flush()
     return len(due)
 
@@ -132,14 +130,3 @@ def _tell(db: Session, template: str, row: Absence, by: str) -> None:
         "until": saying.moment(row.ends_at, zone) if row.ends_at else "you are back",
     }
     outbox.send(db, row.account_id, template, facts)
-
-
-def _log(db: Session, event: str, row: Absence, by: str) -> None:
-    details = {
-        "absence": row.id,
-        "line": row.line,
-        "from": clock.iso(row.starts_at),
-        "to": clock.iso(row.ends_at) if row.ends_at else None,
-        "by": by,
-    }
-    log.record(db, Event(event, account=row.account_id, provider=row.provider_id, details=details))

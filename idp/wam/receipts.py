@@ -1,5 +1,6 @@
 """Receipts: the same form sent twice does its work once and gives the same answer."""
 
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -64,17 +65,24 @@ def of(db: Session, provider_id: str, account_id: str, name: str, value: str) ->
     return next((row for row in rows if row.facts.get(name) == value), None)
 
 
-def at(db: Session, provider_id: str, receipt_id: str) -> Receipt:
-    """Return a receipt of this practice of any kind, or raise NotFound."""
+def seen(receipt: Receipt, lines: Collection[str]) -> bool:
+    """Say whether a receipt is about one of these lines of business, or about none."""
+    facts = receipt.facts
+    about = set(facts.get("lines") or ([facts["line"]] if facts.get("line") else []))
+    return not about or bool(about & set(lines))
+
+
+def at(db: Session, provider_id: str, receipt_id: str, lines: Collection[str]) -> Receipt:
+    """Return a receipt of this practice of any kind and these lines of business, or raise NotFound."""
     receipt = db.get(Receipt, receipt_id)
-    if receipt is None or receipt.provider_id != provider_id:
+    if receipt is None or receipt.provider_id != provider_id or not seen(receipt, lines):
         raise NotFound
     return receipt
 
 
-def find(db: Session, provider_id: str, receipt_id: str, kind: str) -> Receipt:
-    """Return a receipt of this practice, or raise NotFound."""
-    receipt = at(db, provider_id, receipt_id)
+def find(db: Session, provider_id: str, receipt_id: str, kind: str, lines: Collection[str]) -> Receipt:
+    """Return a receipt of this practice and these lines, or raise NotFound."""
+    receipt = at(db, provider_id, receipt_id, lines)
     if receipt.kind != kind:
         raise NotFound
     return receipt

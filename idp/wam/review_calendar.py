@@ -150,7 +150,7 @@ def _latest(notices: list[timedelta], left: timedelta) -> int:
 
 
 def miss(db: Session) -> int:
-    """Pause who was not answered about by the due date; return how many reviews were touched."""
+    """Pause who was not confirmed by the due date, by no answer or by one to remove; return how many reviews."""
     now = clock.now()
     due = db.exec(
         select(Review)
@@ -162,7 +162,7 @@ def miss(db: Session) -> int:
         if not _take(db, review, status="missed"):
             continue
         paused = 0
-        for item in _unanswered(db, review) if review.kind == "regular" else []:
+        for item in _not_kept(db, review) if review.kind == "regular" else []:
             rows = authority.not_ended(db, review.provider_id, item.account_id, review.line)
             held = sorted({row.entitlement for row in rows if row.effect == "allow"})
             place = Place(item.account_id, review.provider_id, review.line)
@@ -216,6 +216,10 @@ def _end(db: Session, review: Review, item: ReviewItem) -> dict[str, object]:
 
 def _unanswered(db: Session, review: Review) -> list[ReviewItem]:
     return [item for item in reviews.items(db, review.id) if item.answer is None]
+
+
+def _not_kept(db: Session, review: Review) -> list[ReviewItem]:
+    return [item for item in reviews.items(db, review.id) if item.answer in (None, "remove")]
 
 
 def _take(db: Session, review: Review, **values: object) -> bool:

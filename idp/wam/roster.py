@@ -1,6 +1,6 @@
 """The people of a practice: listed 50 a page with marks, found by name, looked at one by one (W-8)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -87,8 +87,9 @@ def people(
     page: int = 1,
     after: tuple[str, str] | None = None,
     most: int = PAGE,
+    lines: Collection[str] | None = None,
 ) -> Roster:
-    """Return one page of the people whose tie to the practice has not ended, by name.
+    """Return one page of the people whose tie to the practice has not ended, by name; marks tell of these `lines`.
 
     `words` narrows to names that contain every word, whatever their case. Pages are counted, or begin `after` a key.
     """
@@ -115,7 +116,7 @@ def people(
     rows = db.exec(query.order_by(name, col(Account.id)).limit(most + 1)).all()
     entries = {account.id: Entry(account, affiliation) for account, affiliation in rows[:most]}
     if entries:
-        _mark(db, provider_id, entries, now)
+        _mark(db, provider_id, entries, now, lines)
     return Roster(list(entries.values()), total, page, pages, len(rows) > most)
 
 
@@ -179,7 +180,9 @@ def searched(db: Session, provider_id: str, words: str, found: int) -> None:
     )
 
 
-def _mark(db: Session, provider_id: str, entries: dict[str, Entry], now: datetime) -> None:
+def _mark(
+    db: Session, provider_id: str, entries: dict[str, Entry], now: datetime, lines: Collection[str] | None = None
+) -> None:
     ids = list(entries)
     for account_id in db.exec(
         select(Appointment.account_id).where(
@@ -199,16 +202,18 @@ def _mark(db: Session, provider_id: str, entries: dict[str, Entry], now: datetim
         names = {p.id: p.name for p in db.exec(select(Partner).where(col(Partner.id).in_(companies))).all()}
         for entry in entries.values():
             entry.partner = names.get(entry.affiliation.partner_id or "")
-    _mark_access(db, provider_id, entries, ids, now)
+    _mark_access(db, provider_id, entries, now, lines)
 
 
-def _mark_access(db: Session, provider_id: str, entries: dict[str, Entry], ids: Sequence[str], now: datetime) -> None:
+def _mark_access(
+    db: Session, provider_id: str, entries: dict[str, Entry], now: datetime, lines: Collection[str] | None
+) -> None:
     # Columns, not objects: a page of fifty has hundreds of grants, and making objects of them costs most of its time.
     columns = (Grant.account_id, Grant.line_of_business, Grant.entitlement, Grant.effect, Grant.assignment_id)
     rows = db.execute(
         sql_select(*map(col, columns), col(Grant.expires_at)).where(
             col(Grant.provider_id) == provider_id,
-            col(Grant.account_id).in_(ids),
+            col(Grant.account_id).in_(list(entries)),
             col(Grant.ended_at).is_(None),
             or_(col(Grant.expires_at).is_(None), col(Grant.expires_at) > now),
         )
@@ -216,6 +221,8 @@ def _mark_access(db: Session, provider_id: str, entries: dict[str, Entry], ids: 
     jobs = _job_names(db, {assignment for *_, assignment, _ in rows if assignment})
     counted: dict[str, set[tuple[str, str]]] = {}
     for account_id, line, entitlement, effect, assignment, expires_at in rows:
+        if lines is not None and line not in lines:
+            continue
         entry = entries[account_id]
         if effect == "deny":
             entry.paused = True

@@ -20,7 +20,7 @@ from idp.oauth.arrival import Arrival
 from idp.oauth.authorization_request import PATH, pairs_of, pairs_of_target, understand
 from idp.oauth.memory import Picture, read
 from idp.oauth.steps import Journey, SignIn, next_step
-from idp.web import allowing, cookies, logout, onward, pages
+from idp.web import allowing, cookies, logout, onward, pages, plain_sign_in
 from idp.web.bearer import memory_of
 from idp.web.boundary import Service, service_of
 from idp.web.guards import open_to_anyone
@@ -61,7 +61,10 @@ async def endpoint(request: Request) -> Response:
         if asked.silent:
             asked.refuse(step.error, "A page would have to be shown.")
         query = urlencode(pairs) if pushed is not None else request.scope["query_string"].decode("ascii")
+        begins = flow is None and step.path == SignIn.path
         flow = await _keep(request, service, journey, query, anew=step.path == SignIn.path)
+        if begins and plain_sign_in.begins_plainly(request, flow):
+            return await plain_sign_in.asking_who(request, picture, flow)
         return pages.go(request, f"{step.path}?{urlencode({'flow': flow.id})}")
     location = await _issue(service, journey)
     if flow is not None and asked.client.continue_page:

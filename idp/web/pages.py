@@ -94,9 +94,12 @@ def page(
     settings: configuration.Configuration | None = None,
     each_own: Mapping[str, str] | None = None,
     as_typed: Mapping[str, str] | None = None,
+    own_address: str | None = None,
     **facts: Any,
 ) -> HTMLResponse:
     """Render a page. `form_action` names the request's proven redirect origin on flow pages (ui.md 4.1).
+
+    `own_address`: the page's own address, where another address's answer shows it.
 
     Templates always have: `insurer` (names and help), `form_key` (hidden field of every form), `path`,
     `fields` (field -> sentence, empty unless refused), `person` (the signed-in visitor or None),
@@ -127,7 +130,8 @@ def page(
         request.state.browser = browser = fresh
     shown_to = person.account.id if person else None
     form_key = forms.key_for(service.settings, service.database.ring.derived("forms"), browser, shown_to)
-    facts = {"fields": {}, **facts, "form_key": form_key, "path": request.url.path, "here": _here(request)}
+    path, here = (own_address.partition("?")[0], own_address) if own_address else (request.url.path, _here(request))
+    facts = {"fields": {}, **facts, "form_key": form_key, "path": path, "here": here}
     always = {
         "insurer": insurer,
         "ask_after": ask_after,

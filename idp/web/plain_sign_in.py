@@ -65,15 +65,31 @@ async def sign_in(request: Request) -> Response:
     now = clock.now()
     met, picture = await _met(request, only_flow(request), now)
     here = _plain_journey(request, met, now)
-    service = service_of(request)
     if asked(here, "idp"):
         raise ForPages
+    return await asking_who(request, picture, here)
+
+
+def begins_plainly(request: Request, here: Kept) -> bool:
+    """Say whether authorize may show the first page of a new journey itself, without sending the browser there."""
+    settings = service_of(request).settings
+    nobody = cookies.read(request, settings, cookies.SESSION) is None
+    page = "text/html" in request.headers.get("accept", "")  # whoever else asks gets the page's address
+    return nobody and page and PLAIN_FACTS.issuperset(here.facts) and not asked(here, "idp")
+
+
+async def asking_who(request: Request, picture: Picture, here: Kept) -> Response:
+    """Show the page that asks who comes."""
+    service = service_of(request)
     last = await read(service.lane, offers.last_used_on(cookies.read(request, service.settings, cookies.DEVICE)))
     db = unconnected(service.database)
     configuration.put(db, picture.configuration)
     facts = sign_in_facts(request, db, here, {"remembered": last, **_app(picture, here)})
     own = {"flow": here.id, "challenge": facts["passkey"]["challenge"]}
-    return pages.page(request, "login/sign_in.html", settings=picture.configuration, each_own=own, **facts)
+    back = address("/sign-in", here)
+    return pages.page(
+        request, "login/sign_in.html", settings=picture.configuration, each_own=own, own_address=back, **facts
+    )
 
 
 async def _say_who(request: Request) -> Response:
@@ -86,6 +102,7 @@ async def _say_who(request: Request) -> Response:
         raise ForPages
     kept = flows.noted(here, "identifier", typed)
     await service.lane.write(lambda: flows.keep(kept), light=True)
+    # Not the next page itself: going back to the answer of a form is a question no browser asks well.
     return pages.go(request, address("/sign-in/password", here))
 
 
@@ -208,7 +225,9 @@ async def _count(service: Service, trial: Tried, rules: Any) -> None:
     """Count the try before it is evaluated; raise Throttled."""
     if not rules.throttle:
         return
-    counted = await service.lane.write(partial(attempts.counting, trial.key, rules, clock.now()))
+    # Light: a worker that is killed has counted; what power takes is the tries of the last moment, once.
+    counting = partial(attempts.counting, trial.key, rules, clock.now())
+    counted = await service.lane.write(counting, light=True)
     if counted is None:
         raise await run_in_threadpool(_throttled, service, trial, rules.max_failures)
 

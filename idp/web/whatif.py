@@ -109,7 +109,8 @@ def choices(db: Db, account_id: str, provider_id: str, line: str) -> list[Choice
             if of_line == line:
                 found.append(Choice(row.id, f"{words}, since {since:%b %d, %Y}{', ended' if row.ended_at else ''}"))
     delegations = db.exec(select(Delegation).where(col(Delegation.provider_id) == provider_id))
-    return found + [Choice(one.id, f"Delegation since {one.starts_at:%b %d, %Y}") for one in delegations]
+    of_line_too = [one for one in delegations if line in one.lines]
+    return found + [Choice(one.id, f"Delegation since {one.starts_at:%b %d, %Y}") for one in of_line_too]
 
 
 def shown(db: Db, question: Question, given: dict[str, str], known: list[Choice]) -> dict[str, Any]:

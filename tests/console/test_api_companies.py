@@ -157,7 +157,7 @@ def test_domain_7_leave_begins_and_ends_over_the_api_and_never_one_s_own(api: Ap
     assert api.held("finn") == held
     assert wes.post(f"/people/{world.finn}/back", None).status_code == 404
     with transaction(world.database) as db:
-        assert not inactivity.paused(db, world.finn, world.lakeside)
+        assert not inactivity.paused(db, world.finn, world.lakeside, [LINE])
     assert wes.post(f"/people/{world.finn}/lift", None).status_code in (404, 409)
 
 

@@ -29,9 +29,9 @@ def claims(world: World) -> World:
     return world
 
 
-def ask(browser: Browser, **more: str) -> Browser:
-    """Arrive from the app."""
-    asked = {
+def asked_for(**more: str) -> dict[str, str]:
+    """What the app asks."""
+    return {
         "response_type": "code",
         "client_id": "claims",
         "redirect_uri": APP,
@@ -41,7 +41,11 @@ def ask(browser: Browser, **more: str) -> Browser:
         "code_challenge_method": "S256",
         **more,
     }
-    return browser.get("/oauth/authorize?" + urlencode(asked))
+
+
+def ask(browser: Browser, **more: str) -> Browser:
+    """Arrive from the app."""
+    return browser.get("/oauth/authorize?" + urlencode(asked_for(**more)))
 
 
 def landed(browser: Browser) -> dict[str, str]:
@@ -57,6 +61,36 @@ def test_ru3_from_the_app_through_the_affiliate_to_the_app(claims: World) -> Non
     browser.click("Find your organization").click("Evergreen Billing")
     assert landed(browser)["state"] == "st"
     assert landed(browser)["code"]
+
+
+def test_figure_a_sign_in_from_an_app_begins_at_its_first_page(claims: World) -> None:
+    browser = ask(claims.browser())
+    browser.submit("Continue", username="ana.ruiz").submit("Sign in", password=PASSWORD)
+    assert landed(browser)["code"]
+    ways = ["GET /oauth/authorize", "POST /sign-in", "GET /sign-in/password", "POST /sign-in/password"]
+    assert browser.trail == ways
+
+
+def test_security_11_the_first_page_is_shown_by_authorize_only_where_nobody_is_there_and_nothing_is_hinted(
+    claims: World,
+) -> None:
+    browser = ask(claims.browser())
+    assert (browser.path, browser.title) == ("/oauth/authorize", "Sign in · Meridian Health Plan")
+    first = browser.flow()
+    ask(browser)
+    assert browser.flow() != first, "asked again, it is another journey"
+    browser.get(f"/sign-in?flow={first}")
+    assert browser.flow() == first, "and the one before goes on where it was, in this browser"
+    assert claims.browser().get(f"/sign-in?flow={first}").status == 400
+    signed_in = sign_in(claims.browser())
+    assert ask(signed_in, prompt="login").path == "/sign-in"
+    assert ask(claims.browser(), idp="https://nobody.example").path != "/oauth/authorize"
+    machine = claims.sites[claims.settings.issuer].get(
+        "/oauth/authorize?" + urlencode(asked_for()),
+        headers={"accept": "application/json"},
+        follow_redirects=False,
+    )
+    assert machine.headers["location"].startswith("/sign-in?flow="), "who wants no page gets an address"
 
 
 def test_ru3_the_first_time_through_the_affiliate_with_proof_terms_and_attestation(claims: World) -> None:

@@ -280,7 +280,7 @@ def test_figure_a_known_login_costs_a_read_and_a_commit_at_each_request_and_noth
     answer = world.sites[browser.home].get(back, headers=headers, follow_redirects=False)
     here[0] = ""
     local = world.browser().get("/sign-in?next=/account").submit("Continue", username="ana.ruiz")
-    form = {"form_key": local.form_key(), "flow": local.url.rpartition("flow=")[2], "user_name": "ana.ruiz"}
+    form = {"form_key": local.form_key(), "flow": local.flow(), "user_name": "ana.ruiz"}
     headers = {"Cookie": "; ".join(f"{k}={v}" for kept in local.cookies.values() for k, v in kept.items())}
     here[0] = "password"
     entered = world.sites[browser.home].post(

@@ -103,7 +103,7 @@ def test_security_7_both_lanes_refuse_a_wrong_password_alike(world: World, name:
 
 def test_security_9_the_form_cannot_name_another_person_than_the_journey(world: World, lanes: dict[str, int]) -> None:
     browser = world.browser().get("/sign-in?next=/account").submit("Continue", username="nobody")
-    sent = {"form_key": browser.form_key(), "flow": browser.url.rpartition("flow=")[2]}
+    sent = {"form_key": browser.form_key(), "flow": browser.flow()}
     browser.post("/sign-in/password", {**sent, "user_name": "ana.ruiz", "password": PASSWORD})
     assert browser.status == 401
     assert world.count("session") == 0

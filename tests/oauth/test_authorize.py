@@ -14,7 +14,7 @@ from idp.accounts.tables import Account
 from idp.database import transaction
 from idp.federation.tables import Upstream
 from idp.providers import affiliations
-from tests.oauth.world import CALLBACK, World, answer_of, claims_of
+from tests.oauth.world import CALLBACK, World, answer_of, claims_of, signs_in_at
 
 HTML = {"accept": "text/html"}
 
@@ -142,8 +142,7 @@ def test_security_11_the_steps_come_in_order_and_the_flow_belongs_to_one_browser
     world.run("UPDATE attestation SET expires_at = 1")
     world.client("outside", client_class="third_party", first_party=False)
     first = world.authorize(client_id="outside", acr_values=AAL2)
-    where = first.headers["location"]
-    assert where.startswith("/sign-in?flow=")
+    where = signs_in_at(first)
     sid = world.sign_in(acr=AAL1, factor=False)
     onward = world.did(where, "sign_in", session_id=sid)
     assert world.http.get(onward).headers["location"].startswith("/sign-in/confirm?flow=")
@@ -220,7 +219,7 @@ def test_saying_no_goes_back_to_the_app(world: World) -> None:
     }
     assert world.http.get(consent, headers=HTML).status_code == 400
     world.sign_out()
-    first = world.authorize(client_id="outside").headers["location"]
+    first = signs_in_at(world.authorize(client_id="outside"))
     flow = first.split("flow=")[1]
     assert answer_of(world.http.get(f"/oauth/authorize/cancel?flow={flow}"))["error"] == "access_denied"
 
@@ -276,7 +275,7 @@ def test_an_app_may_ask_for_a_person_by_hint(world: World) -> None:
 
 
 def test_the_flow_keeps_what_its_pages_need_and_parameters_cannot_change_on_the_way(world: World) -> None:
-    where = world.authorize(login_hint="ana").headers["location"]
+    where = signs_in_at(world.authorize(login_hint="ana"))
     flow_id = where.split("flow=")[1]
     [(facts,)] = world.run("SELECT facts FROM flow WHERE id = :f", f=flow_id)
     assert '"login_hint":"ana"' in facts
@@ -291,7 +290,7 @@ def test_the_flow_keeps_what_its_pages_need_and_parameters_cannot_change_on_the_
 
 def test_a_client_with_a_page_between_gets_a_link_only_after_pages(world: World) -> None:
     world.client("paged", continue_page=True)
-    where = world.authorize(client_id="paged").headers["location"]
+    where = signs_in_at(world.authorize(client_id="paged"))
     sid = world.sign_in()
     page = world.http.get(world.did(where, "sign_in", session_id=sid), headers=HTML)
     assert page.status_code == 200

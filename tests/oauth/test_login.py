@@ -1,6 +1,6 @@
 """The happy path: from the app to its tokens and back."""
 
-from tests.oauth.world import CALLBACK, World, answer_of, claims_of
+from tests.oauth.world import CALLBACK, World, answer_of, claims_of, signs_in_at
 
 
 def test_a_signed_in_person_gets_a_code_and_the_app_its_tokens(world: World) -> None:
@@ -58,10 +58,10 @@ def test_a_service_gets_a_token_for_itself(world: World) -> None:
 
 
 def test_who_is_not_signed_in_is_led_through_the_steps(world: World) -> None:
-    first = world.authorize()
-    assert first.headers["location"].startswith("/sign-in?flow=flw_")
+    first = signs_in_at(world.authorize())
+    assert first.startswith("/sign-in?flow=flw_")
     sid = world.sign_in()
-    onward = world.did(first.headers["location"], "sign_in", session_id=sid)
+    onward = world.did(first, "sign_in", session_id=sid)
     done = world.http.get(onward)
     assert done.headers["location"].startswith(CALLBACK + "?code=")
     assert world.http.get(onward, headers={"accept": "text/html"}).status_code == 400  # the journey is over

@@ -10,7 +10,7 @@ import pytest
 from freezegun import freeze_time
 
 from idp import clock
-from tests.oauth.world import CALLBACK, CHALLENGE, SECRET, World, answer_of
+from tests.oauth.world import CALLBACK, CHALLENGE, SECRET, World, answer_of, signs_in_at
 
 
 def push(world: World, client_id: str = "claims", secret: str | None = SECRET, **more: str | None) -> Any:
@@ -58,8 +58,7 @@ def test_security_46_a_pushed_request_ends_after_ninety_seconds_and_is_its_own_a
 
 
 def test_a_journey_of_a_pushed_request_goes_through_the_sign_in(world: World) -> None:
-    location = carry(world, push(world).json()["request_uri"]).headers["location"]
-    assert location.startswith("/sign-in?flow=")
+    location = signs_in_at(carry(world, push(world).json()["request_uri"]))
     session_id = world.sign_in()
     again = world.http.get(world.did(location, "sign_in", session_id=session_id))
     assert answer_of(again)["state"] == "st-1"

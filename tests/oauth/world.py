@@ -39,6 +39,13 @@ def answer_of(response: Any) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(response.headers["location"]).query))
 
 
+def signs_in_at(response: Any) -> str:
+    """Return the address of the sign-in page that authorize has shown itself, at the beginning of a journey."""
+    assert response.status_code == 200, (response.status_code, response.text)
+    assert "<h1>Sign in</h1>" in response.text
+    return "/sign-in?flow=" + response.text.split('name="flow" value="')[1].split('"')[0]
+
+
 def claims_of(token: str) -> dict[str, Any]:
     """Read a token's claims without proof, as a test may."""
     body = token.split(".")[1]

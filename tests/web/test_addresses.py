@@ -128,3 +128,29 @@ def test_security_83_headers_too_large_together_are_refused(client: TestClient) 
     assert client.get("/healthz", headers={"cookie": "a=" + "b" * 64_000}).status_code == 431
     many = [(f"x-{n}", "v" * 100) for n in range(700)]
     assert client.get("/healthz", headers=many).status_code == 431
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_rfc_9110_9_3_2_head_is_answered_wherever_get_is_with_its_fields_and_no_content(client: TestClient) -> None:
+    for path in (
+        "/",
+        "/sign-in",
+        "/.well-known/openid-configuration",
+        "/healthz",
+        "/account",
+        "/not/there",
+        "/p/prv_x",
+    ):
+        for accept in ("text/html", "application/json"):
+            got = client.get(path, headers={"accept": accept})
+            head = client.head(path, headers={"accept": accept})
+            assert head.status_code == got.status_code, path
+            assert head.content == b"", path
+            told = ("content-type", "location", "cache-control", "www-authenticate")
+            assert [head.headers.get(n, "").partition("?")[0] for n in told] == [
+                got.headers.get(n, "").partition("?")[0] for n in told
+            ], path
+    assert client.head("/oauth/token").status_code == 405
+    assert client.head("/oauth/token").headers["allow"] == "POST"
+    assert client.put("/sign-in").headers["allow"] == "GET, HEAD"
+    assert client.put("/oauth/jwks").headers["allow"] == "GET, HEAD"

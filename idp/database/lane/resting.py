@@ -59,7 +59,8 @@ _HOLDS = f"""(x.epoch IS NULL OR (x.epoch = (SELECT e.epoch FROM policy_epoch e 
     OR (SELECT 1 FROM token_family f WHERE f.id = x.family AND f.ended_at IS NULL) IS NOT NULL)
   AND (x.session IS NULL
     OR (SELECT CASE WHEN x.state IS NULL THEN s.ended_at IS NULL
-      AND (SELECT l.ended_at FROM login l WHERE l.id = s.login_id) IS NULL ELSE x.state = {_STATE} END
+      AND (SELECT COALESCE(l.ended_at, l.held_at) FROM login l WHERE l.id = s.login_id) IS NULL
+      ELSE x.state = {_STATE} END
     FROM session s WHERE s.id = x.session))))"""  # noqa: S608 - our own texts
 _GIVEN = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(_TYPES, start=1))
 HOLDING = (

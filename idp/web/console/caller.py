@@ -15,6 +15,7 @@ from idp.web.authzen.evaluation import app_of
 from idp.web.bearer import Caller, bearer
 from idp.web.boundary import TheService, Transaction
 from idp.web.guards import Acting, Visitor
+from idp.web.manager.guard import first_open
 
 SCOPE = "wam"
 
@@ -45,8 +46,8 @@ def _decided(db: Transaction, caller: Caller, p: str, permission: str) -> Acting
         raise NotFound
     origin.narrow(actor_id=account.id, session_id=session.id, acr=session.acr, amr=tuple(session.amr))
     theirs = authority.lines_seen if permission == authority.SEES else authority.lines_of
-    line = next(iter(theirs(db, account.id, p)), None)
-    return guards.acting(db, Visitor(account, session), p, permission, line, app=app_of(caller))
+    visitor, app = Visitor(account, session), app_of(caller)
+    return first_open(theirs(db, account.id, p), lambda line: guards.acting(db, visitor, p, permission, line, app=app))
 
 
 Sees = Annotated[Acting, Depends(may("access.view"))]

@@ -11,7 +11,7 @@ from idp.wam import authority, holdings, importing, receipts, roster
 from idp.wam.roster import Entry
 from idp.web.boundary import Transaction
 from idp.web.console.bodies import Held, Import, Invite, Line, OnePerson, People, Person
-from idp.web.console.caller import Manages, Sees
+from idp.web.console.caller import Manages, Sees, lines_seen
 from idp.web.console.once import TheOnce
 from idp.web.console.paging import After, Cursor, Limit
 from idp.web.console.routing import part
@@ -33,7 +33,12 @@ def people(
     cursor = Cursor(db, acting, "people", q=q)
     begin = cursor.opened(after)
     found = roster.people(
-        db, acting.provider.id, words=q, after=(str(begin[0]), str(begin[1])) if begin else None, most=limit
+        db,
+        acting.provider.id,
+        words=q,
+        after=(str(begin[0]), str(begin[1])) if begin else None,
+        most=limit,
+        lines=lines_seen(db, acting),
     )
     if q.strip() and not after:
         roster.searched(db, acting.provider.id, q.strip(), found.total)
@@ -51,6 +56,7 @@ def person(db: Transaction, acting: Sees, a: str) -> OnePerson:
     """Show what one person may do here, from whom, until when; looking is recorded."""
     found = authority.person(db, acting.provider.id, a)
     roster.looked_at(db, acting.provider.id, a)
+    seen = lines_seen(db, acting)
     return OnePerson(
         account=found.account.id,
         name=found.account.display_name,
@@ -70,6 +76,7 @@ def person(db: Transaction, acting: Sees, a: str) -> OnePerson:
                 paused=one.paused,
             )
             for one in roster.functions_of(db, acting.provider.id, a)
+            if one.grant.line_of_business in seen
         ],
     )
 
@@ -144,13 +151,13 @@ def held(db: Transaction, acting: Sees, line: Line) -> dict[str, Any]:
 @router.get("/receipts/{r}")
 def receipt(db: Transaction, acting: Sees, r: str) -> dict[str, Any]:
     """Show what a change or a removal did."""
-    return receipt_of(receipts.at(db, acting.provider.id, r))
+    return receipt_of(receipts.at(db, acting.provider.id, r, lines_seen(db, acting)))
 
 
 @router.get("/receipts/{r}/signed")
 def signed_receipt(db: Transaction, acting: Sees, r: str) -> dict[str, Any]:
     """Give out the log's signed promise of what the change recorded: to be kept, and compared with the log later."""
-    promise = receipts.at(db, acting.provider.id, r).promise
+    promise = receipts.at(db, acting.provider.id, r, lines_seen(db, acting)).promise
     if promise is None:
         raise NotFound("This change was made before receipts were signed.")
     return promise

@@ -11,7 +11,7 @@ from idp.errors import Invalid, NotFound
 from idp.wam import authority, emergency, inactivity, leave
 from idp.wam.tables import EmergencyUse
 from idp.web.boundary import Transaction
-from idp.web.console.caller import Manages, Sees, lines_of
+from idp.web.console.caller import Manages, Sees, lines_of, lines_seen
 from idp.web.console.delegated import EmergencyReview, Leave, Word
 from idp.web.console.once import TheOnce
 from idp.web.console.routing import part
@@ -24,10 +24,11 @@ router = part()
 def absences(db: Transaction, acting: Sees, a: str) -> dict[str, Any]:
     """List when a person is or will be away, and whether their access rests because they were not seen."""
     _works_here(db, acting, a)
-    rows = leave.of_person(db, a, acting.provider.id)
+    seen = lines_seen(db, acting)
+    rows = [row for row in leave.of_person(db, a, acting.provider.id) if row.line in seen]
     return {
         "absences": [_absence(row) for row in rows],
-        "not_seen": inactivity.paused(db, a, acting.provider.id),
+        "not_seen": inactivity.paused(db, a, acting.provider.id, seen),
     }
 
 

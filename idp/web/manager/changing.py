@@ -21,7 +21,7 @@ from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
 from idp.web.manager import views
-from idp.web.manager.guard import Manages, Sees
+from idp.web.manager.guard import Manages, Sees, seen_lines
 
 router = APIRouter()
 
@@ -72,7 +72,7 @@ def confirm(request: Request, db: Transaction, acting: Manages, a: str, form: Th
 @router.get("/p/{p}/changes/{r}")
 def done(request: Request, db: Transaction, acting: Sees, r: str) -> Response:
     """Show what a change did, from the committed receipt."""
-    receipt = receipts.find(db, acting.provider.id, r, "change")
+    receipt = receipts.find(db, acting.provider.id, r, "change", seen_lines(db, acting))
     zone = of(db).settings.time_zone
     names = _names(db)
     facts = receipt.facts
@@ -132,7 +132,7 @@ def remove(request: Request, db: Transaction, acting: Manages, a: str, form: The
 @router.get("/p/{p}/removals/{r}")
 def removal(request: Request, db: Transaction, acting: Sees, r: str) -> Response:
     """Show the proof of a removal, from the committed receipt."""
-    receipt = receipts.find(db, acting.provider.id, r, "removal")
+    receipt = receipts.find(db, acting.provider.id, r, "removal", seen_lines(db, acting))
     facts, names = receipt.facts, _names(db)
     late = None
     if facts["left_at"]:

@@ -1,23 +1,39 @@
 """Who may see and who may change a practice's people: the decision, asked for a line the person manages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import Depends
+from sqlmodel import Session
 
+from idp.errors import NotEntitled
 from idp.wam import authority
 from idp.web.boundary import Transaction
 from idp.web.guards import Acting, SignedIn, entitled
 
 
+def first_open(lines: Sequence[str | None], ask: Callable[[str | None], Acting]) -> Acting:
+    """Return what the first line says that does not refuse; raise what the first said where all refuse."""
+    refused: NotEntitled | None = None
+    for line in lines or (None,):
+        try:
+            return ask(line)
+        except NotEntitled as problem:
+            refused = refused or problem
+    assert refused is not None
+    raise refused
+
+
 def _in_a_line(permission: str) -> Callable[..., Acting]:
-    """Ask for the line the address names, if it is theirs, else for the first they manage (to look: or audit)."""
+    """Ask for the line the address names, if it is theirs, else for the first open to them that they manage.
+
+    (To look: or audit.) Where the insurer closed one line, the others of the practice go on.
+    """
     theirs = authority.lines_seen if permission == authority.SEES else authority.lines_of
 
     def guard(p: str, person: SignedIn, db: Transaction, line: str | None = None) -> Acting:
-        lines = theirs(db, person.account.id, p)
-        asked = line if line in lines else next(iter(lines), None)
-        return entitled(permission, asked)(p, person, db)
+        lines: list[str | None] = list(theirs(db, person.account.id, p))
+        return first_open([line] if line in lines else lines, lambda asked: entitled(permission, asked)(p, person, db))
 
     return guard
 
@@ -28,3 +44,8 @@ Approves = Annotated[Acting, Depends(_in_a_line("delegation.approve"))]
 """May let outside companies work for the practice; needs a fresh second factor."""
 Manages = Annotated[Acting, Depends(_in_a_line("access.manage"))]
 """May change them; needs a fresh second factor."""
+
+
+def seen_lines(db: Session, acting: Acting) -> list[str]:
+    """Return the lines whose access this person may look at here."""
+    return authority.lines_seen(db, acting.visitor.account.id, acting.provider.id)

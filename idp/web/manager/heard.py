@@ -12,7 +12,7 @@ from idp.wam import receipts
 from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.manager import views
-from idp.web.manager.guard import Sees
+from idp.web.manager.guard import Sees, seen_lines
 
 router = APIRouter()
 
@@ -20,7 +20,7 @@ router = APIRouter()
 @router.get("/p/{p}/removals/{r}/heard")
 def who_heard(request: Request, db: Transaction, acting: Sees, r: str) -> Response:
     """Show who heard of a removal; a reload shows what came since."""
-    receipt = receipts.find(db, acting.provider.id, r, "removal")
+    receipt = receipts.find(db, acting.provider.id, r, "removal", seen_lines(db, acting))
     numbers = receipt.facts.get("numbers")
     found = heard.revoked(db, *numbers) if numbers else []
     return pages.page(
@@ -37,7 +37,7 @@ def who_heard(request: Request, db: Transaction, acting: Sees, r: str) -> Respon
 @router.get("/p/{p}/receipts/{r}/signed.json", include_in_schema=False)
 def signed(db: Transaction, acting: Sees, r: str) -> Response:
     """Give out the log's signed promise of what a change recorded (docs/access-managers.md)."""
-    receipt = receipts.at(db, acting.provider.id, r)
+    receipt = receipts.at(db, acting.provider.id, r, seen_lines(db, acting))
     if receipt.promise is None:
         raise NotFound("This change was made before receipts were signed.")
     headers = {"Content-Disposition": f'attachment; filename="receipt-{receipt.id}.json"', "Cache-Control": "no-store"}

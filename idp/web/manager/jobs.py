@@ -49,6 +49,7 @@ def told(db: Db, acting: Acting) -> list[dict[str, Any]]:
                         "name": one.name,
                         "gains": [names.get(key, key) for key in one.who.gains],
                         "loses": [names.get(key, key) for key in one.who.loses],
+                        "keeps": [names.get(key, key) for key in one.who.keeps],
                     }
                     for one in named(db, [a for a in found if a.line == line])
                 ]

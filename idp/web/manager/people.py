@@ -39,7 +39,7 @@ from idp.web.manager import (
     wanted,
     why,
 )
-from idp.web.manager.guard import Manages, Sees
+from idp.web.manager.guard import Manages, Sees, seen_lines
 
 router = APIRouter()
 router.include_router(importing.router)  # before `/people/{a}`, which would take its address
@@ -49,7 +49,7 @@ router.include_router(importing.router)  # before `/people/{a}`, which would tak
 def people(request: Request, db: Transaction, acting: Sees, *, page: int = 1, s: str = "") -> Response:
     """List the people of a practice; `s` holds sealed search words, so that no name stands in an address."""
     words = _opened(db, acting, s)
-    found = roster.people(db, acting.provider.id, words=words, page=page)
+    found = roster.people(db, acting.provider.id, words=words, page=page, lines=seen_lines(db, acting))
     waiting = [] if words else invitations.open_at(db, acting.provider.id)
     inviters = roster.names_of(db, {i.invited_by for i in waiting})
     return pages.page(
@@ -120,7 +120,8 @@ def person(request: Request, db: Transaction, acting: Sees, a: str) -> Response:
     provider_id = acting.provider.id
     found = authority.person(db, provider_id, a)
     roster.looked_at(db, provider_id, a)
-    held = roster.functions_of(db, provider_id, a)
+    seen = seen_lines(db, acting)
+    held = [one for one in roster.functions_of(db, provider_id, a) if one.grant.line_of_business in seen]
     by_line: dict[str, list[roster.Held]] = {}
     for one in held:
         by_line.setdefault(one.grant.line_of_business, []).append(one)
@@ -134,11 +135,11 @@ def person(request: Request, db: Transaction, acting: Sees, a: str) -> Response:
         tie=tie,
         partner=partner.name if partner else None,
         manages=[views.LINE_NAMES[line] for line in managed],
-        away=leave.of_person(db, a, provider_id),
-        inactive=inactivity.paused(db, a, provider_id),
+        away=[one for one in leave.of_person(db, a, provider_id) if one.line in seen],
+        inactive=inactivity.paused(db, a, provider_id, seen),
         jobs=sorted({h.job for h in held if h.job}),
         held=list(by_line.items()),
-        receipts=_history(db, provider_id, a),
+        receipts=_history(db, provider_id, a, seen),
         **views.bars(held, clock.now(), of(db).settings.time_zone),
         **_frame(db, acting),
     )
@@ -170,13 +171,14 @@ def _new_facts(db: Session, acting: Acting, typed: dict[str, str]) -> dict[str, 
     return {"line": line, "jobs": jobs, "chosen": chosen, "form_id": receipts.new_form_id(), **facts}
 
 
-def _history(db: Session, provider_id: str, account_id: str) -> list[dict[str, Any]]:
+def _history(db: Session, provider_id: str, account_id: str, lines: list[str]) -> list[dict[str, Any]]:
     rows = db.exec(
         select(Receipt)
         .where(col(Receipt.provider_id) == provider_id, col(Receipt.account_id) == account_id)
         .order_by(col(Receipt.at).desc(), col(Receipt.id))
-        .limit(5)
+        .limit(50)
     ).all()
+    rows = [row for row in rows if receipts.seen(row, lines)][:5]
     ids = {r.made_by for r in rows}
     names = {x.id: x.display_name for x in db.exec(select(Account).where(col(Account.id).in_(ids))).all()}
     return [{"at": r.at, "by": names.get(r.made_by, ""), "what": views.summary(r), "href": views.href(r)} for r in rows]

@@ -7,11 +7,12 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from idp.database import of
+from idp.errors import Invalid
 from idp.wam import authority, roster
 from idp.web import pages, whatif
 from idp.web.boundary import Transaction
 from idp.web.manager import views
-from idp.web.manager.guard import Sees
+from idp.web.manager.guard import Sees, seen_lines
 
 router = APIRouter()
 
@@ -22,8 +23,10 @@ def why(request: Request, db: Transaction, acting: Sees, a: str) -> Response:
     provider_id = acting.provider.id
     who = authority.person(db, provider_id, a).account
     given = whatif.query(request.query_params.multi_items(), whatif.NAMES)
-    lines = authority.lines_of(db, acting.visitor.account.id, provider_id)
-    given.setdefault("line", lines[0] if lines else "medical")
+    lines = seen_lines(db, acting)
+    given.setdefault("line", lines[0])
+    if given["line"] not in lines:
+        raise Invalid(fields={"line": "Choose a line of business that is yours."})
     known = whatif.choices(db, a, provider_id, given["line"])
     frame: dict[str, Any] = views.frame(db, acting.provider, acting.visitor.account.id) | {"who": who}
     roster.looked_at(db, provider_id, a)

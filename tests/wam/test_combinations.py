@@ -1,0 +1,257 @@
+"""Combinations nobody walks by intent: absences and silence, people who come back, two rows of one function."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from freezegun import freeze_time
+from sqlmodel import col, select
+
+from idp import clock
+from idp.database import transaction
+from idp.entitlements import asking, grants, pauses
+from idp.entitlements.grant_rows import Place
+from idp.entitlements.question import OURSELVES, Question
+from idp.entitlements.tables import Grant
+from idp.errors import NotEntitled
+from idp.jobs import silence
+from idp.leaving import people as leaving
+from idp.providers import affiliations
+from idp.wam import appointments, authority, dual_control, granting, leave, removing, review_calendar, reviews
+from idp.wam.tables import HeldChange
+from tests.wam.world import LINE, World
+
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+DAY = timedelta(days=1)
+
+
+def reason(world: World, who: str, key: str = "eligibility.view") -> str | None:
+    with transaction(world.database) as db:
+        asked = Question(world.people[who], key, world.lakeside, OURSELVES, line=LINE)
+        return asking.decide_in_session(db, asked).reason
+
+
+def give(world: World, who: str, key: str, expires_at: datetime | None = None, **more: Any) -> str:
+    with transaction(world.database) as db:
+        made = grants.grant(
+            db,
+            account_id=world.people[who],
+            provider_id=world.lakeside,
+            line=LINE,
+            entitlement=key,
+            by="operator",
+            reason="set up",
+            expires_at=expires_at,
+            **more,
+        )
+        return made.id
+
+
+def long_attested(world: World) -> None:
+    with transaction(world.database) as db:
+        db.connection().exec_driver_sql("UPDATE attestation SET expires_at = 4000000000000000")
+
+
+def test_domain_7_silence_of_who_is_recorded_as_away_ends_nothing(world: World) -> None:
+    long_attested(world)
+    start = clock.now() + DAY
+    with freeze_time(start), transaction(world.database) as db:
+        leave.begin(
+            db,
+            by=world.wes,
+            provider_id=world.lakeside,
+            account_id=world.finn,
+            lines=[LINE],
+            starts_at=None,
+            ends_at=start + 200 * DAY,
+        )
+    for day in (61, 95, 190):
+        with freeze_time(start + day * DAY):
+            silence.run(world.database)
+    with freeze_time(start + 201 * DAY):
+        silence.run(world.database)
+        assert reason(world, "finn") == "step_up_required"
+        with transaction(world.database) as db:
+            warned = db.connection().exec_driver_sql(
+                "SELECT count(*) FROM inactivity WHERE account_id = ?", (world.finn,)
+            )
+            assert warned.scalar() == 0, "nobody is warned on the day they are back either"
+
+
+def test_domain_7_who_left_while_paused_and_came_back_is_not_ended_by_the_old_silence(world: World) -> None:
+    long_attested(world)
+    start = clock.now() + DAY
+    for day in (61, 92):
+        with freeze_time(start + day * DAY):
+            silence.run(world.database)
+    with freeze_time(start + 100 * DAY), transaction(world.database) as db:
+        leaving.leave(db, world.finn, world.lakeside, reason="left", by=world.wes)
+    with freeze_time(start + 170 * DAY):
+        with transaction(world.database) as db:
+            affiliations.approve(db, account_id=world.finn, provider_id=world.lakeside, by=world.wes)
+        give(world, "finn", "remit.view")
+    with freeze_time(start + 185 * DAY):
+        silence.run(world.database)
+        assert reason(world, "finn", "remit.view") == "step_up_required"
+
+
+def test_domain_7_who_left_while_away_and_came_back_is_not_away(world: World) -> None:
+    with transaction(world.database) as db:
+        leave.begin(
+            db,
+            by=world.wes,
+            provider_id=world.lakeside,
+            account_id=world.finn,
+            lines=[LINE],
+            starts_at=None,
+            ends_at=None,
+        )
+        leaving.leave(db, world.finn, world.lakeside, reason="left", by=world.wes)
+        affiliations.approve(db, account_id=world.finn, provider_id=world.lakeside, by=world.wes)
+    give(world, "finn", "remit.view")
+    assert reason(world, "finn", "remit.view") == "step_up_required"
+
+
+def test_w7_who_was_marked_for_removal_in_a_review_nobody_signed_is_not_kept_by_silence(world: World) -> None:
+    with transaction(world.database) as db:
+        made = reviews.open_review(db, world.lakeside, LINE, [world.finn, world.ana], due_at=clock.now() + 45 * DAY)
+        assert made is not None
+        review_id = made.id
+        reviews.answer(db, made, {world.finn: "remove"}, by=world.wes)
+    give(world, "ana", "remit.view")
+    due = clock.now() + 46 * DAY
+    with freeze_time(due):
+        with transaction(world.database) as db:
+            review_calendar.miss(db)
+        assert reason(world, "finn") == "grant_suspended"
+        assert reason(world, "ana", "remit.view") == "grant_suspended"
+    with freeze_time(due + 15 * DAY):
+        with transaction(world.database) as db:
+            review_calendar.finish(db)
+        assert reason(world, "finn") == "entitlement_not_granted"
+    assert review_id
+
+
+def test_w4_a_shorter_end_holds_for_every_row_of_the_function(world: World) -> None:
+    now = clock.now()
+    give(world, "ana", "remit.view", now + 300 * DAY)
+    give(world, "ana", "remit.view", now + 200 * DAY)
+    with transaction(world.database) as db:
+        wish, _ = granting.wish(
+            db,
+            world.lakeside,
+            LINE,
+            functions=["remit.view"],
+            bundle=None,
+            starts_at=None,
+            ends_at=now + 10 * DAY,
+            dates_for_all=True,
+        )
+        rows = authority.not_ended(db, world.lakeside, world.ana, LINE)
+        granting.apply(
+            db,
+            by=world.wes,
+            provider_id=world.lakeside,
+            account_id=world.ana,
+            line=LINE,
+            wish=wish,
+            seen=granting.seen_of(rows),
+            reason="shorter",
+            form_id="shorter-1",
+        )
+    with freeze_time(now + 11 * DAY):
+        assert reason(world, "ana", "remit.view") == "grant_expired"
+
+
+def test_security_64_who_is_on_hold_gives_nothing_by_a_second_word_that_comes_later(world: World) -> None:
+    with transaction(world.database) as db:
+        held = dual_control.hold(
+            db,
+            by=world.wes,
+            provider_id=world.lakeside,
+            account_id=world.finn,
+            line=LINE,
+            entitlement="eft.manage",
+            starts_at=None,
+            ends_at=None,
+            reason="pays",
+        )
+        leaving.suspend(db, world.wes, because="case", by="operator")
+        held_id = held.id
+    with transaction(world.database) as db, pytest.raises(NotEntitled):
+        dual_control.confirm(db, db.get_one(HeldChange, held_id), by=world.mia)
+
+
+def test_domain_6_a_payment_function_made_to_last_longer_goes_on_until_the_new_grant_begins(world: World) -> None:
+    now = clock.now()
+    long_attested(world)
+    give(world, "finn", "eft.manage", now + 30 * DAY)
+    with transaction(world.database) as db:
+        held = dual_control.hold(
+            db,
+            by=world.wes,
+            provider_id=world.lakeside,
+            account_id=world.finn,
+            line=LINE,
+            entitlement="eft.manage",
+            starts_at=None,
+            ends_at=now + 300 * DAY,
+            reason="another year",
+        )
+        dual_control.confirm(db, held, by=world.mia)
+    for later in (timedelta(0), timedelta(hours=23), timedelta(hours=25), 299 * DAY):
+        with freeze_time(clock.now() + later):
+            said = reason(world, "finn", "eft.manage")
+            assert said == "precondition_failed", later  # gate 10: given, and nobody of the practice is credentialed
+    with transaction(world.database) as db:
+        rows = [g for g in authority.not_ended(db, world.lakeside, world.finn, LINE) if g.entitlement == "eft.manage"]
+        assert len(rows) == 2
+
+
+def test_security_64_authority_paused_in_one_line_does_not_act_there_by_way_of_another(world: World) -> None:
+    with transaction(world.database) as db:
+        pauses.suspend(
+            db,
+            Place(world.wes, world.lakeside, LINE),
+            ["access.manage"],
+            by="operator",
+            reason=pauses.DESK,
+        )
+        assert authority.lines_of(db, world.wes, world.lakeside) == []
+        with pytest.raises(NotEntitled):
+            removing.remove(
+                db,
+                by=world.wes,
+                provider_id=world.lakeside,
+                account_id=world.finn,
+                function="eligibility.view",
+                lines=[LINE],
+                reason="left",
+                form_id="paused-1",
+            )
+        assert world.mia in appointments.able(db, world.lakeside, LINE)
+        assert world.wes not in appointments.able(db, world.lakeside, LINE), "who can't act is not the one who stays"
+
+
+def test_domain_6_money_and_managing_stay_apart_across_lines_of_a_practice(world: World) -> None:
+    from idp.providers import organisations
+
+    with transaction(world.database) as db:
+        organisations.open_portal(db, world.lakeside, "dental", by="operator")
+        organisations.agree(db, world.lakeside, "dental")
+        organisations.participate(db, world.lakeside, "dental")
+        appointments.appoint(
+            db, account_id=world.wes, provider_id=world.lakeside, line="dental", by="operator", verified_by="claim"
+        )
+        with pytest.raises(NotEntitled, match="one person"):
+            grants.grant(
+                db,
+                account_id=world.mia,
+                provider_id=world.lakeside,
+                line="dental",
+                entitlement="eft.manage",
+                by=world.wes,
+                confirmed_by=world.finn,
+                reason="x",
+            )
+        assert db.exec(select(Grant.id).where(col(Grant.entitlement) == "eft.manage")).first() is None
