@@ -56,7 +56,6 @@ class Job:
 
 
 JOBS: tuple[tuple[str, float, str], ...] = (
-    ("expiries", 5.0, "idp.jobs.expiries.run"),
     ("reminders", 60.0, "idp.jobs.expiries.remind"),
     ("keys", 60.0, "idp.jobs.upkeep.tend_keys"),
     ("mail", 2.0, "idp.jobs.mail.run"),
@@ -82,6 +81,18 @@ def named(work: str) -> Callable[[Database], bool]:
     def run(database: Database) -> bool:
         found: Callable[[Database], bool] = getattr(import_module(module), function)
         return found(database)
+
+    return run
+
+
+def _expiring(glance: Glance) -> Callable[[Database], bool]:
+    """Return what ends things by their dates; its module is imported by the first run."""
+    made: list[Callable[[Database], bool]] = []
+
+    def run(database: Database) -> bool:
+        if not made:
+            made.append(import_module("idp.jobs.expiries").Expiring(glance).run)
+        return made[0](database)
 
     return run
 
@@ -149,6 +160,7 @@ def start(database: Database) -> Running:
         (
             Job("seal", 0.1, Sealing(database, glance).run),
             Job("signals", 0.25, signals.run, bell=bell),
+            Job("expiries", 0.25, _expiring(glance), _SHARE),
             *(Job(name, every, named(work), _SHARE) for name, every, work in JOBS),
         ),
         closing=(bell.stop, signals.stop, glance.close),
