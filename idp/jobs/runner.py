@@ -41,6 +41,8 @@ class Job:
     bell: Bell | None = None
     """Rings when there is news: it then runs at once, and without news only every `seldom` seconds."""
     seldom: float = 0.5
+    next: Callable[[], float] | None = None
+    """Says the seconds between two runs in place of `every`, for a job that knows better."""
 
     def rest(self, wait: float, stopping: threading.Event) -> bool:
         """Wait so many seconds, or until the bell rings; return whether the worker stops."""
@@ -137,6 +139,8 @@ class Running:
                         wait = max(job.every, _ANOTHERS)
                     elif job.work(self._database):
                         wait = job.pause(time.monotonic() - begun)
+                    elif job.next is not None:
+                        wait = job.next()
                 metrics.JOBS.labels(job.name, "done").inc()
             except Exception as problem:
                 # A job that fails now is tried again; what it would have done has not been done.
@@ -155,10 +159,11 @@ def start(database: Database) -> Running:
     glance = Glance(database)
     signals = Signals(database, glance)
     bell = Bell(database, CHANNEL)
+    sealing = Sealing(database, glance)
     return Running(
         database,
         (
-            Job("seal", 0.1, Sealing(database, glance).run),
+            Job("seal", sealing.pause(), sealing.run, next=sealing.pause),
             Job("signals", 0.25, signals.run, bell=bell),
             Job("expiries", 0.25, _expiring(glance), _SHARE),
             *(Job(name, every, named(work), _SHARE) for name, every, work in JOBS),
