@@ -115,15 +115,21 @@ def _account_of(db: Db, typed: str) -> str | None:
 
 
 def find(db: Db, recovery_id: str, browser: str | None) -> Recovery:
-    """Return this browser's attempt that is still going on; raise Lost."""
+    """Return this browser's attempt that is still going on; raise Lost.
+
+    Its pages are open for an hour, also where it waits longer for an access manager's word: who has waited proves
+    themselves anew, for nobody knows who sits at that browser by then.
+    """
     row = db.get(Recovery, recovery_id)
+    now = clock.now()
     if (
         row is None
         or browser is None
         or row.browser_hash != browser_hash(browser)
         or row.finished_at is not None
         or row.stopped_at is not None
-        or clock.now() >= row.expires_at
+        or now >= row.expires_at
+        or now >= row.created_at + configuration.current(db).clocks.recovery
     ):
         raise Lost
     return row

@@ -133,8 +133,10 @@ def by_link(db: Db, token: str) -> SecurityReport:
     if found is not None:
         return found
     told = Told(form_id, f'The owner answered the notice "{mail.template}" with: this was not me.')
-    report = _write(db, told, reporter=None, about_id=mail.account_id, kind="takeover")
-    _lock(db, report, mail.account_id)
+    # A merge may have closed the account since, or be what the notice tells of: then the one that stayed is locked.
+    account_id = humans.survivor(db, mail.account_id)
+    report = _write(db, told, reporter=None, about_id=account_id, kind="takeover")
+    _lock(db, report, account_id)
     return report
 
 

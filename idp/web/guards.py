@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from idp.accounts import sessions
 from idp.accounts.tables import Account, Session
 from idp.audit import log, origin
-from idp.entitlements import asking
+from idp.entitlements import asking, told
 from idp.entitlements.decision import OURSELVES, Decision, Question
 from idp.entitlements.question import AskingApp
 from idp.entitlements.sentences import sentence
@@ -53,7 +53,7 @@ def visitor(request: Request, db: Transaction) -> Visitor | None:
         return None
     account = db.get(Account, session.account_id)
     assert account is not None
-    if account.status in ("suspended", "closed"):
+    if account.status in ("suspended", "ceased", "closed"):
         return None  # asked at every use: a sign-in of the same moment is not among the sessions that were ended
     sessions.saw(db, session)
     origin.narrow(
@@ -140,7 +140,7 @@ def acting(
         sid=person.session.id,
     )
     decision = asking.decide_in_session(db, question)
-    written = partial(log.record, event=asking.event(question, decision))
+    written = partial(log.record, event=told.event(question, decision))
     provider = db.get(Provider, p)
     waits = person.account.status in ("invited", "verified")  # nobody yet: learns of no practice (T-12)
     if provider is None or waits or decision.reason in STRANGER:

@@ -14,9 +14,12 @@ from idp.errors import Conflict
 from idp.leaving import partners
 from idp.leaving import people as leaving
 from idp.merging import split
+from idp.notices import reading
+from idp.notices.tables import Outbox
 from idp.partners import members
 from idp.providers.tables import Practitioner
 from idp.registration import invitations
+from idp.security import reports
 from tests.accounts.test_passkeys import answer, enroll, newest
 from tests.browser import Browser
 from tests.fakes.authenticator import Authenticator
@@ -274,3 +277,16 @@ def test_w_6_membership_of_a_company_and_a_clinicians_number_come_along_and_go_b
         [operation] = db.exec(select(LinkOperation)).all()
         split.undo_operation(db, operation.id, by="operator", because="two people after all")
     assert whose() == (ids["twin"], [ids["twin"]])
+
+
+def test_t_38_this_was_not_me_locks_the_account_that_took_the_readers_over(world: World) -> None:
+    ids = with_steps(world)
+    second(begun(world)).submit("Make them one")
+    with transaction(world.database) as db:
+        mail = db.exec(
+            select(Outbox).where(col(Outbox.template) == "accounts_merged", col(Outbox.account_id) == ids["twin"])
+        ).one()
+        reports.by_link(db, reading.token(world.database.ring, mail))
+    with transaction(world.database) as db:
+        assert db.get_one(Account, ids["ana"]).status == "suspended"
+    assert "on hold" in sign_in(world.browser()).text
