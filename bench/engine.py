@@ -12,6 +12,7 @@ clock starts. Every answer is compared with a plain rule; a wrong one fails the 
 
 import argparse
 import asyncio
+import gc
 import os
 import random
 import statistics
@@ -25,6 +26,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from bench import served
 from bench.crowd import KEYS, NOW, PLACES, Crowd, account, provider
 from idp import clock
 from idp.audit import log
@@ -198,6 +200,7 @@ async def measure(
         await _timed(some[:200], crowd.named, query, crowd.allows)
         found["one indexed query"] = await _timed(some, crowd.named, query, crowd.allows, spent=spent)
         found |= await _searches(Decider(database, lane, Memo()), crowd, pick, spent)
+        found["all it remembers, MiB"] = await _full(Decider(database, lane, Memo()), crowd)
         if plain and size <= PLAIN_LIMIT:
             stock = crowd.plain_casbin()
             few = some[: max(3, 200_000 // size // 10)]
@@ -210,6 +213,16 @@ async def measure(
         await lane.close()
         database.dispose()
     return found
+
+
+async def _full(decider: Decider, crowd: Crowd) -> float:
+    """Return the MiB a worker's memory of decisions takes when it holds as many as it may."""
+    gc.collect()
+    before = served.held()
+    for person in range(min(memory.LIMIT, crowd.people)):
+        await decider.decide(ask(person, 0, KEYS[0]))
+    gc.collect()
+    return served.held() - before
 
 
 SEARCHES = 200
@@ -257,7 +270,7 @@ def table(results: dict[int, dict[str, float]]) -> str:
     """Return the figures as text, with the ratios that are promised."""
     sizes = sorted(results)
     ways = list(results[sizes[0]])
-    lines = ["CPU microseconds a decision, by number of grants"]
+    lines = ["CPU microseconds a decision (or MiB), by number of grants"]
     lines.append(f"{'':34}" + "".join(f"{size:>14,}" for size in sizes) + f"{'last/first':>12}")
     for way in ways:
         values = [results[size].get(way) for size in sizes]

@@ -30,7 +30,8 @@ from tests.decisions import world
 PEOPLE, WRITERS = 200, 16
 
 
-def _world(database: Database) -> None:
+def population(database: Database) -> None:
+    """Make two hundred people of one practice, each with a key of their own for person fields."""
     people = {f"acc_{n}": {"status": "active", "display_name": f"Person {n}"} for n in range(PEOPLE)}
     practice = {"prv_1": {"kind": "practice", "name": "Lakeside Clinic", "status": "active"}}
     world.build(database, {"provider": practice, "account": people})
@@ -49,7 +50,7 @@ def _without_record() -> Iterator[None]:
         log.record = kept
 
 
-def _give(database: Database, n: int) -> None:
+def give(database: Database, n: int) -> None:
     """Give a function as a manager at a browser does: with an address and a session to record."""
     by = {"address": "203.0.113.9", "user_agent": "Mozilla/5.0", "session_id": "ses_1", "request_id": f"req_{n}"}
     with origin.acting_as("acc_0", **by), transaction(database) as db:
@@ -83,7 +84,7 @@ def _cpu(database: Database, count: int) -> tuple[float, float]:
     """Return the milliseconds of CPU of one grant: here, and in the server."""
     begun, server = time.process_time(), backends(database)
     for n in range(count):
-        _give(database, n)
+        give(database, n)
     return (time.process_time() - begun) / count * 1000, (backends(database) - server) / count * 1000
 
 
@@ -94,7 +95,7 @@ def _rate(database: Database, seconds: float, *, sealing: bool, lags: list[float
     def write(hand: int) -> None:
         n = hand
         while not stop.is_set():
-            _give(database, n)
+            give(database, n)
             n += WRITERS
             done[hand] += 1
 
@@ -155,7 +156,7 @@ def main() -> None:
                 database = Database(engines.settings_for(url, Path(folder)))
                 _HOME.append(folder)
                 checkpoint.make_key(database.settings.audit_key_file)
-                _world(database)
+                population(database)
                 _cpu(database, 20)
                 with_it, without = [], []
                 for _ in range(given.turns * 12 * given.cpu + 1):

@@ -12,6 +12,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ clients:
     scopes: ["access:evaluate"]
 """
 ASKED, REQUESTS, BLOCKS, BATCH = 100, 60, 6, 50
+MANY = 16
+"""Connections that ask at the same time; their records are committed together."""
 
 
 class App:
@@ -72,12 +75,12 @@ def _question(person: int, place: int, key: str) -> dict[str, Any]:
     }
 
 
-def _awake(path: Path) -> None:
-    """Let the sessions of those who are asked about be of this moment."""
+def _awake(path: Path, begun: int) -> None:
+    """Let the sessions of those who are asked about last until now; they began before the moment the crowd lives at."""
     now = clock.micros(clock.now())
     with sqlite3.connect(path) as db:
         ids = ",".join(f"'ses_{person}'" for person in range(ASKED))
-        values = (now, now, now, now + 3_600_000_000)
+        values = (begun, begun, now, now + 3_600_000_000)
         sql = f"UPDATE session SET auth_time = ?, factor_time = ?, last_seen_at = ?, expires_at = ? WHERE id IN ({ids})"  # noqa: S608
         db.execute(sql, values)
 
@@ -95,12 +98,31 @@ def _spent(process: int, app: App, path: str, bodies: list[bytes], requests: int
     return min(blocks)
 
 
+def _spent_by_many(process: int, path: str, bodies: list[bytes], requests: int) -> float:
+    """Return the same with many connections at once, each sending so many requests in a block."""
+    apps = [App() for _ in range(MANY)]
+    blocks = []
+
+    def ask(app: App) -> None:
+        for n in range(requests):
+            app.post(path, bodies[n % len(bodies)])
+
+    with ThreadPoolExecutor(MANY) as threads:
+        for _ in range(BLOCKS):
+            for app in apps:
+                app.renew()
+            before = served.cpu(process)
+            list(threads.map(ask, apps))
+            blocks.append((served.cpu(process) - before) / (requests * MANY))
+    return min(blocks)
+
+
 def measure(size: int, home: Path) -> dict[str, float]:
     """Serve a database of this size and return what each kind of request costs."""
     database, crowd = filled(size, home)
     database.dispose()
     path = home / f"engine-{size}.db"
-    _awake(path)
+    _awake(path, crowd.at - 60_000_000)
     world = home / "scale.yaml"
     world.write_text(WORLD)
     environment = {
@@ -129,6 +151,13 @@ def measure(size: int, home: Path) -> dict[str, float]:
         many = {"evaluations": [_question(*questions[n % len(questions)]) for n in range(BATCH)]}
         each = _spent(process, app, "/access/v1/evaluations", [orjson.dumps(many)], 6) / BATCH
         found[f"of a batch of {BATCH} about as many, ms"] = each
+        for name, path, asked, requests, of in (
+            ("empty route", "/bench/empty", bodies, 30, 1),
+            ("evaluation", "/access/v1/evaluation", bodies, 30, 1),
+            (f"of a batch of {BATCH} about one person", "/access/v1/evaluations", [orjson.dumps(batch)], 3, BATCH),
+            (f"of a batch of {BATCH} about as many", "/access/v1/evaluations", [orjson.dumps(many)], 3, BATCH),
+        ):
+            found[f"{MANY} at once: {name}, ms"] = _spent_by_many(process, path, asked, requests) / of
         found["worker's memory afterwards, MiB"] = served.memory(process)
     return found
 
@@ -137,6 +166,7 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="1000,10000000")
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--keep", type=Path, help="a folder whose databases are filled once and kept")
     given = parser.parse_args()
     sizes = [int(size) for size in given.sizes.split(",")]
@@ -149,9 +179,13 @@ def main() -> None:
         print(f"{name:44}{values}{last[name] / first[name]:12.2f}")
     for size in sizes:
         row = rows[size]
-        names = [name for name in row if name.startswith("of a batch")]
-        cheaper = "; ".join(f"{row['evaluation, ms'] / row[name]:.1f} times cheaper {name[:-4]}" for name in names)
-        print(f"at {size:,}: evaluation / empty route {row['evaluation, ms'] / row['empty route, ms']:.2f}; {cheaper}")
+        for way in ("", f"{MANY} at once: "):
+            one = row[f"{way}evaluation, ms"]
+            names = [name for name in row if name.startswith(f"{way}of a batch")]
+            cheaper = "; ".join(f"{one / row[name]:.1f} times cheaper {name[:-4]}" for name in names)
+            print(f"at {size:,}: {way}evaluation / empty route {one / row[f'{way}empty route, ms']:.2f}; {cheaper}")
+    if given.json:
+        given.json.write_bytes(orjson.dumps({str(size): row for size, row in rows.items()}))
     print(f"time: {time.strftime('%H:%M')}, on {Path('/proc/loadavg').read_text().split()[0]} load")
 
 

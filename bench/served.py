@@ -43,6 +43,11 @@ def memory(process: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
+def held() -> float:
+    """Return the MiB this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 @contextmanager
 def serving(environment: Mapping[str, str], world: Path, port: int = PORT) -> Iterator[int]:
     """Migrate, apply the world, serve with one worker; yield its process id."""

@@ -14,7 +14,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration
-from idp.accounts import journal, people, second_factor, sessions
+from idp.accounts import journal, moved, people, second_factor, sessions
 from idp.accounts.assertion import Assertion
 from idp.accounts.assurance import AAL2
 from idp.accounts.flows import browser_hash
@@ -173,6 +173,7 @@ def link(
         facts_at=clock.now() if facts else None,
         ceiling=ceiling,
     )
+    moved.still_stopped(db, login)
     try:
         with db.begin_nested():
             db.add(login)
@@ -220,6 +221,8 @@ def unlink(db: Db, account_id: str, login_id: str, *, by: str, because: str = "r
     live = logins(db, account_id)
     if login_id not in {one.id for one in live}:
         raise NotFound
+    if any(one.id == login_id and one.held_because is not None for one in live):
+        raise Conflict("This login is stopped, and opens nothing. Who stopped it has to look at it first: call us.")
     if len(live) == 1:
         raise Conflict("This is your only login. Add another one first, then remove this one.")
     if not usable(db, account_id) - {login_id}:

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from sqlalchemy import update
 from sqlmodel import Session as Db
+from sqlmodel import col, select
 
 from idp import clock, configuration
 from idp.accounts import sessions
@@ -142,6 +144,40 @@ def hold_for_security(db: Db, login_id: str, *, by: str) -> bool:
     sessions.end_all_of_login(db, login_id, because="login_held", by=by)
     epochs.changed_account(db, login.account_id)
     return True
+
+
+def still_stopped(db: Db, login: Login) -> None:
+    """Hold a login that is about to be added as it was held when it was removed, by whoever had stopped it.
+
+    Otherwise removing it and adding it again, here or at another account, would let it in.
+    """
+    before = db.exec(
+        select(Login)
+        .where(
+            col(Login.upstream_id) == login.upstream_id,
+            col(Login.issuer) == login.issuer,
+            col(Login.subject) == login.subject,
+            col(Login.ended_at).is_not(None),
+        )
+        .order_by(col(Login.ended_at).desc())
+    ).first()
+    if before is not None and before.held_because is not None:
+        login.held_at, login.held_because = before.held_at, before.held_because
+
+
+def let_in_again(db: Db, upstream_id: str, issuer: str, subject: str) -> None:
+    """Forget that an organization stopped a login that was removed since: it may be added again."""
+    db.execute(
+        update(Login)
+        .where(
+            col(Login.upstream_id) == upstream_id,
+            col(Login.issuer) == issuer,
+            col(Login.subject) == subject,
+            col(Login.ended_at).is_not(None),
+            col(Login.held_because) == ORGANIZATION,
+        )
+        .values(held_because=None)
+    )
 
 
 def release(db: Db, login: Login, *, by: str, because: str) -> None:

@@ -15,7 +15,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock
-from idp.accounts import ceremonies, factor_rows, recovery_codes
+from idp.accounts import ceremonies, factor_rows, humans, recovery_codes
 from idp.accounts.ceremonies import Bound, PasskeyRefused
 from idp.accounts.proof_tables import Passkey
 from idp.accounts.tables import Account, Factor
@@ -134,10 +134,7 @@ def verify(db: Db, answer: str, challenge: bytes, *, account_id: str | None, ver
 
 def _names(db: Db, handle: str | None, owner: str) -> bool:
     """Say whether a user handle names the key's owner: the account itself, or one that became part of it."""
-    if handle is None or handle == owner:
-        return handle == owner
-    made_for = db.get(Account, handle[:40])
-    return made_for is not None and made_for.merged_into == owner
+    return handle is not None and (handle == owner or humans.survivor(db, handle[:40]) == owner)
 
 
 def _refused(reason: str, account_id: str | None, copied: str | None = None) -> PasskeyRefused:

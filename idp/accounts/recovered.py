@@ -40,7 +40,7 @@ def finish(db: Db, row: Recovery, password: Hashed | None) -> int:
         _new_password(db, account.id, password)
     devices.forget_all(db, account.id)
     db.execute(_FORGET_TRIES, {"passwords": f"password/{account.id}%", "codes": f"code/{account.id}%"})
-    vouching.end_all(db, account.id)
+    recovery.stop_all(db, account.id)  # a thief's attempt, too, whose first proof was given before
     ended = sessions.end_all(db, account.id, because="recovered", by=account.id)
     epochs.changed_account(db, account.id, takes_away=True)
     details = {"recovery": row.id, "proofs": list(standing.proofs), "lost": len(lost), "sessions": ended}

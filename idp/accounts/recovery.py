@@ -30,7 +30,7 @@ from idp.accounts import (
 )
 from idp.accounts.flows import browser_hash
 from idp.accounts.proof_tables import Recovery
-from idp.accounts.tables import Contact
+from idp.accounts.tables import Account, Contact
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import Database, of, transaction
@@ -100,7 +100,13 @@ def _account_of(db: Db, typed: str) -> str | None:
         address = ""
     owners = set(
         db.exec(
-            select(Contact.account_id).where(col(Contact.email) == address, col(Contact.verified_at).is_not(None))
+            select(Contact.account_id)
+            .join(Account, col(Account.id) == col(Contact.account_id))
+            .where(
+                col(Contact.email) == address,
+                col(Contact.verified_at).is_not(None),
+                col(Account.status) != "closed",  # one that became part of another leads nowhere any more
+            )
         ).all()
     )
     if found is not None:
@@ -109,15 +115,21 @@ def _account_of(db: Db, typed: str) -> str | None:
 
 
 def find(db: Db, recovery_id: str, browser: str | None) -> Recovery:
-    """Return this browser's attempt that is still going on; raise Lost."""
+    """Return this browser's attempt that is still going on; raise Lost.
+
+    Its pages are open for an hour, also where it waits longer for an access manager's word: who has waited proves
+    themselves anew, for nobody knows who sits at that browser by then.
+    """
     row = db.get(Recovery, recovery_id)
+    now = clock.now()
     if (
         row is None
         or browser is None
         or row.browser_hash != browser_hash(browser)
         or row.finished_at is not None
         or row.stopped_at is not None
-        or clock.now() >= row.expires_at
+        or now >= row.expires_at
+        or now >= row.created_at + configuration.current(db).clocks.recovery
     ):
         raise Lost
     return row
@@ -257,20 +269,25 @@ def want_manager(db: Db, row: Recovery) -> None:
             vouching.ask(db, row.account_id)
 
 
-def stop(db: Db, secret: str) -> bool:
-    """Stop every attempt of the account a stop link belongs to, and what was vouched; False for no such link."""
-    row = db.exec(select(Recovery).where(col(Recovery.stop_hash) == sha256(secret.encode()).digest())).one_or_none()
-    if row is None or row.account_id is None:
-        return False
+def stop_all(db: Db, account_id: str) -> None:
+    """Stop every attempt for an account that still goes on, whoever began it, and what was vouched."""
     db.execute(
         update(Recovery)
         .where(
-            col(Recovery.account_id) == row.account_id,
+            col(Recovery.account_id) == account_id,
             col(Recovery.finished_at).is_(None),
             col(Recovery.stopped_at).is_(None),
         )
         .values(stopped_at=clock.now())
     )
-    vouching.end_all(db, row.account_id)
+    vouching.end_all(db, account_id)
+
+
+def stop(db: Db, secret: str) -> bool:
+    """Stop every attempt of the account a stop link belongs to, and what was vouched; False for no such link."""
+    row = db.exec(select(Recovery).where(col(Recovery.stop_hash) == sha256(secret.encode()).digest())).one_or_none()
+    if row is None or row.account_id is None:
+        return False
+    stop_all(db, row.account_id)
     log.record(db, Event("accounts.recovery.stopped", account=row.account_id, details={"recovery": row.id}))
     return True

@@ -15,7 +15,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration, entropy
-from idp.accounts import devices
+from idp.accounts import devices, pending_merges
 from idp.accounts.assurance import absolute_limit, idle_limit, meets
 from idp.accounts.tables import Session
 from idp.audit import log
@@ -26,6 +26,8 @@ from idp.signals import credentials, revocations
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
 _OWN_WISH = frozenset({"signed_out", "signed_out_by_owner"})
+_REPLACED = "replaced"
+"""The same browser signed in anew, as itself or as somebody else."""
 _SEEN_EVERY = timedelta(seconds=15)
 """A look at a page writes `last_seen_at` at most this often: a tenth of a second of writing saved per click."""
 
@@ -66,7 +68,7 @@ def open_session(
     clocks = configuration.current(db).clocks
     now = clock.now()
     if replaces is not None:
-        end(db, replaces, because="replaced", by=account_id)
+        end(db, replaces, because=_REPLACED, by=account_id)
     secret = entropy.token()
     opened = Session(
         token_hash=hash_of(secret),
@@ -154,13 +156,17 @@ def find(db: Db, secret: str) -> Session | None:
 
 
 _WAY_IN = text(
-    "SELECT l.ended_at, u.status FROM login l LEFT JOIN upstream u ON u.id = l.upstream_id WHERE l.id = :login"
+    "SELECT COALESCE(l.ended_at, l.held_at), u.status FROM login l "
+    "LEFT JOIN upstream u ON u.id = l.upstream_id WHERE l.id = :login"
 )
 
 
-def way_in_stands(login_ended: object, upstream_status: str | None) -> bool:
-    """Say whether the login a session was opened with is still one: not ended, its organization's not turned off."""
-    return login_ended is None and upstream_status in (None, "active")
+def way_in_stands(login_shut: object, upstream_status: str | None) -> bool:
+    """Say whether the login a session was opened with is one: neither ended nor held, its organization's in use.
+
+    Asked at every use: a sign-in of the moment of a hold is not among the sessions that were ended.
+    """
+    return login_shut is None and upstream_status in (None, "active")
 
 
 _INSERT = Sql(
@@ -249,6 +255,8 @@ def end(db: Db, session: Session, *, because: str, by: str | None = None) -> boo
     assert isinstance(result, CursorResult)
     if result.rowcount != 1:
         return False
+    if because != _REPLACED:
+        pending_merges.let_go(db, session.account_id)
     if because in _OWN_WISH and session.device_id is not None:
         devices.ask_again(db, session.account_id, session.device_id)
     log.record(
@@ -264,6 +272,7 @@ def end(db: Db, session: Session, *, because: str, by: str | None = None) -> boo
 def end_all(db: Db, account_id: str, *, because: str, by: str | None = None, keep: str | None = None) -> int:
     """End every live session of an account (but `keep`); return how many ended. No device stays remembered."""
     devices.ask_again(db, account_id)
+    pending_merges.let_go(db, account_id)
     live = db.exec(select(Session).where(col(Session.account_id) == account_id, col(Session.ended_at).is_(None))).all()
     return sum(end(db, session, because=because, by=by) for session in live if session.id != keep)
 

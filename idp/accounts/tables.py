@@ -229,7 +229,10 @@ class TermsAcceptance(Row, table=True):
 class Attestation(Row, table=True):
     """A person's yearly word on why they may act (T-14)."""
 
-    __table_args__ = (Index("ix_attestation_held", "account_id", "attested_at", "expires_at", "id"),)
+    __table_args__ = (
+        Index("ix_attestation_held", "account_id", "attested_at", "expires_at", "id"),
+        Index("ix_attestation_expires_at", "expires_at"),
+    )
     id: str = id_column("att")
     account_id: str = Field(foreign_key="account.id")
     capacity: str

@@ -86,26 +86,27 @@ def row(
             personal["address"] = origin.address
             if origin.user_agent:
                 personal["user_agent"] = origin.user_agent[:200]
-    body: dict[str, object] = {
-        "v": VERSION,
-        "id": entropy.mark(),
-        "at": exact(at),
-        "event": event.name,
-        "outcome": event.outcome,
-        "actor": origin.actor_id,
-        "account": event.account,
-        "provider": event.provider or origin.provider_id,
-        "entitlement": event.entitlement,
-        "client": event.client or origin.client_id,
-        "channel": event.channel or origin.channel,
-        "session": event.session or origin.session_id,
-        "device": origin.device_id,
-        "purpose": event.purpose,
-        "decision": event.decision,
-        "request": origin.request_id,
-        "reason": event.reason,
-    }
-    body = {name: value for name, value in body.items() if value is not None}
+    columns: list[Any] = [
+        event.name,
+        event.outcome,
+        origin.actor_id,
+        event.account,
+        event.provider or origin.provider_id,
+        event.entitlement,
+        event.client or origin.client_id,
+        event.session or origin.session_id,
+        origin.device_id,
+        event.decision,
+        origin.request_id,
+        event.reason,
+    ]
+    body: dict[str, object] = {name: value for name, value in zip(MEMBERS, columns, strict=True) if value is not None}
+    body |= {"v": VERSION, "id": entropy.mark(), "at": exact(at)}
+    channel = event.channel or origin.channel
+    if channel is not None:
+        body["channel"] = channel
+    if event.purpose is not None:
+        body["purpose"] = event.purpose
     if origin.acr:
         body["auth"] = {"acr": origin.acr, "amr": list(origin.amr)}
     if event.details:
@@ -125,8 +126,8 @@ def row(
         if ciphertext is not None:
             body["personal"] = ciphertext
         leaf = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+        columns = [body.get(member) for member in MEMBERS]
     moment = clock.micros(at)
-    columns = [body.get(member) for member in MEMBERS]
     return (moment, moment, *columns, address_hash, leaf, mac(ring, leaf))
 
 
@@ -183,7 +184,15 @@ def mac_key(ring: KeyRing) -> bytes:
 
 def mac_under(key: bytes, leaf: bytes) -> bytes:
     """Return the keyed hash that says this service wrote the leaf."""
-    return hmac.digest(key, b"leaf:" + leaf, "sha256")
+    found = _keyed(key).copy()
+    found.update(leaf)
+    return found.digest()
+
+
+@lru_cache(maxsize=8)
+def _keyed(key: bytes) -> hmac.HMAC:
+    """Return the hash with the key taken in; `hmac.digest` lets other threads run, and then waits for its turn."""
+    return hmac.new(key, b"leaf:", "sha256")
 
 
 def mac(ring: KeyRing, leaf: bytes) -> bytes:

@@ -31,7 +31,6 @@ from idp.database.lane.readers import BY_KEY
 BATCH = 5000
 _LOCK = 0x1D9_A0D17
 """Number of PostgreSQL's advisory lock: sealing is done by one transaction at a time."""
-_CHUNK = 500
 _log = structlog.get_logger("idp.audit")
 
 _READ = ", ".join(f"r.{name}" for name in ("leaf", "mac", *leaf.CHECKED))
@@ -45,18 +44,18 @@ _ALONE = Sql(
 )
 """The right to seal until the commit, and plans that are made once: making them anew cost more than all the rest."""
 _WAITING = Sql(
-    f"SELECT u.seq, {_READ} FROM (SELECT seq FROM audit_unsealed WHERE refused_at IS NULL "  # noqa: S608 - our own names
+    f"SELECT u.seq, EXISTS (SELECT 1 FROM audit_record o WHERE o.at = r.at AND o.mac = r.mac AND o.seq <> r.seq "  # noqa: S608 - our own names
+    "AND (o.seq < r.seq OR NOT EXISTS (SELECT 1 FROM audit_unsealed w WHERE w.seq = o.seq))), "
+    f"{_READ} FROM (SELECT seq FROM audit_unsealed WHERE refused_at IS NULL "
     "ORDER BY seq LIMIT $1) AS u LEFT JOIN audit_record r ON r.seq = u.seq ORDER BY u.seq"
 )
-_COPIES = Sql(
-    "SELECT r.seq, o.seq, EXISTS (SELECT 1 FROM audit_unsealed w WHERE w.seq = o.seq) "
-    "FROM audit_unsealed u JOIN audit_record r ON r.seq = u.seq AND r.at = u.at "
-    "JOIN audit_record o ON o.at = r.at AND o.mac = r.mac AND o.seq <> r.seq "
-    "WHERE u.refused_at IS NULL AND u.seq BETWEEN $1 AND $2"
-)
-"""Waiting records that say the same as another one: who, which other, and whether that waits too."""
+"""Also whether a record repeats an original: a sealed one, else the one that waits with the lowest number."""
 _NEWEST = Sql("SELECT number, size, root, frontier, note, at FROM audit_checkpoint ORDER BY number DESC LIMIT 1")
-_OFF_THE_LIST = Sql("DELETE FROM audit_unsealed WHERE seq = ANY($1)")
+_OFF_THE_LIST = {
+    True: Sql("DELETE FROM audit_unsealed WHERE seq IN (SELECT value FROM json_each($1))"),
+    False: Sql("DELETE FROM audit_unsealed WHERE seq = ANY($1)"),
+}
+"""By whether it is for SQLite."""
 _ADD_BATCH = Sql(
     "INSERT INTO audit_batch (first_index, count, low_seq, high_seq, seqs, hashes, created_at) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7)"
@@ -114,18 +113,16 @@ class Sealer:
         """
         if not seen_waiting and not self._due(at_least_every):
             return Sealed(0, 0, None, more=False)
-        with transaction(self._database) as session, origin.acting_as("system"):
-            if not self._alone(session):
+        with transaction(self._database, prompt=True) as session, origin.acting_as("system"):
+            asked = () if self._database.is_sqlite else ((_ALONE, (_LOCK,)),)  # there the write lock is the right
+            *alone, newest, waiting = plainly.together(session, *asked, (_NEWEST, ()), (_WAITING, (BATCH,)))
+            if alone and not alone[0][0][0]:
                 return Sealed(0, 0, None, more=False)
-            head = self._head(session)
-            waiting = plainly.say(session, _WAITING, BATCH).fetchall()
+            head = self._head(newest)
             hashes, kept, refused, oldest = self._examine(session, waiting)
             if not kept and not refused and head.at is not None and clock.now() - head.at < at_least_every:
                 return Sealed(0, 0, None, more=False)
-            if kept:
-                self._add_batch(session, head.tree.size, kept, hashes)
-                head.tree.extend(hashes)
-            made, note = self._sign(session, head)
+            made, note = self._write(session, head, kept, hashes)
         number = head.number + 1
         self._seen = (number, made.size, made.root)
         if self._copy is not None:
@@ -149,17 +146,10 @@ class Sealer:
             waiting, newest = plainly.say(session, _DUE).fetchone()
         return bool(waiting) or newest is None or clock.now() - clock.from_micros(newest) >= at_least_every
 
-    def _alone(self, session: Session) -> bool:
-        """Take the right to seal until the commit; on SQLite the write lock is that right."""
-        if self._database.is_sqlite:
-            return True
-        return bool(plainly.say(session, _ALONE, _LOCK).fetchone()[0])
-
-    def _head(self, session: Session) -> _Head:
+    def _head(self, newest: Sequence[Sequence[Any]]) -> _Head:
         """Return the newest checkpoint, having checked it against signature, memory and copy."""
-        row = plainly.say(session, _NEWEST).fetchone()
         number, tree, at = 0, Frontier(), None
-        if row is not None:
+        for row in newest:
             number, size, root, frontier, note, signed_at = row
             at = clock.from_micros(signed_at)
             try:
@@ -192,13 +182,12 @@ class Sealer:
         kept: list[int] = []
         refused = 0
         oldest: int | None = None
-        copied = self._copied(session, waiting[0][0], waiting[-1][0]) if waiting else frozenset()
         key = leaf.mac_key(self._database.ring)
-        for seq, found, mac, *columns in waiting:
+        for seq, copied, found, mac, *columns in waiting:
             stored, why = b"", None if found is not None else "missing"
             if found is not None:
                 stored = leaf.raw(found)
-                why = _objection(key, stored, leaf.raw(mac), columns) or ("copied" if seq in copied else None)
+                why = _objection(key, stored, leaf.raw(mac), columns) or ("copied" if copied else None)
             if why is not None:
                 self._refuse(session, seq, why)
                 refused += 1
@@ -207,24 +196,7 @@ class Sealer:
             kept.append(seq)
             at = columns[0]
             oldest = at if oldest is None else min(oldest, at)
-        self._sealed(session, kept)
         return hashes, kept, refused, None if oldest is None else clock.from_micros(oldest)
-
-    def _sealed(self, session: Session, seqs: Sequence[int]) -> None:
-        """Take rows off the waiting list."""
-        if not self._database.is_sqlite:
-            plainly.say(session, _OFF_THE_LIST, list(seqs))
-            return
-        for start in range(0, len(seqs), _CHUNK):
-            marks = ",".join(str(n) for n in seqs[start : start + _CHUNK])
-            plainly.run(session, f"DELETE FROM audit_unsealed WHERE seq IN ({marks})", ())  # noqa: S608 - integers
-
-    @staticmethod
-    def _copied(session: Session, low: int, high: int) -> frozenset[int]:
-        """Return the waiting numbers that repeat an original: a sealed one, else the lowest."""
-        return frozenset(
-            seq for seq, other, waits in plainly.say(session, _COPIES, low, high) if not waits or other < seq
-        )
 
     def _refuse(self, session: Session, seq: int, why: str) -> None:
         _log.critical("audit_record_refused", record=seq, why=why)
@@ -234,17 +206,21 @@ class Sealer:
         )
         log.record(session, Event("audit.record.refused", outcome="refused", reason=why, details={"record": seq}))
 
-    def _add_batch(self, session: Session, first: int, kept: list[int], hashes: list[bytes]) -> None:
-        seqs = struct.pack(f">{len(kept)}q", *kept)
-        now = clock.micros(clock.now())
-        plainly.say(session, _ADD_BATCH, first, len(kept), min(kept), max(kept), seqs, b"".join(hashes), now)
-
-    def _sign(self, session: Session, head: _Head) -> tuple[Checkpoint, str]:
-        now = clock.now()
+    def _write(self, session: Session, head: _Head, kept: list[int], hashes: list[bytes]) -> tuple[Checkpoint, str]:
+        """Take what is sealed off the waiting list, add it as a batch, sign the tree."""
+        now, first = clock.now(), head.tree.size
+        head.tree.extend(hashes)
         made = Checkpoint(self._origin, head.tree.size, head.tree.root(), now)
         note = sign(made, self._key)
-        values = (head.number + 1, made.size, made.root, head.tree.dump(), note, clock.micros(now))
-        plainly.say(session, _ADD_CHECKPOINT, *values)
+        at = clock.micros(now)
+        writes: list[tuple[Sql, tuple[object, ...]]] = []
+        if kept:
+            seqs = struct.pack(f">{len(kept)}q", *kept)
+            batch = (first, len(kept), min(kept), max(kept), seqs, b"".join(hashes), at)
+            off = orjson.dumps(kept).decode() if self._database.is_sqlite else kept
+            writes = [(_OFF_THE_LIST[self._database.is_sqlite], (off,)), (_ADD_BATCH, batch)]
+        writes.append((_ADD_CHECKPOINT, (head.number + 1, made.size, made.root, head.tree.dump(), note, at)))
+        plainly.together(session, *writes)
         return made, note
 
 

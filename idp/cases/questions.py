@@ -16,7 +16,7 @@ from idp.accounts import humans
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
-from idp.cases import answers, context, file, urgency
+from idp.cases import answers, context, file, hearing, urgency
 from idp.cases.tables import OPEN, CaseQuestion, SecurityCase
 from idp.database import of
 from idp.database.inserting import insert_unless_there
@@ -209,6 +209,7 @@ def answer(db: Db, question_id: str, audience: str, whom: str, *, by: str, choic
     if case.status == "question":
         _private(db, case, choice)
     _go_on(db, case)
+    hearing.answered(db, case)
     return case
 
 

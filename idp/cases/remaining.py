@@ -1,17 +1,20 @@
 """What a case took and what does not come back by itself when the suspicion was wrong: said to each reader (SE-3)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
-from idp.accounts import moved
+from idp.accounts import local_logins, moved, second_factor, sessions
 from idp.accounts.tables import Account, Login
 from idp.cases import context
 from idp.cases.tables import CaseAction, SecurityCase
 from idp.entitlements import appointed, pauses
 from idp.entitlements.tables import Appointment
 from idp.providers.tables import Provider
+
+_NEW, _SIGNED_OUT = ("new_credentials", ""), ("end_sessions", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,18 @@ def of_case(db: Db, case: SecurityCase) -> list[Remains]:
         .order_by(col(CaseAction.done_at), col(CaseAction.id))
     ).all()
     who = context.person(db, case)
-    found = (_one(db, who, kind, target) for kind, target in dict.fromkeys((row.kind, row.target) for row in rows))
-    return [one for one in found if one is not None]
+    last = {(row.kind, row.target): row.done_at for row in rows if row.done_at is not None}
+    if case.contained_at is not None:
+        last.setdefault(_SIGNED_OUT, case.contained_at)
+    found = {key: _one(db, who, *key, at) for key, at in last.items()}
+    if found.get(_NEW) is not None:
+        found.pop(_SIGNED_OUT, None)  # the one sentence says both
+    return [one for one in found.values() if one is not None]
 
 
-def _one(db: Db, who: str, kind: str, target: str) -> Remains | None:
+def _one(db: Db, who: str, kind: str, target: str, at: datetime) -> Remains | None:
+    if kind in ("new_credentials", "end_sessions"):
+        return _way_in(db, who, kind, at)
     if kind in ("pause_access", "end_access"):
         return _at_practice(db, who, kind, target)
     if kind == "end_manager":
@@ -65,6 +75,29 @@ def _one(db: Db, who: str, kind: str, target: str) -> Remains | None:
             "The account was ended for good. After they have registered anew, give them their access again.",
         )
     return None
+
+
+def _way_in(db: Db, who: str, kind: str, at: datetime) -> Remains | None:
+    """Say what was ended of the way in, until the person is back in: what was stored is gone, nobody can restore it."""
+    if kind == "end_sessions":
+        if sessions.live_of(db, who):
+            return None
+        return Remains(
+            "The sign-ins that were ended don't come back: the person signs in again, with everything they had.",
+            "The sign-ins that were ended don't come back: sign in again, with everything you had.",
+            "They sign in again, with everything they had.",
+        )
+    local = local_logins.of_account(db, who)
+    back = local[1].changed_at > at if local is not None else bool(sessions.live_of(db, who))
+    if back or second_factor.has(db, who):
+        return None
+    return Remains(
+        "The password and the second steps were ended and can't be given back, what was stored is gone: the person "
+        "sets up new ones with two proofs. Who has no recovery code is vouched for by an access manager.",
+        "Your password and second steps were ended and can't be given back: choose “I can't sign in” on the sign-in "
+        "page and set up new ones. If you have no recovery code, ask an access manager to vouch for you, or call us.",
+        "Their password and second steps were ended: they set up new ones, and may ask you to vouch for them.",
+    )
 
 
 def _at_practice(db: Db, who: str, kind: str, provider_id: str) -> Remains | None:

@@ -6,7 +6,7 @@ from sqlmodel import col, select
 from idp import clock
 from idp.cases import appeals, file, questions, staff, telling
 from idp.cases.tables import SecurityCase
-from idp.casework import desk, second_words
+from idp.casework import desk, interim_ends, second_words
 from idp.database import Database, of, transaction
 from idp.notices import outbox, saying
 
@@ -43,7 +43,7 @@ def escalate(db: Db, limit: int) -> int:
     return len(due)
 
 
-STEPS = (questions.run_out, escalate, telling.tell_due, second_words.lapse, appeals.late)
+STEPS = (questions.run_out, escalate, telling.tell_due, second_words.lapse, appeals.late, interim_ends.tend)
 """Each in a transaction of its own."""
 
 

@@ -8,14 +8,20 @@ from sqlmodel import col, select
 from idp import clock, configuration
 from idp.accounts import humans
 from idp.accounts.tables import Account
+from idp.cases import staff
 from idp.casework import roles
 from idp.database import of
 from idp.entitlements import appointed
 from idp.entitlements.tables import Appointment
 from idp.errors import Invalid
 from idp.notices import outbox, saying
+from idp.providers import affiliations
 from idp.providers.tables import Provider
 from idp.wam import appointments, succession
+
+MARK = "interim, "
+"""How `verified_by` of an interim appointment begins; the case follows."""
+VERIFIES = "wam.verify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,7 @@ class Left:
     provider: Provider
     line: str
     candidates: tuple[Account, ...]
+    """People of the practice first, then the insurer's own who confirm access managers."""
 
 
 def managed(db: Db, account_id: str, provider_id: str | None = None) -> list[Appointment]:
@@ -41,10 +48,28 @@ def left_without(db: Db, held: list[Appointment]) -> list[Left]:
     for one in held:
         if not appointments.able(db, one.provider_id, one.line) - {one.account_id}:
             could = succession.candidates(db, one.provider_id, one.line, one.account_id)
+            known = {who.id for who in could} | {one.account_id}
+            could += [who for who in _of_the_insurer(db) if who.id not in known]
             partial = roles.partial(db, [who.id for who in could])
             free = tuple(who for who in could if who.id not in partial)
             found.append(Left(db.get_one(Provider, one.provider_id), one.line, free))
     return found
+
+
+def _of_the_insurer(db: Db) -> list[Account]:
+    """Return the insurer's own people who could manage access at any practice for a while, by name."""
+    ids = staff.holders(db, VERIFIES)
+    query = select(Account).where(
+        col(Account.id).in_(ids), col(Account.status) == "active", col(Account.ial) >= succession.NEEDED_IAL
+    )
+    return list(db.exec(query.order_by(col(Account.display_name), col(Account.id))).all())
+
+
+def for_all(left: list[Left]) -> list[Account]:
+    """Return who could be the interim manager of every line that is left; of any, where nobody could of all."""
+    every = {one.id: one for line in left for one in line.candidates}
+    common = [one for one in every.values() if all(one.id in {who.id for who in line.candidates} for line in left)]
+    return common or list(every.values())
 
 
 def check(db: Db, left: list[Left], interim_id: str | None, *, but: set[str]) -> None:
@@ -57,9 +82,9 @@ def check(db: Db, left: list[Left], interim_id: str | None, *, but: set[str]) ->
     for one in left:
         if not one.candidates:
             raise Invalid(
-                f"{one.provider.name} would have no access manager for {one.line}, and nobody there has a proven "
-                "identity, is under no case and not of this desk. End the sign-ins or ask for new credentials "
-                "meanwhile, and have a successor proven first."
+                f"{one.provider.name} would have no access manager for {one.line}, and nobody there, and nobody of "
+                "the insurer who confirms access managers, has a proven identity, is under no case and not of this "
+                "desk. End the sign-ins or ask for new credentials meanwhile, and have a successor proven first."
             )
         if interim_id not in {who.id for who in one.candidates}:
             raise Invalid(fields={"interim": f"Choose who manages access at {one.provider.name} meanwhile."})
@@ -69,13 +94,22 @@ def appoint(db: Db, left: list[Left], interim_id: str, *, by: str, case_id: str)
     """Appoint the interim manager of each line until a day, and tell them; before the other one goes."""
     until = clock.now() + configuration.current(db).clocks.case_interim
     for one in left:
+        if affiliations.live(db, interim_id, one.provider.id) is None:  # the insurer's own, for as long and no longer
+            affiliations.approve(
+                db,
+                account_id=interim_id,
+                provider_id=one.provider.id,
+                capacity="representative",
+                by=by,
+                ends_at=until,
+            )
         appointments.appoint(
             db,
             account_id=interim_id,
             provider_id=one.provider.id,
             line=one.line,
             by=by,
-            verified_by=f"interim, {case_id}",
+            verified_by=f"{MARK}{case_id}",
             ends_at=until,
         )
         settings = of(db).settings

@@ -91,7 +91,7 @@ def batched(bodies: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 def _answer(db: "Session", body: Any, app: "AskingApp", issuer: str) -> dict[str, Any]:
     from idp.audit import log
-    from idp.entitlements import asking, explaining
+    from idp.entitlements import asking, explaining, told
     from idp.entitlements import decision as deciding
     from idp.errors import Refused
     from idp.web.authzen import asked
@@ -106,7 +106,7 @@ def _answer(db: "Session", body: Any, app: "AskingApp", issuer: str) -> dict[str
         return refused(problem)
     facts = asking.look_in_session(db, question)
     decision = replace(deciding.decide(facts), simulated=True)
-    log.record(db, asking.event(question, decision))
+    log.record(db, told.event(question, decision))
     if asked.wants_explanation(body.get("context"), scopes):
         return explained(explaining.explain(facts, decision), issuer)
     return answer_of(decision, issuer)

@@ -4,6 +4,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_
 from sqlmodel import Session, col, select
 
 from idp import clock
+from idp.accounts.tables import Account
 from idp.entitlements.duty_tables import WithheldFunction
 from idp.entitlements.tables import Appointment, Grant
 
@@ -44,17 +45,20 @@ def unhindered(entitlement: str = "access.manage") -> ColumnElement[bool]:
 def manages(db: Session, account_id: str, provider_id: str | None, line: str) -> bool:
     """Say whether a person manages this line of an organisation now, unhindered, and hold it so until we are done.
 
-    The row is locked for share: its end waits for us, other managers do not.
+    Who is on hold manages nothing: what they began before does not go on without them. The row is locked for
+    share: its end waits for us, other managers do not.
     """
     held = (
         select(Appointment.id)
+        .join(Account, col(Account.id) == col(Appointment.account_id))
         .where(
             col(Appointment.account_id) == account_id,
             col(Appointment.provider_id) == provider_id,
             col(Appointment.line) == line,
             in_force(),
             unhindered(),
+            col(Account.status) == "active",
         )
-        .with_for_update(read=True)
+        .with_for_update(read=True, of=Appointment)
     )
     return db.exec(held).first() is not None

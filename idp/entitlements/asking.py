@@ -14,9 +14,8 @@ from sqlmodel import Session
 
 from idp import clock
 from idp.audit import log
-from idp.audit.events import Event
 from idp.database import Database, of
-from idp.database.lane import Lane, RestsOn, Stale, Work, drive
+from idp.database.lane import Lane, Mark, RestsOn, Stale, Work, drive
 from idp.entitlements import explaining, standing, supposing
 from idp.entitlements import facts as gathering
 from idp.entitlements.before import Before, SessionFacts
@@ -24,8 +23,9 @@ from idp.entitlements.before import before as reading_before
 from idp.entitlements.decision import DECIDED_BY, Decision, decide, settled
 from idp.entitlements.explaining import Explanation
 from idp.entitlements.facts import Facts, at_hand
-from idp.entitlements.memo import Memo, Seen
+from idp.entitlements.memo import Asked, Memo, Seen
 from idp.entitlements.question import Question
+from idp.entitlements.told import event
 from idp.errors import Unavailable
 
 TRIES = 10
@@ -61,11 +61,11 @@ class Decider:
         Where the lane can tell that nothing was committed since the same was asked, nothing else is read.
         `rows` are the person's, where they came with `known` (`standing.FIRST`).
         """
-        if question.at is not None or question.supposes or question.record.get("shared_account") is not None:
+        if not _plain(question):
             known = known or await self.read(reading_before(question.account_id, question.sid))
             return self._decided(question, await self.read(_gather(question, known, self.memo)))
         memo = self.memo
-        asked = (question.account_id, question.sid, question.provider_id, question.asked_line, question.entitlement)
+        asked = _asked(question)
         mark = self._lane.mark() if known is None else None
         at = clock.micros(clock.now())
         seen = memo.seen(asked, at)
@@ -77,13 +77,24 @@ class Decider:
             known, rows = await self._first(question)
             if mark is not None:
                 memo.keep_marked(mark, question.account_id, question.sid, known)
+        found = self._recalled(question, asked, known, at, mark)
+        if found is None:
+            facts = await self.read(gathering.gather(question, known, memo, rows))
+            memo.keep_seen(mark, asked, facts)
+            found = decide(facts, settled(facts))
+        return found
+
+    def _recalled(self, question: Question, asked: Asked, known: Before, at: int, mark: Mark | None) -> Decision | None:
+        """Decide a plain question on what is remembered under the versions known, or return None."""
+        memo = self.memo
+        seen = memo.seen(asked, at)
         if seen is not None and seen.version == known.version and seen.epoch == known.epoch:
             if mark is not None:
                 memo.still_seen(mark, asked, seen, known.session)
             return _again(question, at, seen, known.session)
         facts = at_hand(question, known, at, memo)
         if facts is None:
-            facts = await self.read(gathering.gather(question, known, memo, rows))
+            return None
         memo.keep_seen(mark, asked, facts)
         return decide(facts, settled(facts))
 
@@ -160,12 +171,43 @@ class Decider:
         by_account: dict[str, list[int]] = {}
         for place, question in enumerate(questions):
             by_account.setdefault(question.account_id, []).append(place)
-        groups = list(by_account.values())
-        answers = await asyncio.gather(*(self.answer([questions[n] for n in group]) for group in groups))
         found: dict[int, Decision] = {}
-        for group, decisions in zip(groups, answers, strict=True):
+        known, others = [], []
+        for group in by_account.values():
+            recalled = self._all_recalled([questions[n] for n in group])
+            if recalled is None:
+                others.append(group)
+            else:
+                known.append((group, *recalled))
+        held = await self._lane.write_each([(rows, ground) for _, _, rows, ground in known]) if known else []
+        for (group, decisions, _, _), holds in zip(known, held, strict=True):
+            if holds:
+                found.update(zip(group, decisions, strict=True))
+            else:
+                self.memo.forget_before(questions[group[0]].account_id, questions[group[0]].sid)
+                others.append(group)
+        answers = await asyncio.gather(*(self.answer([questions[n] for n in group]) for group in others))
+        for group, decisions in zip(others, answers, strict=True):
             found.update(zip(group, decisions, strict=True))
         return [found[place] for place in range(len(questions))]
+
+    def _all_recalled(
+        self, questions: Sequence[Question]
+    ) -> tuple[list[Decision], list[tuple[Any, ...]], RestsOn] | None:
+        """Return the decisions about one account, their records and ground, where nothing has to be read."""
+        account_id, sid = questions[0].account_id, questions[0].sid
+        known = self.memo.before(account_id, sid)
+        if known is None:
+            return None
+        at, decisions = clock.micros(clock.now()), []
+        for question in questions:
+            plain = question.sid == sid and _plain(question)
+            decision = self._recalled(question, _asked(question), known, at, None) if plain else None
+            if decision is None:
+                return None
+            decisions.append(decision)
+        rows = [self._row(question, decision) for question, decision in zip(questions, decisions, strict=True)]
+        return decisions, rows, self._ground({sid: known}, account_id, None)
 
     async def _before(self, question: Question, *, recall: bool) -> tuple[Before, Sequence[Any] | None]:
         """Return the versions and the session: as last read where the commit will check that, else read now."""
@@ -195,6 +237,15 @@ class Decider:
         return log.machine_row(self._database, event(question, decision), clock.now())
 
 
+def _plain(question: Question) -> bool:
+    """Say whether a question is about now, as things are, with no record but its own facts: what may be remembered."""
+    return question.at is None and not question.supposes and question.record.get("shared_account") is None
+
+
+def _asked(question: Question) -> Asked:
+    return question.account_id, question.sid, question.provider_id, question.asked_line, question.entitlement
+
+
 def _again(question: Question, at: int, seen: Seen, session: SessionFacts | None) -> Decision:
     """Decide on what the gates saw before, for a question and a session of now."""
     facts = Facts(
@@ -210,39 +261,6 @@ def _again(question: Question, at: int, seen: Seen, session: SessionFacts | None
         None,
     )
     return decide(facts, settled(facts))
-
-
-def event(question: Question, decision: Decision) -> Event:
-    """Return the record of one decision: ids and codes, nothing of the record asked about."""
-    details: dict[str, Any] = {"line": question.asked_line, "freshness": decision.freshness}
-    if decision.because:
-        details["because"] = list(decision.because)
-        if any(one.startswith("emg_") for one in decision.because):
-            details["emergency"] = True
-    if question.at is not None:
-        details["at"] = clock.iso(question.at)
-        if decision.policy_then is not None:
-            details["policy_version"] = decision.policy_then
-    if question.assume_authenticated:
-        details["assumed_authenticated"] = True
-    if question.supposes:
-        details["supposed"] = [{"kind": one.kind, "id": one.id} for one in question.supposes]
-    if decision.agreement is not None:
-        details["agreement"] = decision.agreement
-    return Event(
-        "entitlements.decision.made",
-        account=question.account_id,
-        provider=question.provider_id,
-        entitlement=question.entitlement,
-        outcome=decision.outcome,
-        reason=decision.reason,
-        client=question.app.client_id,
-        channel=question.app.channel,
-        session=question.sid,
-        purpose=question.purpose,
-        decision=decision.id,
-        details=details,
-    )
 
 
 def decide_in_session(db: Session, question: Question) -> Decision:

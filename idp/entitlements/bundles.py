@@ -6,10 +6,11 @@ from sqlalchemy import CursorResult, func, or_, update
 from sqlmodel import Session, col, select
 
 from idp import clock
-from idp.entitlements import grants
+from idp.entitlements import grants, held, rules
 from idp.entitlements.defaults import AUTHORITY
 from idp.entitlements.tables import Assignment, Bundle, BundleItem, Delegation, Grant
 from idp.errors import Invalid
+from idp.providers.tables import Provider
 
 
 def current(db: Session) -> list[Bundle]:
@@ -60,8 +61,11 @@ def assign(
     starts_at: datetime | None = None,
     ends_at: datetime | None = None,
     delegation_id: str | None = None,
+    fitting: bool = False,
 ) -> tuple[Assignment, list[Grant]]:
     """Give a bundle to a person: one assignment and one grant for each function.
+
+    `fitting` leaves out what the organisation does not hold, or the person may not have, when it is given.
 
     Raises Invalid for an unknown bundle, for `wam` (authority comes from an appointment) and for an
     outside company's staff without delegation or end date.
@@ -72,6 +76,8 @@ def assign(
         raise Invalid(fields={"bundle": "Access managers are appointed; this bundle can't be assigned."})
     if bundle == "delegated_vendor":
         keys = _within_delegation(db, keys, delegation_id, provider_id, ends_at)
+    if fitting:
+        keys = _fitting(db, keys, (account_id, provider_id, line), by=by, ends_at=ends_at)
     assignment = Assignment(
         account_id=account_id,
         provider_id=provider_id,
@@ -126,6 +132,24 @@ def assigned(db: Session, account_id: str, provider_id: str) -> list[Assignment]
         )
     )
     return list(found)
+
+
+def _fitting(
+    db: Session, keys: list[str], place: tuple[str, str, str], *, by: str, ends_at: datetime | None
+) -> list[str]:
+    account_id, provider_id, line = place
+    provider = db.get(Provider, provider_id)
+    has = held.functions(db, provider, line) if provider is not None else {}
+    found = []
+    for key in [key for key in keys if key in has]:
+        try:
+            rules.check(
+                db, has[key], account_id=account_id, provider_id=provider_id, line=line, by=by, expires_at=ends_at
+            )
+        except rules.MayNotGive:
+            continue
+        found.append(key)
+    return found
 
 
 def _within_delegation(

@@ -10,6 +10,7 @@ from idp.database.history import keep_rows, keep_statuses
 from idp.database.types import Row, id_column, json_column, moment
 
 LIVE = text("ended_at IS NULL")
+PAUSES = text("ended_at IS NULL AND effect = 'deny'")
 
 
 class Entitlement(Row, table=True):
@@ -80,6 +81,7 @@ class Appointment(Row, table=True):
             postgresql_where=LIVE,
         ),
         Index("ix_appointment_provider", "provider_id", "line"),
+        Index("ix_appointment_ends_at", "ends_at", sqlite_where=LIVE, postgresql_where=LIVE),
     )
     id: str = id_column("wam")
     account_id: str = Field(foreign_key="account.id")
@@ -91,6 +93,8 @@ class Appointment(Row, table=True):
     ended_at: datetime | None = moment(nullable=True)
     ended_by: str | None = None
     end_reason: str | None = None
+    warned: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """How many warnings of its end were sent, of an interim one."""
 
 
 class Assignment(Row, table=True):
@@ -137,6 +141,7 @@ class Grant(Row, table=True):
             postgresql_where=text("delegation_id IS NOT NULL"),
         ),
         Index("ix_grant_expiry", "expires_at", sqlite_where=LIVE, postgresql_where=LIVE),
+        Index("ix_grant_pause_begins", "not_before", sqlite_where=PAUSES, postgresql_where=PAUSES),
     )
     __tablename__ = "grant"
     id: str = id_column("grt")
@@ -180,7 +185,10 @@ class Absence(Row, table=True):
 class Delegation(Row, table=True):
     """An organisation's permission for a third party to act, bounded in scope and time (W-6)."""
 
-    __table_args__ = (CheckConstraint("status IN ('requested','active','suspended','ended')", name="status"),)
+    __table_args__ = (
+        CheckConstraint("status IN ('requested','active','suspended','ended')", name="status"),
+        Index("ix_delegation_ends_at", "ends_at", sqlite_where=LIVE, postgresql_where=LIVE),
+    )
     id: str = id_column("dlg")
     provider_id: str = Field(foreign_key="provider.id", index=True)
     partner_id: str = Field(foreign_key="partner.id", index=True)

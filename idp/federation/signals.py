@@ -99,6 +99,8 @@ def _done(db: Db, upstream: TrustedUpstream, said: Signalled) -> Heard:
         if LET_IN_BY in said.events and not held and login.held_because == moved.ORGANIZATION:
             moved.release(db, login, by=f"upstream:{upstream.id}", because="organization")
             released = 1
+    elif said.subject is not None and LET_IN_BY in said.events and not said.events & HELD_BY:
+        moved.let_in_again(db, upstream.id, upstream.issuer, said.subject)
     heard = Heard(held, released, ended)
     names = sorted(one.rpartition("/")[2][:60] for one in said.events)
     details: dict[str, Any] = {"upstream": upstream.id, "jti": said.jti, "events": names, "known": login is not None}

@@ -38,7 +38,7 @@ class Lease:
             "until": clock.micros(until),
             "now": clock.micros(now),
         }
-        with transaction(self._database) as session:
+        with transaction(self._database, prompt=True) as session:
             result = session.execute(_TAKE, values)
             assert isinstance(result, CursorResult)
             taken = result.rowcount == 1

@@ -41,6 +41,8 @@ class Job:
     bell: Bell | None = None
     """Rings when there is news: it then runs at once, and without news only every `seldom` seconds."""
     seldom: float = 0.5
+    next: Callable[[], float] | None = None
+    """Says the seconds between two runs in place of `every`, for a job that knows better."""
 
     def rest(self, wait: float, stopping: threading.Event) -> bool:
         """Wait so many seconds, or until the bell rings; return whether the worker stops."""
@@ -56,7 +58,6 @@ class Job:
 
 
 JOBS: tuple[tuple[str, float, str], ...] = (
-    ("expiries", 5.0, "idp.jobs.expiries.run"),
     ("reminders", 60.0, "idp.jobs.expiries.remind"),
     ("keys", 60.0, "idp.jobs.upkeep.tend_keys"),
     ("mail", 2.0, "idp.jobs.mail.run"),
@@ -82,6 +83,18 @@ def named(work: str) -> Callable[[Database], bool]:
     def run(database: Database) -> bool:
         found: Callable[[Database], bool] = getattr(import_module(module), function)
         return found(database)
+
+    return run
+
+
+def _expiring(glance: Glance) -> Callable[[Database], bool]:
+    """Return what ends things by their dates; its module is imported by the first run."""
+    made: list[Callable[[Database], bool]] = []
+
+    def run(database: Database) -> bool:
+        if not made:
+            made.append(import_module("idp.jobs.expiries").Expiring(glance).run)
+        return made[0](database)
 
     return run
 
@@ -126,6 +139,8 @@ class Running:
                         wait = max(job.every, _ANOTHERS)
                     elif job.work(self._database):
                         wait = job.pause(time.monotonic() - begun)
+                    elif job.next is not None:
+                        wait = job.next()
                 metrics.JOBS.labels(job.name, "done").inc()
             except Exception as problem:
                 # A job that fails now is tried again; what it would have done has not been done.
@@ -144,11 +159,13 @@ def start(database: Database) -> Running:
     glance = Glance(database)
     signals = Signals(database, glance)
     bell = Bell(database, CHANNEL)
+    sealing = Sealing(database, glance)
     return Running(
         database,
         (
-            Job("seal", 0.1, Sealing(database, glance).run),
+            Job("seal", sealing.pause(), sealing.run, next=sealing.pause),
             Job("signals", 0.25, signals.run, bell=bell),
+            Job("expiries", 0.25, _expiring(glance), _SHARE),
             *(Job(name, every, named(work), _SHARE) for name, every, work in JOBS),
         ),
         closing=(bell.stop, signals.stop, glance.close),

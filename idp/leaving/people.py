@@ -7,7 +7,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from idp import clock
-from idp.accounts import families, sessions
+from idp.accounts import families, humans, sessions
 from idp.accounts.tables import Account, Flow, TokenFamily
 from idp.accounts.tables import Session as BrowserSession
 from idp.audit import log
@@ -59,7 +59,8 @@ def close_for_good(db: Session, account_id: str, *, by: str) -> bool:
         return False
     cease(db, account_id, because="closed", by=by)
     outbox.send(db, account_id, "account_closed", {})
-    ways_in.forget(db, account)
+    for one in db.exec(select(Account).where(col(Account.id).in_(humans.taken_over(account_id)))).all():
+        ways_in.forget(db, one)  # the accounts that became part of this one, too: they are the same person's
     account.status = "closed"
     db.add(account)
     db.flush()
@@ -106,13 +107,18 @@ def close(db: Session, account_id: str, *, because: str, by: str, into: str | No
 
 
 def reopen(db: Session, account_id: str, *, because: str, by: str) -> None:
-    """Open an account again that a merge closed."""
+    """Open an account again that a merge closed; on hold where the account that took it over is not active.
+
+    Whom that hold or end was about, nobody can say before somebody has looked: a merge undone lifts none.
+    """
     account = _find(db, account_id)
-    account.status, account.merged_into = "active", None
+    kept = db.get(Account, account.merged_into) if account.merged_into else None
+    account.status = "active" if kept is None or kept.status == "active" else "suspended"
+    account.merged_into = None
     db.add(account)
     db.flush()
     epochs.changed_account(db, account_id)
-    details = {"status": "active", "by": by}
+    details = {"status": account.status, "by": by}
     log.record(db, Event("accounts.account.changed", account=account_id, reason=because, details=details))
 
 

@@ -13,6 +13,7 @@ _PENDING = (
     text(
         "UPDATE application SET status = 'withdrawn', decided_at = :now WHERE account_id = :a AND status = 'submitted'"
     ),
+    text("UPDATE recovery SET stopped_at = :now WHERE account_id = :a AND finished_at IS NULL AND stopped_at IS NULL"),
     text("UPDATE first_manager_claim SET status = 'ended' WHERE account_id = :a AND status IN ('open','proven')"),
     text("UPDATE registration SET status = 'ended' WHERE account_id = :a AND status <> 'submitted'"),
 )

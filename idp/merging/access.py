@@ -9,6 +9,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, entropy
+from idp.accounts import humans
 from idp.entitlements import duties, grants
 from idp.entitlements.tables import Appointment, Assignment, Grant
 from idp.errors import Conflict
@@ -30,7 +31,14 @@ def refuse_conflicts(db: Db, *, kept: str, closed: str) -> None:
 
     Nor may one have given the other what it would then hold itself: nobody gives themselves access (security.md 64).
     """
-    if any(row.granted_by in (kept, closed) for row in (*_live(db, kept), *_live(db, closed)) if row.effect == "allow"):
+    own = humans.same(db, kept) | humans.same(db, closed)
+    given = [row.granted_by for row in (*_live(db, kept), *_live(db, closed)) if row.effect == "allow"]
+    given += db.exec(
+        select(Assignment.assigned_by).where(
+            col(Assignment.account_id).in_((kept, closed)), col(Assignment.ended_at).is_(None)
+        )
+    ).all()
+    if own.intersection(given):
         raise CannotBecomeOne(
             "One of the two accounts gave the other access. Nobody gives themselves access. "
             "Ask another access manager to take it away first."
@@ -55,6 +63,7 @@ def refuse_conflicts(db: Db, *, kept: str, closed: str) -> None:
 def move(db: Db, *, source: str, target: str, by: str, reason: str) -> dict[str, Any]:
     """Carry affiliations, jobs, grants, pauses and what is under way over; return old id -> new id of each kind."""
     moved: dict[str, Any] = {"affiliations": {}, "assignments": {}, "grants": {}}
+    own = humans.same(db, source) | humans.same(db, target)
     under_way.end(db, source, by=by)
     for job in db.exec(
         select(Assignment).where(col(Assignment.account_id) == source, col(Assignment.ended_at).is_(None))
@@ -67,7 +76,8 @@ def move(db: Db, *, source: str, target: str, by: str, reason: str) -> dict[str,
     for row in db.exec(
         select(Affiliation).where(col(Affiliation.account_id) == source, col(Affiliation.ended_at).is_(None))
     ).all():
-        moved["affiliations"][row.id] = _affiliate(db, row, target)
+        # Where one of the two approved the other, the word was the person's own.
+        moved["affiliations"][row.id] = None if row.approved_by in own else _affiliate(db, row, target)
         affiliations.end(db, row, by=by, reason=reason)
     for grant in _live(db, source):
         carried = grants.carry(

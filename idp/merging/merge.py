@@ -12,7 +12,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, configuration
-from idp.accounts import journal, linking, people
+from idp.accounts import journal, linking, people, recovery
 from idp.accounts.assurance import AAL2, meets, weaker
 from idp.accounts.flows import browser_hash
 from idp.accounts.link_tables import LinkOperation, PendingMerge
@@ -21,9 +21,11 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.entitlements.tables import Appointment
 from idp.errors import StepUp
+from idp.federation import upstreams
 from idp.leaving import people as leaving
-from idp.merging import access, second_steps
+from idp.merging import access, belonging, second_steps
 from idp.notices import outbox
+from idp.partners import members
 from idp.registration import moving
 
 
@@ -66,9 +68,9 @@ def preview(db: Db, pending: PendingMerge, session: Session) -> tuple[Account, A
     first, second = sorted((pending.account_id, session.account_id))  # one lock order
     locked = {one: people.lock(db, one) for one in (first, second)}
     kept, closed = locked[pending.account_id], locked[session.account_id]
-    proof = db.get(Login, pending.login_id)
-    if kept.status != "active" or closed.status != "active" or proof is None or proof.ended_at is not None:
+    if kept.status != "active" or closed.status != "active":
         raise linking.LinkLost
+    _still_proved(db, pending)
     if _manages(db, closed.id):
         raise access.CannotBecomeOne(
             "The account you would close manages other people's access. Begin with that account, so that it stays."
@@ -103,16 +105,39 @@ def merge(db: Db, pending: PendingMerge, session: Session) -> LinkOperation:
     leaving.close(db, closed.id, because="merged", by=kept.id, into=kept.id)
     move_logins(db, logins, to=kept.id, operation_id=made.id, by=kept.id, proof=proof, ceiling=session.acr)
     moved |= access.move(db, source=closed.id, target=kept.id, by=kept.id, reason="merged")
+    moved |= belonging.move(db, source=closed.id, target=kept.id, by=kept.id, reason="merged")
     moved |= second_steps.move(db, source=closed.id, target=kept.id)
     moved["applications"] = moving.move(db, source=closed.id, target=kept.id, reason="merged")
-    made.moved = moved
-    db.add(made)
+    moved["invitations"] = moving.invitations(db, source=closed.id, target=kept.id)
     leaving.sign_out(db, kept.id, because="accounts_merged", by=kept.id)
     event = Event("accounts.accounts.merged", account=kept.id, details={"closed": closed.id, "operation": made.id})
     log.record(db, event)
     for account_id in (kept.id, closed.id):
+        recovery.stop_all(db, account_id)
         outbox.send(db, account_id, "accounts_merged", {})
+    made.moved = moved | {"contacts": _addresses(db, source=closed.id, target=kept.id)}
+    db.add(made)
     return made
+
+
+def _addresses(db: Db, *, source: str, target: str) -> list[str]:
+    """Give the kept account the addresses of the closed one, once each; return the ids moved.
+
+    One that both have stays with the closed account, and counts as confirmed where either was.
+    """
+    mine = {one.email: one for one in people.contacts(db, target)}
+    moved = []
+    for one in people.contacts(db, source):
+        same = mine.get(one.email)
+        if same is None:
+            one.account_id = target
+            moved.append(one.id)
+        else:
+            same.verified_at = same.verified_at or one.verified_at
+            db.add(same)
+        db.add(one)
+    db.flush()
+    return moved
 
 
 def move_logins(
@@ -162,7 +187,22 @@ def _manages(db: Db, account_id: str) -> bool:
             col(Appointment.account_id) == account_id, col(Appointment.ended_at).is_(None)
         )
     ).all()
-    return any(ends_at is None or ends_at > now for ends_at in found)
+    appointed = any(ends_at is None or ends_at > now for ends_at in found)
+    return appointed or bool(members.administered(db, account_id))
+
+
+def _still_proved(db: Db, pending: PendingMerge) -> None:
+    """Require that the login that proved the first account would still open it: the account, held, or paused since.
+
+    Raises LinkLost, LoginPaused, Deactivated.
+    """
+    proof = db.get(Login, pending.login_id, populate_existing=True)
+    if proof is None or proof.account_id != pending.account_id:
+        raise linking.LinkLost
+    if proof.ended_at is not None or proof.held_at is not None:
+        raise linking.LinkLost
+    if proof.upstream_id is not None:
+        upstreams.trusted(db, proof.upstream_id, subject=proof.subject)
 
 
 def _require_strong_proof(db: Db, session: Session) -> None:

@@ -15,7 +15,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock
-from idp.accounts import journal, linking, people
+from idp.accounts import journal, linking, people, recovery
 from idp.accounts.link_tables import LinkEntry, LinkOperation
 from idp.accounts.tables import Contact, Factor, KnownDevice, Login
 from idp.audit import log
@@ -23,7 +23,7 @@ from idp.audit.events import Event
 from idp.entitlements.tables import Grant
 from idp.errors import Conflict, Invalid
 from idp.leaving import people as leaving
-from idp.merging import access, second_steps
+from idp.merging import access, belonging, second_steps
 from idp.merging.merge import move_logins
 from idp.notices import outbox
 from idp.registration import moving
@@ -86,6 +86,7 @@ def split(db: Db, account_id: str, login_ids: Sequence[str], *, name: str, by: s
     db.add(made)
     for one in (account_id, other.id):
         leaving.sign_out(db, one, because="account_split", by=by)
+        recovery.stop_all(db, one)  # whose first proof that was, nobody can say now
         outbox.send(db, one, "account_split", {})
     details = {"other": other.id, "operation": made.id, "by": by, "logins": made.moved["logins"], "review": review}
     details["applications_ended"] = applications
@@ -107,14 +108,11 @@ def undo_operation(db: Db, operation_id: str, *, by: str, because: str) -> LinkO
         _unmerge(db, found, by=by)
     else:
         _move_back(db, found, source=found.other_id, target=found.account_id, by=by)
-        for contact_id in found.moved.get("contacts", []):
-            contact = db.get(Contact, contact_id)
-            if contact is not None:
-                contact.account_id = found.account_id
-                db.add(contact)
+        _addresses_back(db, found, source=found.other_id, target=found.account_id)
         leaving.close(db, found.other_id, because="split_undone", by=by, into=found.account_id)
     for one in (found.account_id, found.other_id):
         leaving.sign_out(db, one, because="operation_undone", by=by)
+        recovery.stop_all(db, one)
     details = {"operation": found.id, "kind": found.kind, "other": found.other_id, "by": by}
     log.record(db, Event("accounts.operation.undone", account=found.account_id, reason=because, details=details))
     return found
@@ -144,8 +142,22 @@ def undo_entry(db: Db, entry_id: str, *, by: str, because: str) -> LinkEntry:
     return entry
 
 
+def _addresses_back(db: Db, found: LinkOperation, *, source: str, target: str) -> None:
+    for contact_id in found.moved.get("contacts", []):
+        contact = db.get(Contact, contact_id)
+        if contact is not None and contact.account_id == source:
+            contact.account_id = target
+            db.add(contact)
+    db.flush()
+
+
 def _unmerge(db: Db, found: LinkOperation, *, by: str) -> None:
     kept, closed = found.account_id, found.other_id
+    status, into = people.find(db, kept).status, people.find(db, kept).merged_into
+    if into is not None:
+        raise Conflict("The account that stayed became part of another one since. Undo that merge first.")
+    if status == "closed":
+        raise Conflict("The person closed the account for good since. There is nothing left to give back.")
     leaving.reopen(db, closed, because="merge_undone", by=by)
     _move_back(db, found, source=kept, target=closed, by=by)
     left = found.moved.get("ended_login")
@@ -154,8 +166,11 @@ def _unmerge(db: Db, found: LinkOperation, *, by: str) -> None:
         if login is not None and login.ended_at is not None:
             _restore(db, login)
     access.move_back(db, found.moved, source=kept, target=closed, by=by, reason="merge_undone")
+    belonging.move_back(db, found.moved, source=kept, target=closed, by=by, reason="merge_undone")
     second_steps.move_back(db, found.moved, source=kept, target=closed)
     moving.move_back(db, found.moved.get("applications", []), source=kept, target=closed)
+    moving.invitations(db, source=kept, target=closed, only=found.moved.get("invitations", []))
+    _addresses_back(db, found, source=kept, target=closed)
 
 
 def _move_back(db: Db, found: LinkOperation, *, source: str, target: str, by: str) -> None:

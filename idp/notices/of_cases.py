@@ -60,6 +60,10 @@ TEMPLATES: dict[str, Template] = {
         "A case waits too long: {reference}",
         "Case {reference} should have been taken up by {due}. Open it: {page}",
     ),
+    "case_answered": Template(
+        "An answer is in: {reference}",
+        "Somebody who was asked about case {reference} has answered. Read it: {page}",
+    ),
     "case_second_word": Template(
         "An action needs your word: {reference}",
         "{by} wants this on case {reference}: {action}. It needs a second person by {until}. Look at it: {page}",
@@ -68,6 +72,16 @@ TEMPLATES: dict[str, Template] = {
         "You manage access for {provider} for now",
         "We appointed you as interim access manager of {provider}, because it would have none. You decide who gets "
         "access until the practice names others, at the longest until {until}: {people}\n\nQuestions: {phone}.",
+    ),
+    "case_interim_ends": Template(
+        "You manage access for {provider} until {until}",
+        "You are the interim access manager of {provider}. {what}\n\nAppoint others who stay, if the practice has "
+        "named them: {people}\n\nQuestions: {phone}.",
+    ),
+    "case_interim_bare": Template(
+        "{provider} has no access manager but an interim one",
+        "{name} manages access for {provider} until {until}, by case {reference}, and nobody else can. {what}\n\n"
+        "Help the practice to prove a successor: {page}",
     ),
     "case_referred": Template(
         "Case {reference} for the {office}",

@@ -24,7 +24,7 @@ _NOTHING = b""
 """Hash of no cookie: no row has it."""
 _SESSION = (
     "s.id, s.account_id, s.acr, s.amr, s.auth_time, s.factor_time, s.device_id, s.channel, s.last_seen_at, "
-    "s.expires_at, s.ended_at, s.partner_id, p.status, l.ended_at, u.status"
+    "s.expires_at, s.ended_at, s.partner_id, p.status, COALESCE(l.ended_at, l.held_at), u.status"
 )
 _FLOW = ", ".join(f"f.{name}" for name in flows.COLUMNS)
 _STATEMENT = Sql(
@@ -142,7 +142,7 @@ def _session(stored: Sequence[Any], picture: Picture, now: datetime) -> SessionS
     """Return the session if it is in force: not ended, idle or over-age, its way in still open."""
     (
         session_id, account_id, acr, amr, auth_time, factor_time, device_id, channel, seen, expires, ended,
-        partner_id, partner_status, login_ended, upstream_status,
+        partner_id, partner_status, login_shut, upstream_status,
     ) = stored  # fmt: skip
     if session_id is None:
         return None
@@ -163,7 +163,7 @@ def _session(stored: Sequence[Any], picture: Picture, now: datetime) -> SessionS
         return None
     if partner_id is not None and not standing.is_good(partner_status):
         return None  # asked at every use, whether or not somebody also ended the session (security.md 35)
-    if not sessions.way_in_stands(login_ended, upstream_status):
+    if not sessions.way_in_stands(login_shut, upstream_status):
         return None
     return session
 

@@ -32,7 +32,7 @@ _IN_FORCE = " AND (x.ends_at IS NULL OR x.ends_at > CAST($3 AS BIGINT))"
 _NOT_CLOSED = _IN_FORCE + " AND (x.ended_at IS NULL OR x.ended_at > CAST($3 AS BIGINT))"
 _COLUMNS = f"""e.epoch, a.id, a.status, COALESCE(v.authz_epoch, 1), COALESCE(v.version, 0),
   s.account_id, s.ended_at, s.expires_at, s.last_seen_at, s.channel, s.acr, s.amr, s.auth_time,
-  s.partner_id, p.status, l.ended_at, l.upstream_id, u.status,
+  s.partner_id, p.status, COALESCE(l.ended_at, l.held_at), l.upstream_id, u.status,
   f.id, f.client_id, f.ended_at, f.end_reason,
   pr.id, pr.name, pr.kind, pr.status, pr.channels, af.id, af.starts_at, af.ends_at, af.partner_id, ap.status,
   (SELECT count(DISTINCT d.kind) FROM terms_acceptance ta JOIN terms_document d ON d.id = ta.document_id
@@ -104,7 +104,8 @@ class Standing:
     auth_time: int
     partner_id: str | None
     partner_status: str | None
-    login_ended: int | None
+    login_shut: int | None
+    """When the login was removed, or has been held since."""
     upstream_id: str | None
     upstream_status: str | None
     family_id: str | None
@@ -181,7 +182,7 @@ def refusal(
         return "session_expired"
     if found.family_ended is not None:
         return found.family_end_reason or "family_ended"
-    if found.login_ended is not None:
+    if found.login_shut is not None:
         return "login_removed"
     if found.partner_id is not None and found.partner_status not in IN_GOOD_STANDING:
         return "partner_not_in_good_standing"

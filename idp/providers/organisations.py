@@ -1,6 +1,6 @@
 """Provider organisations and the insurer's gate: who they are, which portals are open to them (T-07, T-30)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import CursorResult, or_, update
@@ -21,6 +21,9 @@ STATUSES = ("active", "suspended", "ended")
 ARRANGEMENTS = ("fee_for_service", "discounted_fee_for_service", "capitation", "salary")
 _FACTS = ("name", "status", "payment_arrangement", "help_name", "help_contact", "channels")
 CHANNELS = ("site", "mobile", "third_party_site")
+
+_SOON = timedelta(seconds=60)
+"""An end this near is told with the change: what tells of dates may look between its moment and this commit."""
 
 
 def register(
@@ -172,7 +175,7 @@ def set_end(db: Session, row: PortalAccess | Participation | Agreement, ends_at:
         raise Invalid(fields={"ends_at": "The end must be after the start."})
     row.ends_at = ends_at
     db.add(row)
-    if ends_at is not None and ends_at <= clock.now():
+    if ends_at is not None and ends_at <= clock.now() + _SOON:
         revocations.announce(db, "agreement_ended", reason="ended", provider_id=row.provider_id)
     _changed(db, "providers.provider.changed", row.provider_id, {"line": row.line, "id": row.id})
     return True

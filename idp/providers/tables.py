@@ -47,6 +47,7 @@ class PortalAccess(Row, table=True):
     __table_args__ = (
         CheckConstraint(f"line {_LINE}", name="line"),
         CheckConstraint("basis IN ('contract','continuity')", name="basis"),
+        Index("ix_portal_access_ends_at", "ends_at", sqlite_where=LIVE, postgresql_where=LIVE),
     )
     __tablename__ = "portal_access"
     id: str = id_column("pac")
@@ -65,6 +66,7 @@ class PortalAccess(Row, table=True):
 class Participation(Row, table=True):
     """Network participation of an organisation in a line of business (T-11)."""
 
+    __table_args__ = (Index("ix_participation_ends_at", "ends_at"),)
     id: str = id_column("par")
     provider_id: str = Field(foreign_key="provider.id", index=True)
     line: str
@@ -76,7 +78,10 @@ class Participation(Row, table=True):
 class Agreement(Row, table=True):
     """The contract between insurer and organisation (T-30)."""
 
-    __table_args__ = (CheckConstraint("basis IN ('contract','continuity')", name="basis"),)
+    __table_args__ = (
+        CheckConstraint("basis IN ('contract','continuity')", name="basis"),
+        Index("ix_agreement_ends_at", "ends_at"),
+    )
     id: str = id_column("agr")
     provider_id: str = Field(foreign_key="provider.id", index=True)
     line: str
@@ -151,6 +156,7 @@ class Affiliation(Row, table=True):
         ),
         Index("ix_affiliation_provider", "provider_id", "account_id"),
         Index("ix_affiliation_account", "account_id"),
+        Index("ix_affiliation_ends_at", "ends_at", sqlite_where=LIVE, postgresql_where=LIVE),
     )
     id: str = id_column("aff")
     account_id: str = Field(foreign_key="account.id")

@@ -218,6 +218,7 @@ def approve(db: Db, application: Application, provider: Provider, *, by: str, ch
             by=by,
             reason="applied",
             ends_at=choice.ends_at,
+            fitting=True,
         )
     db.flush()
     readiness.activate_when_ready(db, account.id)

@@ -249,7 +249,8 @@ def _admit(db: Db, invitation: Invitation, account: Account) -> None:
         raise InvitationLost(
             f"{offer.inviter} no longer manages access here. Ask another access manager to invite you."
         )
-    if affiliations.live(db, account.id, invitation.provider_id) is None:
+    tie = affiliations.live(db, account.id, invitation.provider_id)
+    if tie is None or (tie.ends_at is not None and tie.ends_at <= clock.now()):
         affiliations.approve(
             db,
             account_id=account.id,
@@ -257,7 +258,7 @@ def _admit(db: Db, invitation: Invitation, account: Account) -> None:
             capacity=invitation.capacity,
             by=invitation.invited_by,
         )
-    if invitation.bundle:
+    if invitation.bundle in {one.key for one in bundles.current(db)}:  # a job the insurer retired is not given
         bundles.assign(
             db,
             account_id=account.id,
@@ -266,13 +267,16 @@ def _admit(db: Db, invitation: Invitation, account: Account) -> None:
             bundle=invitation.bundle,
             by=invitation.invited_by,
             reason="invited",
+            fitting=invitation.invited_by.startswith("acc_"),  # an operator describes a world, bound by structure alone
         )
 
 
 def _employ(db: Db, invitation: Invitation, account: Account) -> None:
     """Record the person as one of the company's, if the inviter still administers it (W-6)."""
     by, partner_id = invitation.invited_by, str(invitation.partner_id)
-    if by.startswith("acc_") and not members.administers(db, by, partner_id) and not _by_staff(db, invitation):
+    inviter = db.get(Account, by)
+    administers = members.administers(db, by, partner_id) and inviter is not None and inviter.status == "active"
+    if by.startswith("acc_") and not administers and not _by_staff(db, invitation):
         raise InvitationLost("Who invited you no longer administers this company. Ask another administrator.")
     present = members.of_person(db, account.id, partner_id)
     if present is None:

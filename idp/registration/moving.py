@@ -1,6 +1,6 @@
 """Applications that wait when two accounts become one, or when one is taken apart."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlmodel import Session as Db
@@ -11,7 +11,7 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.providers import affiliations
 from idp.registration import practices, waiting
-from idp.registration.tables import Application, FirstManagerClaim
+from idp.registration.tables import Application, FirstManagerClaim, Invitation
 
 
 def move(db: Db, *, source: str, target: str, reason: str) -> list[str]:
@@ -28,6 +28,23 @@ def move(db: Db, *, source: str, target: str, reason: str) -> list[str]:
         _give(db, one, target)
         moved.append(one.id)
     return moved
+
+
+def invitations(db: Db, *, source: str, target: str, only: Collection[str] | None = None) -> list[str]:
+    """Make open invitations that name one account (`only` these of them) good for another; return their ids."""
+    named = db.exec(
+        select(Invitation).where(
+            col(Invitation.account_id) == source,
+            col(Invitation.spent_at).is_(None),
+            col(Invitation.ended_at).is_(None),
+        )
+    ).all()
+    found = [one for one in named if only is None or one.id in only]
+    for one in found:
+        one.account_id = target
+        db.add(one)
+    db.flush()
+    return [one.id for one in found]
 
 
 def move_back(db: Db, ids: Iterable[str], *, source: str, target: str) -> None:

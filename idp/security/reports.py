@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from idp import clock, entropy
 from idp.accounts import attempts, humans, local_logins
+from idp.accounts import people as accounts
 from idp.accounts.tables import Account, Contact
 from idp.audit import log, origin
 from idp.audit.events import Event
@@ -97,9 +98,18 @@ def _named(db: Db, typed: str) -> list[str]:
     login = local_logins.find(db, typed)
     if login is not None:
         return [login[0].account_id]
+    try:
+        address = accounts.normalised_email(typed)
+    except Invalid:
+        return []
     found = db.exec(
         select(Contact.account_id)
-        .where(col(Contact.email) == typed.strip().lower(), col(Contact.verified_at).is_not(None))
+        .join(Account, col(Account.id) == col(Contact.account_id))
+        .where(
+            col(Contact.email) == address,
+            col(Contact.verified_at).is_not(None),
+            col(Account.status) != "closed",
+        )
         .order_by(col(Contact.created_at))
         .limit(_MOST_MAILED)
     ).all()
@@ -123,8 +133,10 @@ def by_link(db: Db, token: str) -> SecurityReport:
     if found is not None:
         return found
     told = Told(form_id, f'The owner answered the notice "{mail.template}" with: this was not me.')
-    report = _write(db, told, reporter=None, about_id=mail.account_id, kind="takeover")
-    _lock(db, report, mail.account_id)
+    # A merge may have closed the account since, or be what the notice tells of: then the one that stayed is locked.
+    account_id = humans.survivor(db, mail.account_id)
+    report = _write(db, told, reporter=None, about_id=account_id, kind="takeover")
+    _lock(db, report, account_id)
     return report
 
 

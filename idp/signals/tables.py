@@ -72,3 +72,11 @@ class JobLease(Row, table=True):
     name: str = Field(primary_key=True)
     holder: str
     expires_at: datetime = moment()
+
+
+class DateTold(Row, table=True):
+    """Single row: until which moment what ended by its date was told to the apps."""
+
+    __tablename__ = "date_told"
+    id: int = Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    at: datetime = moment()

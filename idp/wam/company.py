@@ -26,7 +26,7 @@ from idp.partners import members
 from idp.partners.tables import Partner
 from idp.providers import affiliations
 from idp.providers.tables import Provider
-from idp.wam import delegating, holdings, receipts
+from idp.wam import agents, delegating, holdings, receipts
 
 WITHDRAWN = "withdrawn"
 _LOGINS = text(
@@ -151,7 +151,7 @@ def assign(
     except receipts.AlreadyDone:
         return
     places = sorted(set(scope.locations)) if scope.locations is not None else None
-    _tie(db, found, account_id, by=by, locations=places)
+    agents.tie(db, found, account_id, by=by, locations=places)
     for row in _held(db, found, account_id):
         grants.end(db, row, by=by, reason="replaced")
     for line in sorted(set(scope.lines)):
@@ -261,25 +261,6 @@ def _anything_left(db: Session, account_id: str, provider_id: str) -> bool:
         col(Grant.effect) == "allow",
     )
     return db.exec(left).first() is not None
-
-
-def _tie(db: Session, found: Delegation, account_id: str, *, by: str, locations: list[str] | None) -> None:
-    """See to it that the person acts for the practice as this company's agent, at these places (T-10)."""
-    tie = affiliations.live(db, account_id, found.provider_id)
-    if tie is not None and (tie.ends_at is None or tie.ends_at > clock.now()):
-        if tie.partner_id != found.partner_id:
-            raise Conflict("This person works for the practice another way already, so not through your company.")
-        affiliations.set_places(db, tie, locations, by=by)
-        return
-    affiliations.approve(
-        db,
-        account_id=account_id,
-        provider_id=found.provider_id,
-        capacity="agent",
-        by=by,
-        partner_id=found.partner_id,
-        locations=locations,
-    )
 
 
 def _tell_given(db: Session, found: Delegation, scope: Scope, account_id: str, *, by: str) -> None:

@@ -104,8 +104,6 @@ def confirm(db: Session, held: HeldChange, *, by: str) -> Grant:
     if by in (held.asked_by, held.account_id):
         raise NotEntitled("A second access manager has to confirm this.", code="may_not_give")
     authority.must_manage(db, held.asked_by, held.provider_id, held.line)
-    if held.asked_by not in appointments.able(db, held.provider_id, held.line):
-        raise NotEntitled("The access manager who asked can't act now. Refuse this and ask anew.", code="may_not_give")
     person = authority.person(db, held.provider_id, held.account_id, lock=True)
     if person.affiliation is None:
         raise Conflict("This person no longer works for this practice.")

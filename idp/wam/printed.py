@@ -15,7 +15,7 @@ ANSWERS = {
     "remove": "Remove",
     "nothing_held": "Held nothing",
     "not_answered_only_manager": "Not answered: the only access manager",
-    "ended_unanswered": "Ended: nobody answered",
+    "ended_unanswered": "Ended: nobody kept it in time",
 }
 LINES = {
     "medical": "Medical",

@@ -61,7 +61,8 @@ async def endpoint(request: Request) -> Response:
         if asked.silent:
             asked.refuse(step.error, "A page would have to be shown.")
         query = urlencode(pairs) if pushed is not None else request.scope["query_string"].decode("ascii")
-        begins = flow is None and step.path == SignIn.path
+        # Not for a pushed request, which is used up: loading its page anew, or going back to it, would be refused.
+        begins = flow is None and pushed is None and step.path == SignIn.path
         flow = await _keep(request, service, journey, query, anew=step.path == SignIn.path)
         if begins and plain_sign_in.begins_plainly(request, flow):
             return await plain_sign_in.asking_who(request, picture, flow)

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from idp.accounts import sessions
 from idp.accounts.tables import Account, Session
 from idp.audit import log, origin
-from idp.entitlements import asking
+from idp.entitlements import asking, told
 from idp.entitlements.decision import OURSELVES, Decision, Question
 from idp.entitlements.question import AskingApp
 from idp.entitlements.sentences import sentence
@@ -140,7 +140,7 @@ def acting(
         sid=person.session.id,
     )
     decision = asking.decide_in_session(db, question)
-    written = partial(log.record, event=asking.event(question, decision))
+    written = partial(log.record, event=told.event(question, decision))
     provider = db.get(Provider, p)
     waits = person.account.status in ("invited", "verified")  # nobody yet: learns of no practice (T-12)
     if provider is None or waits or decision.reason in STRANGER:

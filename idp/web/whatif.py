@@ -17,7 +17,7 @@ from idp import clock
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.database.lane import drive
-from idp.entitlements import asking, bundles, explaining, supposing
+from idp.entitlements import asking, bundles, explaining, supposing, told
 from idp.entitlements.decision import OURSELVES, Question, decide
 from idp.entitlements.question import LINES, Supposition
 from idp.entitlements.sentences import sentence
@@ -117,7 +117,7 @@ def shown(db: Db, question: Question, given: dict[str, str], known: list[Choice]
     """Decide, record, explain; return what the page shows."""
     facts = asking.look_in_session(db, question)
     decision = replace(decide(facts), simulated=True)
-    log.record(db, asking.event(question, decision))
+    log.record(db, told.event(question, decision))
     as_it_is = {name: given[name] for name in ("account", "provider", "function", "line", "at") if given.get(name)}
     return {
         "given": given,

@@ -14,7 +14,7 @@ from idp import clock
 from idp.app import create_app
 from idp.audit import log, origin
 from idp.audit.events import Event
-from idp.cases import questions
+from idp.cases import opening, questions
 from idp.cases.tables import SecurityCase
 from idp.casework import desk, listing
 from idp.database import reading, transaction
@@ -40,6 +40,12 @@ def counted(world: World, reader: str) -> tuple[int, int, int, int]:
     with reading(world.database) as db:
         found = listing.at_desk(db, by=world.people[reader])
     return found.cases, found.new, found.answered, found.appeals
+
+
+def mailed(world: World, template: str) -> set[str]:
+    with reading(world.database) as db:
+        found = db.execute(text("SELECT account_id FROM outbox WHERE template = :t"), {"t": template})
+        return set(found.scalars())
 
 
 def drawn(db: Db, case_id: str) -> list[tuple[str, str | None]]:
@@ -81,6 +87,7 @@ def test_se_2_the_desk_hears_of_new_cases_and_answers_on_the_list_at_home_and_by
             db, question, "practice", world.lakeside, by=world.people["wes"], choice="roles", said="Two jobs, two desks"
         )
     assert counted(world, "sue") == (2, 1, 1, 0)
+    assert mailed(world, "case_answered") == {world.sam}, "at once, and to who works on it"
     sue = pages.as_("sue").get("/account")
     assert "2 cases at the security desk: 1 new, 1 with an answer" in sue.text
     sue.get(CASES)
@@ -111,3 +118,13 @@ def test_domain_10_the_question_promises_nothing_that_the_desk_may_break(world: 
     assert "nobody else is asked" not in said
     assert "may also ask the access managers" in said
     assert "{reference}" in TEMPLATES["case_education"].subject
+
+
+def test_se_2_an_answer_to_a_case_nobody_took_up_is_mailed_to_all_but_whom_it_is_about(world: World) -> None:
+    with transaction(world.database) as db:
+        case = opening.open_case(db, kind="misuse", source="desk", account_id=world.sue, evidence={"why": "said so"})
+        questions.ask_person(db, case, by=world.sam)
+        question = questions.of_case(db, case.id)[0].id
+    with transaction(world.database) as db:
+        questions.answer(db, question, "person", world.sue, by=world.sue, choice="not_me", said="")
+    assert mailed(world, "case_answered") == {world.sam, world.kim}

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from idp import clock, configuration
 from idp.accounts import moved
-from idp.accounts.tables import Login
+from idp.accounts.tables import Login, Password
 from idp.audit import log
 from idp.audit.events import Event
 from idp.cases import file, questions, remaining
@@ -216,3 +216,24 @@ def test_se_3_a_question_the_decision_closes_is_not_called_late(world: World) ->
     assert "unanswered" not in kinds[case_id]
     assert "unanswered" in kinds[late]
     assert one(world, "SELECT count(*) FROM audit_record WHERE event = 'security.case.question_closed'") == 1
+
+
+@only_sqlite
+def test_se_3_ended_sign_ins_and_credentials_are_named_to_all_until_the_person_is_back(world: World) -> None:
+    case_id = opened(world, "finn")
+    with transaction(world.database) as db:
+        db.add(Password(login_id=world.logins["finn"], hash="made anew in a moment"))
+    want(world, case_id, "end_sessions")
+    want(world, case_id, "new_credentials")
+    decide(world, case_id, INNOCENT)
+    [desk] = stays(world, case_id)
+    assert "can't be given back" in desk
+    tell(world, case_id)
+    [(_, said)] = mails(world, "case_told")
+    assert "I can't sign in" in said
+    assert all("vouch for them" in said for _, said in mails(world, "case_told_manager"))
+    with freeze_time(clock.now() + timedelta(minutes=1)), transaction(world.database) as db:
+        db.get_one(Password, world.logins["finn"]).changed_at = clock.now()
+    assert stays(world, case_id) == [
+        "The sign-ins that were ended don't come back: the person signs in again, with everything they had."
+    ]

@@ -7,15 +7,19 @@ from freezegun import freeze_time
 from sqlalchemy import text
 
 from idp import clock
-from idp.casework import interim
+from idp.accounts.tables import Contact
+from idp.casework import clocks, interim
 from idp.database import reading, transaction
+from idp.entitlements import asking, grants
+from idp.entitlements.question import OURSELVES, Question
 from idp.errors import Invalid
+from idp.jobs import expiries
 from idp.providers import affiliations
 from idp.wam import appointments
 from tests.cases.test_deciding import appointment, confirm, one, want
 from tests.cases.test_opening import opened
 from tests.cases.test_second_person import merged
-from tests.wam.world import LINE, World
+from tests.wam.world import LINE, World, person
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -74,3 +78,79 @@ def test_domain_2_7_an_interim_manager_holds_the_role_for_30_days_at_the_longest
             assert appointments.able(db, world.harbor, LINE) == able
     facts = one(world, "SELECT facts FROM outbox WHERE template = 'case_interim'")
     assert "until" in facts
+
+
+def insurers(world: World, name: str = "ina") -> str:
+    """Let somebody of the insurer confirm access managers, with a proven identity."""
+    with transaction(world.database) as db:
+        insurer = db.execute(text("SELECT id FROM provider WHERE kind = 'insurer'")).scalar()
+        who = person(db, world, name, "Ina Voss", insurer, ial=2)
+        db.add(Contact(account_id=who, email="ina@mail.example"))
+        place = {"account_id": who, "provider_id": insurer, "line": LINE}
+        grants.grant(db, entitlement="wam.verify", by="operator", reason="staff", **place)
+    return who
+
+
+def test_domain_2_7_one_of_the_insurer_manages_several_practices_meanwhile_and_only_meanwhile(world: World) -> None:
+    ina = insurers(world)
+    with transaction(world.database) as db:  # Otto alone manages both; nobody of both practices could
+        affiliations.approve(db, account_id=world.otto, provider_id=world.lakeside, by="operator")
+        appointments.appoint(db, account_id=world.otto, provider_id=world.lakeside, by="operator", verified_by="claim")
+        for row in [one for who in (world.wes, world.mia) for one in interim.managed(db, who)]:
+            appointments.end(db, row, by="operator", reason="left")
+    case_id, now = opened(world, "otto"), clock.now()
+    with freeze_time(now):
+        action = want(world, case_id, "close", "", ina)
+        confirm(world, action, "sue")
+        with reading(world.database) as db:
+            assert appointments.able(db, world.harbor, LINE) == appointments.able(db, world.lakeside, LINE) == {ina}
+        for place in (world.harbor, world.lakeside):  # the decision says so too, not the appointment alone
+            assert may_manage(world, ina, place)
+    with freeze_time(now + timedelta(days=31)):
+        expiries.run(world.database)
+        assert not may_manage(world, ina, world.harbor)
+        with reading(world.database) as db:
+            assert affiliations.live(db, ina, world.harbor) is None
+
+
+def may_manage(world: World, account_id: str, provider_id: str) -> bool:
+    with reading(world.database) as db:
+        asked = Question(
+            account_id=account_id,
+            entitlement="access.manage",
+            provider_id=provider_id,
+            app=OURSELVES,
+            assume_authenticated=True,
+        )
+        answer = asking.decide_in_session(db, asked)
+    return answer.allowed or answer.reason in ("terms_required", "eligibility_ceased")
+
+
+def test_domain_2_7_an_interim_manager_is_warned_and_no_practice_is_left_bare_by_the_end(world: World) -> None:
+    proven(world, "hana")
+    ina, now = insurers(world), clock.now()
+    with freeze_time(now):
+        confirm(world, want(world, opened(world, "otto"), "end_manager", appointment(world, "otto"), world.hana), "sue")
+
+    def mails(template: str) -> set[str]:
+        with reading(world.database) as db:
+            found = db.execute(text("SELECT account_id FROM outbox WHERE template = :t"), {"t": template})
+            return set(found.scalars())
+
+    for days, warned in ((22, 0), (23, 1), (24, 1), (29, 2), (29.5, 2)):
+        with freeze_time(now + timedelta(days=days)):
+            clocks.run(world.database)
+            count = one(world, "SELECT count(*) FROM outbox WHERE template = 'case_interim_ends'")
+            assert count == warned, days
+    assert mails("case_interim_ends") == {world.hana}
+    assert {ina, world.sam, world.sue, world.kim} <= mails("case_interim_bare")
+    with freeze_time(now + timedelta(days=30, hours=1)), reading(world.database) as db:
+        assert appointments.able(db, world.harbor, LINE) == {world.hana}, "nobody else: a week more"
+    with freeze_time(now + timedelta(days=31)), transaction(world.database) as db:
+        affiliations.approve(db, account_id=world.mia, provider_id=world.harbor, by="operator")
+        appointments.appoint(db, account_id=world.mia, provider_id=world.harbor, by="operator", verified_by="claim")
+    for days in (31, 36.5, 38):
+        with freeze_time(now + timedelta(days=days)):
+            clocks.run(world.database)
+    with freeze_time(now + timedelta(days=38)), reading(world.database) as db:
+        assert appointments.able(db, world.harbor, LINE) == {world.mia}, "the practice's own has taken over"

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from idp import clock
-from idp.database import Database, transaction
+from idp.database import Database, reading, transaction
 from idp.entitlements import facts as gathering
 from idp.entitlements import grant_rows, grants, pauses
 from idp.entitlements.before import Before
@@ -241,3 +241,28 @@ def test_a_partner_that_is_suspended_takes_the_sessions_of_its_logins_along(ana:
             return seen + [(await one(worker)).outcome for worker in workers]
 
     assert asyncio.run(play()) == ["permit", "permit", "step_up", "step_up"]
+
+
+def test_invariant_8_a_batch_about_several_people_is_as_fresh_as_one_question(ana: Database) -> None:
+    """What is remembered is answered together; whoever changed meanwhile is asked again, the others are not."""
+    bo = Question("acc_bo", "message.send", "prv_lake", AskingApp("claims"), sid="ses_bo")
+    batch = [ASK, bo, ASK]
+
+    async def play() -> tuple[list[Decision], list[Decision], list[Decision]]:
+        async with Workers(ana) as [worker, other]:
+            with_nothing = await worker.answer_all(batch)
+            remembered = await worker.answer_all(batch)
+            await other.answer_all(batch)
+            await asyncio.to_thread(revoke, ana)
+            return with_nothing, remembered, await worker.answer_all(batch)
+
+    first, second, after = asyncio.run(play())
+    assert [(d.outcome, d.reason) for d in second] == [(d.outcome, d.reason) for d in first]
+    assert [d.allowed for d in second] == [True, False, True]
+    assert [d.reason for d in after] == ["entitlement_not_granted", second[1].reason, "entitlement_not_granted"]
+    with reading(ana) as db:
+        sql = "SELECT decision_id FROM audit_record WHERE event = 'entitlements.decision.made'"
+        told = db.execute(text(sql)).scalars().all()
+    ours = [decision.id for decision in (*first, *second, *after)]
+    assert len(set(told)) == len(told) == len(ours) + len(batch)
+    assert set(ours) <= set(told)

@@ -30,6 +30,7 @@ from idp.entitlements.question import AskingApp, Question
 from idp.entitlements.standing import Person
 from idp.errors import Unavailable
 from idp.settings import Settings
+from tests.faults import far
 from tests.faults.test_lane import _kill_writer
 
 WORKERS, PEOPLE, ASKERS = 4, 8, 12
@@ -189,8 +190,11 @@ def _working(settings: Settings, board: Board, number: int, *, naive: bool) -> N
 
 
 def storm(settings: Settings, wanted: int, *, kill_every: float = 0.4, naive: bool = False) -> Outcome:
-    """Play until so many decisions were compared, the writer was killed and every kind was met; return the counts."""
-    board, kills, seed = Board(), 0, 0
+    """Play until so many decisions were compared, the writer was killed and every kind was met; return the counts.
+
+    A long one says twice a minute how far it is, and ends at `far.MINUTES` or an interrupt with what it has so far.
+    """
+    board, kills, seed, told = Board(), 0, 0, far.Along(wanted)
     workers = [_child(lambda n=n: _working(settings, board, n, naive=naive)) for n in range(WORKERS)]
     writer = _child(lambda: _writing(settings, board, 0))
     killed, changes = time.monotonic(), 0
@@ -205,8 +209,12 @@ def storm(settings: Settings, wanted: int, *, kill_every: float = 0.4, naive: bo
                 kills, seed, killed, changes = kills + 1, seed + 1, time.monotonic(), board.changes // 2
                 writer = _child(lambda seed=seed: _writing(settings, board, seed))
             met = board.total("after a revoke") and board.total("after a grant") and kills
-            if board.total("decisions") >= wanted and met:
+            if (board.total("decisions") >= wanted and met) or told.over(
+                board.total("decisions"), board.total("stale")
+            ):
                 break
+    except KeyboardInterrupt:
+        told.interrupted()
     finally:
         board.end()
         _kill(writer)

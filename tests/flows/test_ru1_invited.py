@@ -10,6 +10,7 @@ from sqlalchemy import text
 from idp import clock
 from idp.database import transaction
 from idp.entitlements.tables import Appointment
+from idp.providers import organisations
 from idp.providers.tables import Provider
 from idp.registration import invitations
 from tests.browser import Browser
@@ -53,6 +54,10 @@ def status_of(world: World, name: str) -> str:
 
 
 def test_ru1_with_a_new_user_name_and_password(world: World) -> None:
+    with transaction(world.database) as db:  # who is invited gets what the practice holds
+        organisations.open_portal(db, "prv_lakeside", "medical", by="operator")
+        organisations.agree(db, "prv_lakeside", "medical")
+        organisations.participate(db, "prv_lakeside", "medical")
     browser = world.browser().get(f"/invitations/{invite(world)}")
     assert "Wes Kane invites Nina Frost to work for Lakeside Clinic" in browser.text
     browser.submit("Accept and continue", way="local")

@@ -1,5 +1,6 @@
 """Where each way of registering is open (T-20 to T-24), and the first access manager's claim (W-1)."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -12,6 +13,7 @@ from idp.configuration import Configuration, ConfigurationRow
 from idp.database import transaction
 from idp.errors import NotFound, Refused
 from idp.oauth import clients
+from idp.provisioning import people as provisioned
 from idp.registration import first_manager, starting
 from idp.registration.tables import FirstManagerClaim
 from idp.signals import epochs
@@ -237,13 +239,31 @@ def test_t24_with_a_third_partys_login_chosen_at_the_login_step(harbor: World) -
     assert harbor.count("affiliation", f"account_id = '{account_id}' AND partner_id = 'ptr_evergreen'") == 1
 
 
-def test_security_35_a_partner_suspended_while_somebody_registers_makes_no_account(harbor: World) -> None:
+def partner_pauses(world: World) -> None:
+    world.set_partner("ptr_lakeside", "suspended")
+
+
+def organization_turns_the_person_off(world: World) -> None:
+    with transaction(world.database) as db:
+        facts = {"active": False}
+        provisioned.create(db, "ptr_lakeside", name_key="nina", external_id="ls-nina", facts=facts)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("meanwhile", "told"),
+    [(partner_pauses, "paused"), (organization_turns_the_person_off, "this login is no longer in use")],
+)
+def test_security_35_a_partner_suspended_while_somebody_registers_makes_no_account(
+    harbor: World, meanwhile: Callable[[World], None], told: str
+) -> None:
+    harbor.lakeside.person = {"sub": "ls-nina"}
     browser = harbor.browser().get("/login/ups_lakeside").submit("Continue", choice="new")
     browser.submit("Continue").submit("Continue", tins=TIN)
     browser.submit("Continue", given_name="Nina", family_name="Frost", **WORKS)
     browser.submit("Mail me a code", email="nina@example.com")
     browser.submit("Confirm my e-mail", code=code_for(harbor, "nina@example.com"))
-    harbor.set_partner("ptr_lakeside", "suspended")
+    meanwhile(harbor)
     browser.submit("Create my account")
-    assert "paused" in browser.text
+    assert told in browser.text
     assert harbor.count("account") == 2

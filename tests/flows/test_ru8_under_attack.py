@@ -1,9 +1,14 @@
 """RU-8 in the hands of strangers: nothing is learned, nobody is locked out, guessing ends."""
 
 import re
+from datetime import timedelta
 
-from idp.accounts import recovery, recovery_mail
-from tests.flows.recovering import mailed, saved, started
+from freezegun import freeze_time
+
+from idp import clock
+from idp.accounts import recovery, recovery_mail, vouching
+from idp.database import transaction
+from tests.flows.recovering import mailed, saved, started, with_mail
 from tests.sign_in_world import World, code_now, sign_in
 
 __all__ = ["saved"]
@@ -92,3 +97,21 @@ def test_security_8_an_hour_of_foreign_mails_never_keeps_the_owners_own_device_w
     own.get("/recover")
     own.submit("Continue", username="ana.ruiz").submit("Mail me a code")
     assert own.submit("Use this mailed code", mailed=mailed(world)).status == 200
+
+
+def test_security_11_who_comes_to_the_same_computer_a_day_later_does_not_end_what_another_began(
+    world: World, saved: list[str]
+) -> None:
+    del saved
+    browser = with_mail(world).submit("Ask my access managers")
+    began = clock.now()
+    with transaction(world.database) as db:
+        vouching.vouch(db, world.ids()["ana"], "prv_lakeside", by=world.ids()["wes"])
+    with freeze_time(began + timedelta(minutes=59)):
+        assert browser.get(browser.url).path == "/recover/proof"
+    with freeze_time(began + timedelta(hours=25)):
+        for where in ("proof", "finish"):
+            browser.get(browser.url.replace("/proof", f"/{where}"))
+            assert browser.status == 400, "both proofs stand, but nobody knows who sits there now"
+        again = with_mail(world).submit("I spoke to my access manager")
+        assert again.path == "/recover/finish", "with a proof of today the word counts"

@@ -10,7 +10,7 @@ import pytest
 from freezegun import freeze_time
 
 from idp import clock
-from tests.oauth.world import CALLBACK, CHALLENGE, SECRET, World, answer_of, signs_in_at
+from tests.oauth.world import CALLBACK, CHALLENGE, SECRET, World, answer_of
 
 
 def push(world: World, client_id: str = "claims", secret: str | None = SECRET, **more: str | None) -> Any:
@@ -58,7 +58,10 @@ def test_security_46_a_pushed_request_ends_after_ninety_seconds_and_is_its_own_a
 
 
 def test_a_journey_of_a_pushed_request_goes_through_the_sign_in(world: World) -> None:
-    location = signs_in_at(carry(world, push(world).json()["request_uri"]))
+    first = carry(world, push(world).json()["request_uri"])
+    assert first.status_code == 303, "a page at this address could not be loaded anew: the request is used up"
+    location = first.headers["location"]
+    assert location.startswith("/sign-in?flow=")
     session_id = world.sign_in()
     again = world.http.get(world.did(location, "sign_in", session_id=session_id))
     assert answer_of(again)["state"] == "st-1"

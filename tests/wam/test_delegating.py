@@ -173,6 +173,19 @@ def test_w6_a_delegation_for_some_places_is_good_for_records_of_those_alone(worl
     assert world.can("bo", assume_authenticated=True), "a search leaves open what only a record can tell"
 
 
+def test_w6_a_second_delegation_neither_widens_nor_narrows_where_a_person_works_by_the_first(world: Parties) -> None:
+    first = world.delegate(world.scope(locations=(world.north, world.south)))
+    second = world.delegate(world.scope("claim.status.view"))
+    world.assign(first, scope=world.scope(days=50, locations=(world.north,)))
+    for places in (None, (world.south,)):
+        with pytest.raises(Conflict, match="same places"):
+            world.assign(second, scope=world.scope("claim.status.view", days=50, locations=places))
+    assert world.can("bo", record={"location": world.north})
+    assert not world.can("bo", record={"location": world.south})
+    world.assign(second, scope=world.scope("claim.status.view", days=50, locations=(world.north,)))
+    world.assign(first, scope=world.scope(days=40, locations=(world.north,)))
+
+
 def test_w6_a_partner_paused_anywhere_in_the_chain_stops_all_below_and_they_go_on_when_it_is_back(
     world: Parties,
 ) -> None:

@@ -16,7 +16,7 @@ from idp.database.lane.bell import Bell
 from idp.database.lane.group import Item, Records, worked
 from idp.database.lane.queue import AWAY, Lane
 from idp.database.lane.readers import BY_KEY, GONE, Readers
-from idp.database.lane.resting import HOLDING, WIDTH, Stale, arrays
+from idp.database.lane.resting import HOLDING, HOLDING_ONE, WIDTH, Stale, arrays, one
 from idp.database.lane.statements import Many, Merged, Sql
 from idp.errors import Unavailable
 
@@ -136,6 +136,14 @@ class PostgresLane(Lane):
     async def _append(self, items: list[Item]) -> None:
         """Check and append in one statement."""
         writer = await self._connected()
+        base = items[0].rests_on
+        if len(items) == 1 and len(items[0].rows) == 1 and base is not None:
+            [row] = items[0].rows
+            if await writer.fetch(_appending_one(self._records), *one(base), *row):
+                self._records.count([row])
+            else:
+                items[0].error = Stale()
+            return
         rows = [(n, *row) for n, item in enumerate(items) for row in item.rows]
         if any(item.rests_on is not None for item in items):
             given = arrays((n, item.rests_on) for n, item in enumerate(items))
@@ -252,6 +260,16 @@ def _rows_of(records: Records, first: int, which: str) -> str:
 def _appending(records: Records) -> str:
     kept = _rows_of(records, WIDTH + 1, "fresh")
     return f"WITH fresh AS MATERIALIZED ({HOLDING}), kept AS ({kept}) SELECT n FROM fresh"  # noqa: S608
+
+
+@cache
+def _appending_one(records: Records) -> str:
+    """The same for one record: the driver takes a third of the time for values that it takes for arrays of one."""
+    values = ", ".join(f"${n}::{kind}" for n, (_, kind) in enumerate(records.columns, start=WIDTH))
+    return (
+        f"WITH fresh AS MATERIALIZED ({HOLDING_ONE}), kept AS (INSERT INTO {records.table} ({records.names}) "  # noqa: S608
+        f"SELECT {values} WHERE (SELECT held FROM fresh) IS NOT NULL) SELECT held FROM fresh"
+    )
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from idp.database.lane.group import Item, Records
-from idp.database.lane.resting import RestsOn
+from idp.database.lane.resting import RestsOn, Stale
 from idp.database.lane.statements import OneStatement, Sql, Work
 from idp.errors import Unavailable
 
@@ -21,6 +21,11 @@ AWAY = "The database did not answer. Try again in a moment."
 def _give_up(future: "asyncio.Future[Any]") -> None:
     if not future.done():
         future.set_exception(Unavailable("The database did not answer in time. Try again in a moment."))
+
+
+def _give_all_up(items: list[Item]) -> None:
+    for item in items:
+        _give_up(item.future)
 
 
 class Lane:
@@ -73,6 +78,27 @@ class Lane:
             return await item.future
         finally:
             timer.cancel()
+
+    async def write_each(self, each: Sequence[tuple[Sequence[tuple[Any, ...]], RestsOn]]) -> list[bool]:
+        """Append the rows of each in the next groups; return once they are committed, saying whose ground held.
+
+        Nothing was written of those whose ground did not hold. Raises Unavailable as `write` does; which of them
+        are written then nobody knows.
+        """
+        if self._closing or len(self._waiting) + len(each) > QUEUE_LIMIT:
+            raise Unavailable("The service is busy. Try again in a moment.")
+        items = [Item(None, rows, ground, None, self._loop.create_future()) for rows, ground in each]
+        self._waiting.extend(items)
+        self._wake()
+        timer = self._loop.call_later(SECONDS_TO_ANSWER, _give_all_up, items)
+        try:
+            outcomes = await asyncio.gather(*(item.future for item in items), return_exceptions=True)
+        finally:
+            timer.cancel()
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, Stale):
+                raise outcome
+        return [not isinstance(outcome, Stale) for outcome in outcomes]
 
     async def hears(self, channel: str, ring: Callable[[], None]) -> bool:
         """Say whether commits ring on a channel of this database; where not, whoever waits has to look."""

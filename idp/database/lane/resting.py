@@ -59,7 +59,8 @@ _HOLDS = f"""(x.epoch IS NULL OR (x.epoch = (SELECT e.epoch FROM policy_epoch e 
     OR (SELECT 1 FROM token_family f WHERE f.id = x.family AND f.ended_at IS NULL) IS NOT NULL)
   AND (x.session IS NULL
     OR (SELECT CASE WHEN x.state IS NULL THEN s.ended_at IS NULL
-      AND (SELECT l.ended_at FROM login l WHERE l.id = s.login_id) IS NULL ELSE x.state = {_STATE} END
+      AND (SELECT COALESCE(l.ended_at, l.held_at) FROM login l WHERE l.id = s.login_id) IS NULL
+      ELSE x.state = {_STATE} END
     FROM session s WHERE s.id = x.session))))"""  # noqa: S608 - our own texts
 _GIVEN = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(_TYPES, start=1))
 HOLDING = (
@@ -68,6 +69,12 @@ HOLDING = (
 )
 """PostgreSQL: the places of those that still hold. Scalar subqueries, so that every look-up goes by key
 whatever the planner believes of the tables' sizes."""
+_VALUES = ", ".join(f"${n}::{kind}" for n, kind in enumerate(_TYPES[1:], start=1))
+HOLDING_ONE = (
+    f"SELECT 1 AS held FROM (SELECT {_VALUES}) AS x(epoch, account, version, jti, family, session, state) "  # noqa: S608
+    f"WHERE {_HOLDS}"
+)
+"""PostgreSQL: one row when the one thing given still holds; its values are those of `one`."""
 HOLDS_ONE = (
     "SELECT 1 FROM (SELECT ?1 AS epoch, ?2 AS account, ?3 AS version, ?4 AS jti, ?5 AS family, ?6 AS session, "  # noqa: S608
     f"?7 AS state) AS x WHERE {_HOLDS}"

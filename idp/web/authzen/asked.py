@@ -46,26 +46,30 @@ async def body_of(request: Request) -> dict[str, Any]:
         raise Malformed("The body is not JSON.") from None
     if not isinstance(body, dict):
         raise Malformed("The body must be a JSON object.")
-    if _deeper(body, DEEPEST):
+    members = _members(body, DEEPEST)
+    if members < 0:
         raise Malformed("The body is nested too deeply.")
-    if b"\\" in raw or len(_KEYS.findall(raw)) != _members(body):
+    if b"\\" in raw or len(_KEYS.findall(raw)) != members:
         _refuse_duplicates(raw)
     return body
 
 
-def _deeper(value: Any, levels: int) -> bool:
-    """Say whether objects and lists lie deeper in each other than so many levels."""
-    inside = value.values() if isinstance(value, dict) else value
-    return any(isinstance(one, (dict, list)) and (levels == 0 or _deeper(one, levels - 1)) for one in inside)
+def _members(value: dict[str, Any] | list[Any], levels: int) -> int:
+    """Count the members of every object inside, to compare with the text: duplicates are fewer.
 
-
-def _members(value: Any) -> int:
-    """Count the members of every object inside, to compare with the text: duplicates are fewer."""
+    Returns a number below zero where objects and lists lie deeper in each other than so many levels.
+    """
     if isinstance(value, dict):
-        return len(value) + sum(_members(v) for v in value.values() if isinstance(v, (dict, list)))
-    if isinstance(value, list):
-        return sum(_members(v) for v in value if isinstance(v, (dict, list)))
-    return 0
+        count, inside = len(value), list(value.values())
+    else:
+        count, inside = 0, value
+    for one in inside:
+        if isinstance(one, (dict, list)):
+            more = _members(one, levels - 1) if levels else -1
+            if more < 0:
+                return -1
+            count += more
+    return count
 
 
 def _refuse_duplicates(raw: bytes) -> None:

@@ -9,12 +9,14 @@ from fastapi.openapi.utils import get_openapi
 from idp.web.boundary import service_of
 from idp.web.console import (
     changes,
+    claims,
     company,
     company_people,
     delegations,
     first_managers,
     inbox,
     managers,
+    own,
     people,
     reports,
     resting,
@@ -27,7 +29,7 @@ VERSION = "1.0"
 INTRODUCTION = """Everything the access manager's console does, by the same rules.
 
 Send a person's access token of scope `wam` for the practice in the path (for a company: of its administrator, made
-for no practice), whose session is fresh enough: reading needs a
+for no practice; for one's own acts, under `me`, of the person), whose session is fresh enough: reading needs a
 second step, changing one within 15 minutes. Each change carries an Idempotency-Key. Refusals are problem details
 (RFC 9457). Lists go on with the `next` of the page before as `after`."""
 router = APIRouter()
@@ -43,6 +45,8 @@ for one in (
     first_managers,
     company,
     company_people,
+    own,
+    claims,
 ):
     router.include_router(one.router)
 

@@ -59,7 +59,7 @@ def waiting(db: Transaction, staff: Staff) -> dict[str, Any]:
         log.record(db, Event("registration.claim.viewed", account=seen.account.id, provider=practice, details=details))
     return {
         "claims": [
-            _told(seen.claim)
+            told(seen.claim)
             | {
                 "account": seen.account.id,
                 "name": seen.account.display_name,
@@ -91,7 +91,7 @@ def called(db: Transaction, staff: Staff, once: TheOnce, x: str, body: ReadOut) 
     """Enter the number the person read out at the practice's own number; a wrong one counts as one of five tries."""
 
     def work() -> dict[str, Any]:
-        return {"claim": _told(keys.prove_by_call(db, x[:64], by=staff.visitor.account.id, code=body.code))}
+        return {"claim": told(keys.prove_by_call(db, x[:64], by=staff.visitor.account.id, code=body.code))}
 
     return once.answer(db, staff, work)
 
@@ -101,7 +101,7 @@ def confirm(db: Transaction, staff: Staff, once: TheOnce, x: str, body: Confirma
     """Confirm a proven claim, as somebody who neither printed nor called; the person then takes on the duties."""
     by = staff.visitor.account.id
     return once.answer(
-        db, staff, lambda: {"claim": _told(confirming.confirm(db, x[:64], by=by, identity=body.identity))}
+        db, staff, lambda: {"claim": told(confirming.confirm(db, x[:64], by=by, identity=body.identity))}
     )
 
 
@@ -111,12 +111,13 @@ def refuse(db: Transaction, staff: Staff, once: TheOnce, x: str, body: Refusal) 
 
     def work() -> dict[str, Any]:
         confirming.refuse(db, x[:64], by=staff.visitor.account.id, reason=body.reason)
-        return {"claim": _told(confirming.find(db, x[:64]))}
+        return {"claim": told(confirming.find(db, x[:64]))}
 
     return once.answer(db, staff, work)
 
 
-def _told(claim: FirstManagerClaim) -> dict[str, Any]:
+def told(claim: FirstManagerClaim) -> dict[str, Any]:
+    """Return a claim as the API gives it."""
     return {
         "claim": claim.id,
         "line": claim.line,

@@ -152,8 +152,7 @@ def candidates(db: Db, case: SecurityCase) -> list[Account]:
     """Return who could manage access meanwhile, wherever the person is the only one."""
     if case.account_id is None:
         return []
-    left = interim.left_without(db, interim.managed(db, case.account_id))
-    return list({one.id: one for line in left for one in line.candidates}.values())
+    return interim.for_all(interim.left_without(db, interim.managed(db, context.person(db, case))))
 
 
 def _evidence(db: Db, entries: Sequence[Entry]) -> list[Mapping[str, Any]]:

@@ -14,7 +14,7 @@ from idp import clock
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
-from idp.entitlements import asking, explaining
+from idp.entitlements import asking, explaining, told
 from idp.entitlements.decision import OURSELVES, Question, decide
 from idp.entitlements.sentences import sentence
 from idp.entitlements.tables import Entitlement
@@ -118,7 +118,7 @@ def _why(db: Db, account_id: str, provider_id: str, key: str, line: str) -> dict
     question = Question(account_id, key, provider_id, OURSELVES, line=line, at=clock.now(), assume_authenticated=True)
     facts = asking.look_in_session(db, question)
     decision = replace(decide(facts), simulated=True)
-    log.record(db, asking.event(question, decision))
+    log.record(db, told.event(question, decision))
     return {
         "explanation": explaining.explain(facts, decision),
         "said": sentence(decision),

@@ -15,7 +15,16 @@ from idp.partners import members
 from idp.partners.tables import Partner
 from idp.providers import affiliations, organisations
 from idp.providers.tables import Affiliation, Provider
+from idp.wam import inactivity, reviews
 from idp.web.manager.views import LINE_NAMES
+
+RESTS = {
+    pauses.DESK: "by our security desk, which alone can lift it",
+    pauses.AWAY: "while you are away; an access manager can lift it",
+    inactivity.INACTIVE: "you were not seen for long; an access manager can lift it",
+    reviews.PAUSED: "nobody confirmed it in a review; an access manager can lift it",
+}
+"""What a person reads of a pause, by its reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +39,8 @@ class Function:
     giver: str
     since: datetime
     until: datetime | None
-    paused: bool = False
-    """By the security desk: it rests until the desk gives it back."""
+    paused: str = ""
+    """Why it rests and who can lift that; empty while it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,11 @@ def practices(db: Db, account_id: str) -> list[Practice]:
 def _functions(db: Db, account_id: str, provider_id: str, now: datetime) -> list[Function]:
     rows = grants.live(db, account_id, provider_id, now)
     held = [g for g in rows if g.effect == "allow"]
-    rests = {(g.line_of_business, g.entitlement) for g in rows if pauses.is_desk_pause(g)}
+    rests: dict[tuple[str, str], str] = {}
+    for g in rows:
+        known = rests.get((g.line_of_business, g.entitlement))
+        if g.effect == "deny" and known != RESTS[pauses.DESK]:  # of several, the one no access manager lifts
+            rests[g.line_of_business, g.entitlement] = RESTS.get(g.reason, "an access manager can lift it")
     names = {e.key: e.name for e in db.exec(select(Entitlement)).all()} if held else {}
     found = [
         Function(
@@ -73,7 +86,7 @@ def _functions(db: Db, account_id: str, provider_id: str, now: datetime) -> list
             _name(db, g.granted_by),
             g.not_before,
             g.expires_at,
-            (g.line_of_business, g.entitlement) in rests,
+            rests.get((g.line_of_business, g.entitlement), ""),
         )
         for g in held
     ]

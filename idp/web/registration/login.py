@@ -111,7 +111,7 @@ def use_outside(request: Request, db: Transaction, found: MaybeVisitor, form: Th
     here = at(request, db, form.get("r", ""), "login", found)
     flow = flow_of(request, db, here)
     pending = pending_of(request, db, flow)
-    trusted = upstreams.trusted(db, pending.upstream_id)
+    trusted = upstreams.trusted(db, pending.upstream_id, subject=pending.subject)
     if routes.of_partner(db, trusted.partner_id) != here.route:
         raise routes.RouteClosed("This login belongs to another way of registering. Start again and choose that one.")
     joining.with_outside_login(db, here, pending, organization=trusted.display_name, partner_id=trusted.partner_id)

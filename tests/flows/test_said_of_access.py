@@ -1,0 +1,44 @@
+"""What pages say of access that rests, and of functions that are of no job: why, and who can change it."""
+
+import re
+
+import pytest
+
+from idp.database import transaction
+from idp.entitlements import pauses
+from idp.entitlements.grant_rows import Place
+from tests.flows.managing import Managed, filling, managed
+from tests.wam.world import LINE
+
+__all__ = ["filling", "managed"]
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+def test_ru5_my_access_says_what_rests_why_and_who_can_lift_it(managed: Managed) -> None:
+    world = managed.world
+    place = Place(world.finn, world.lakeside, LINE)
+    with transaction(world.database) as db:
+        pauses.suspend(db, place, ["message.send", "idcard.view"], by=world.wes, reason=pauses.AWAY)
+        pauses.suspend(db, place, ["idcard.view"], by="operator", reason=pauses.DESK)
+    finn = managed.as_("finn")
+    for page in ("/account", f"/account/access/{world.lakeside}"):
+        finn.get(page)
+        assert finn.status == 200
+        assert finn.text.count("while you are away; an access manager can lift it") == 1, page
+        assert finn.text.count("by our security desk, which alone can lift it") == 1, page
+
+
+def test_w4_after_a_job_changed_the_page_says_what_stands_on_its_own(managed: Managed) -> None:
+    here = f"{managed.here}/people/{managed.world.finn}"
+    wes = managed.as_("wes").get(here)
+    assert "on its own" not in wes.text
+    fields = "&".join(f"f={key}" for key in ("eligibility.view", "network.verify", "idcard.view", "message.send"))
+    wes.get(f"{here}/change/check?line={LINE}&bundle=biller&end=none&{fields}")
+    assert wes.status == 200, wes.text
+    [confirm] = re.findall(r"Confirm \d+ changes?", wes.response.text)
+    wes.submit(confirm, reason="bills now")
+    wes.get(here)
+    assert "Biller" in wes.text
+    assert "Front desk" not in wes.text
+    assert "on its own" in wes.text
+    assert "stays when a job changes or ends" in wes.text
