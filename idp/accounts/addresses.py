@@ -82,6 +82,15 @@ def confirm(db: Db, account_id: str, secret: str) -> None:
     outbox.send(db, account_id, "address_added", {"address": linking.masked(proof.email)}, to=before)
 
 
+def forget_asked(db: Db, account_id: str) -> None:
+    """Let go of addresses that were asked for and not confirmed: whoever was in the account may have asked."""
+    db.execute(
+        update(AddressProof)
+        .where(col(AddressProof.account_id) == account_id, col(AddressProof.spent_at).is_(None))
+        .values(spent_at=clock.now())
+    )
+
+
 def own(db: Db, account_id: str, contact_id: str) -> Contact:
     """Return one of an account's addresses; raise NotFound for anybody else's."""
     contact = db.get(Contact, contact_id)

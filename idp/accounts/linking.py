@@ -202,9 +202,14 @@ def logins(db: Db, account_id: str) -> list[Login]:
 _USABLE = text(
     "SELECT l.id FROM login l LEFT JOIN upstream u ON u.id = l.upstream_id LEFT JOIN partner p ON p.id = u.partner_id "
     "WHERE l.account_id = :a AND l.ended_at IS NULL AND l.held_at IS NULL AND (l.upstream_id IS NULL OR "
-    "(u.status = 'active' AND p.status IN ('active', 'review_overdue')))"
+    "(u.status = 'active' AND p.status IN ('active', 'review_overdue') "
+    "AND 0 <> COALESCE((SELECT max(CASE WHEN pp.active THEN 1 ELSE 0 END) FROM partner_person pp "
+    "WHERE pp.partner_id = p.id AND pp.external_id = l.subject), 1)))"
 )
-"""Logins that open the account today: not held, their organization trusted."""
+"""Logins that open the account today: not held, their organization trusted, which has not turned the person off.
+
+Organizations' own lists of people belong to a layer above; they are asked by name.
+"""
 
 
 def usable(db: Db, account_id: str) -> set[str]:

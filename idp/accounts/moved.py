@@ -8,6 +8,7 @@ in with another login) or access support says whose it is.
 
 import unicodedata
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -165,8 +166,8 @@ def still_stopped(db: Db, login: Login) -> None:
         login.held_at, login.held_because = before.held_at, before.held_because
 
 
-def let_in_again(db: Db, upstream_id: str, issuer: str, subject: str) -> None:
-    """Forget that an organization stopped a login that was removed since: it may be added again."""
+def let_in_again(db: Db, upstream_id: str, issuer: str, subject: str, before: datetime) -> None:
+    """Forget that an organization stopped a login, by then, that was removed since: it may be added again."""
     db.execute(
         update(Login)
         .where(
@@ -175,6 +176,7 @@ def let_in_again(db: Db, upstream_id: str, issuer: str, subject: str) -> None:
             col(Login.subject) == subject,
             col(Login.ended_at).is_not(None),
             col(Login.held_because) == ORGANIZATION,
+            col(Login.held_at) <= before,
         )
         .values(held_because=None)
     )

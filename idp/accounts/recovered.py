@@ -5,7 +5,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock
-from idp.accounts import devices, factor_rows, linking, local_logins, people, recovery, sessions, vouching
+from idp.accounts import addresses, devices, factor_rows, linking, local_logins, people, recovery, sessions, vouching
 from idp.accounts.passwords import Hashed
 from idp.accounts.proof_tables import Recovery
 from idp.accounts.tables import Account, Factor, Login, PendingLink
@@ -40,6 +40,7 @@ def finish(db: Db, row: Recovery, password: Hashed | None) -> int:
         _new_password(db, account.id, password)
     devices.forget_all(db, account.id)
     db.execute(_FORGET_TRIES, {"passwords": f"password/{account.id}%", "codes": f"code/{account.id}%"})
+    addresses.forget_asked(db, account.id)
     recovery.stop_all(db, account.id)  # a thief's attempt, too, whose first proof was given before
     ended = sessions.end_all(db, account.id, because="recovered", by=account.id)
     epochs.changed_account(db, account.id, takes_away=True)

@@ -86,14 +86,15 @@ CAUSES = {
     "other": "Something else",
 }
 PATTERNS = {
-    "at_once": "At the same time",
-    "in_turn": "In turn",
-    "shift_change": "At shift change",
-    "office": "A whole office",
-    "vendor": "An outside vendor",
-    "leave": "During leave",
-    "assistant": "An assistant",
-    "one_off": "Once",
+    "no_login": "A colleague has no login of their own yet, and works with this one",
+    "at_once": "Several use it at the same time",
+    "in_turn": "Several use it in turn, day after day",
+    "shift_change": "It is handed over at the shift change",
+    "office": "A whole office uses one login",
+    "vendor": "An outside vendor uses it",
+    "leave": "Somebody covers with it while the person is away",
+    "assistant": "An assistant works with it for the person",
+    "one_off": "Somebody used it once, and not again",
 }
 """How a login was shared, by the names the detector is judged by."""
 

@@ -55,6 +55,8 @@ class Effect:
     """Access managers who will be told."""
     two: bool
     left: tuple[Left, ...]
+    gives_back: bool = False
+    """What is counted comes back instead of ending."""
 
 
 def targets(db: Db, case: SecurityCase, kind: str) -> dict[str, str]:
@@ -102,6 +104,8 @@ def preview(db: Db, case: SecurityCase, wish: Wish) -> Effect:
     functions = 0
     if wish.kind in ("pause_access", "end_access", "suspend", "close"):
         functions = sum(1 for one in concerned for row in authority.not_ended(db, one.id, who) if row.effect == "allow")
+    if wish.kind == "resume_access":
+        functions = len(pauses.desk_pauses(db, who, wish.target))
     return Effect(
         wish,
         kind.label,
@@ -113,6 +117,7 @@ def preview(db: Db, case: SecurityCase, wish: Wish) -> Effect:
         len(told),
         kind.always_two or bool(held),
         tuple(interim.left_without(db, held)),
+        wish.kind in ("resume_access", "release_login", holds.LIFTED),
     )
 
 

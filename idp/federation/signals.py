@@ -73,10 +73,11 @@ def receive(federation: Federation, upstream_id: str, token: str) -> Heard:
         upstreams.trusted(db, upstream_id)
         if not hearing.first_time(db, upstream_id, said.jti, said.at + OLDEST + told.leeway):
             return Heard()
-        return _done(db, upstream, said)
+        return _done(db, upstream, said, told.leeway)
 
 
-def _done(db: Db, upstream: TrustedUpstream, said: Signalled) -> Heard:
+def _done(db: Db, upstream: TrustedUpstream, said: Signalled, leeway: timedelta) -> Heard:
+    lets_in, knew = LET_IN_BY in said.events, said.at + leeway  # an event kept back says nothing of a later hold
     login = None
     if said.subject is not None:
         login = db.exec(
@@ -96,11 +97,12 @@ def _done(db: Db, upstream: TrustedUpstream, said: Signalled) -> Heard:
             opening.open_case(db, kind="takeover", source="partner", account_id=login.account_id, evidence=evidence)
         if said.events & ENDED_BY:
             ended = sum(sessions.end(db, one, because="ended_by_organization") for one in _opened(db, login, said.sid))
-        if LET_IN_BY in said.events and not held and login.held_because == moved.ORGANIZATION:
+        theirs = login.held_at is not None and login.held_at <= knew and login.held_because == moved.ORGANIZATION
+        if lets_in and not held and theirs:
             moved.release(db, login, by=f"upstream:{upstream.id}", because="organization")
             released = 1
-    elif said.subject is not None and LET_IN_BY in said.events and not said.events & HELD_BY:
-        moved.let_in_again(db, upstream.id, upstream.issuer, said.subject)
+    elif said.subject is not None and lets_in and not said.events & HELD_BY:
+        moved.let_in_again(db, upstream.id, upstream.issuer, said.subject, knew)
     heard = Heard(held, released, ended)
     names = sorted(one.rpartition("/")[2][:60] for one in said.events)
     details: dict[str, Any] = {"upstream": upstream.id, "jti": said.jti, "events": names, "known": login is not None}

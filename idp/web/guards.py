@@ -53,7 +53,7 @@ def visitor(request: Request, db: Transaction) -> Visitor | None:
         return None
     account = db.get(Account, session.account_id)
     assert account is not None
-    if account.status in ("suspended", "closed"):
+    if account.status in ("suspended", "ceased", "closed"):
         return None  # asked at every use: a sign-in of the same moment is not among the sessions that were ended
     sessions.saw(db, session)
     origin.narrow(

@@ -11,6 +11,7 @@ from sqlmodel import Session as Db
 from starlette.testclient import TestClient
 
 from idp import clock
+from idp.accounts.tables import Factor
 from idp.app import create_app
 from idp.audit import log, origin
 from idp.audit.events import Event
@@ -128,3 +129,26 @@ def test_se_2_an_answer_to_a_case_nobody_took_up_is_mailed_to_all_but_whom_it_is
     with transaction(world.database) as db:
         questions.answer(db, question, "person", world.sue, by=world.sue, choice="not_me", said="")
     assert mailed(world, "case_answered") == {world.sam, world.kim}
+
+
+def test_domain_10_a_stranger_with_the_password_alone_neither_reads_nor_answers_a_question(
+    world: World, pages: Managed
+) -> None:
+    with transaction(world.database) as db:
+        case = opening.open_case(db, kind="takeover", source="desk", account_id=world.ana, evidence={"why": "said so"})
+        questions.ask_person(db, case, by=world.sam)
+        question = questions.of_case(db, case.id)[0].id
+    ana, at = pages.as_("ana"), f"/account/questions/{question}"
+    assert "Tell us what it was" in ana.get(at).text
+    with transaction(world.database) as db:  # no second step was used; and while there is none, none is asked for
+        db.execute(
+            text("UPDATE session SET acr = 'http://idmanagement.gov/ns/assurance/aal/1' WHERE account_id = :a"),
+            {"a": world.ana},
+        )
+    assert "Tell us what it was" in ana.get(at).text
+    with transaction(world.database) as db:
+        db.add(Factor(account_id=world.ana, kind="totp", name="Phone", secret=b"sealed", confirmed_at=clock.now()))
+    assert "Tell us what it was" not in ana.get(at).text
+    assert ana.path == "/sign-in/confirm"
+    with reading(world.database) as db:
+        assert questions.of_case(db, case.id)[0].answered_at is None

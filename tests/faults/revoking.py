@@ -154,7 +154,8 @@ def _working(settings: Settings, board: Board, number: int, *, naive: bool) -> N
                 if naive:
                     decisions = [await decider.decide(question)]
                 else:
-                    decisions = await decider.answer([question] * dice.choice(BATCHES))
+                    asked = [question] * dice.choice(BATCHES)
+                    decisions = await dice.choice((decider.answer, decider.answer_all))(asked)
             except Unavailable:
                 board.count(number, "unavailable")
                 continue

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from idp import clock, configuration
 from idp.audit import log
@@ -155,8 +156,8 @@ def _change(storm: Storm, dice: random.Random) -> None:
         wanted = State() if dice.random() < 0.5 else replace(last, **{name: not getattr(last, name)})
         held = Held(wanted, time.monotonic_ns())
         storm.held.append(held)
-        _turn(storm.database, wanted)
-        held.sure = time.monotonic_ns()
+        if _surely(storm, lambda wanted=wanted: _turn(storm.database, wanted)):
+            held.sure = time.monotonic_ns()
         time.sleep(dice.random() * 0.02)
 
 
@@ -165,9 +166,25 @@ def _reload(storm: Storm, dice: random.Random) -> None:
     while not storm.over.is_set():
         enforcer._enforcer.cache_clear()
         if dice.random() < 0.05:
-            with transaction(storm.database) as db:
-                epochs.changed_policy(db)
+            _surely(storm, lambda: _raise(storm.database))
         time.sleep(0.005)
+
+
+def _raise(database: Database) -> None:
+    with transaction(database) as db:
+        epochs.changed_policy(db)
+
+
+def _surely(storm: Storm, change: Callable[[], None]) -> bool:
+    """Make a change, again where SQLite's lock was never free for so long: then nothing of it was done. False: over."""
+    while not storm.over.is_set():
+        try:
+            change()
+        except OperationalError:
+            storm.answers["changes that waited"] += 1
+        else:
+            return True
+    return False
 
 
 def _pages(storm: Storm, dice: random.Random) -> None:
@@ -190,9 +207,10 @@ def _worker(storm: Storm, dice: random.Random) -> None:
     async def ask(decider: Decider) -> None:
         while not storm.over.is_set():
             questions = dice.choices((ASK, ASK, ASK, STRANGER), k=dice.choice(BATCHES))
+            await asyncio.sleep(dice.random() * 0.002)  # or a change never finds SQLite's lock free
             begun = time.monotonic_ns()
             try:
-                decisions = await decider.answer(questions)
+                decisions = await dice.choice((decider.answer, decider.answer_all))(questions)
             except Unavailable:
                 storm.answers["unavailable"] += 1
                 continue

@@ -169,3 +169,20 @@ def test_se_3_an_organization_lifts_no_hold_of_the_security_desk(world: World, *
     assert told(world, event(world, ENABLED)).status_code == 202
     assert world.count("login", "held_because = 'security' AND held_at IS NOT NULL") == 1
     assert "paused while we look into its use" in world.browser().get("/login/ups_evergreen").text
+
+
+@pytest.mark.parametrize("removed", [False, True])
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_security_31_an_older_event_kept_back_does_not_let_a_login_in_that_was_held_since(
+    world: World, *, removed: bool
+) -> None:
+    link_ana(world)
+    kept_back = event(world, ENABLED, iat=int(time.time()) - 3600)
+    assert told(world, event(world)).status_code == 202
+    if removed:
+        with transaction(world.database) as db:
+            db.execute(text("UPDATE login SET ended_at = held_at WHERE held_because IS NOT NULL"))
+    assert told(world, kept_back).status_code == 202
+    assert world.count("login", "held_because = 'organization'") == 1
+    assert told(world, event(world, ENABLED)).status_code == 202
+    assert world.count("login", "held_because = 'organization'") == 0

@@ -110,6 +110,7 @@ def facts(db: Db, staff: Acting, case: SecurityCase, lanes: str = "") -> dict[st
         "earlier": desk.of_person(db, case.account_id, but=case.id) if case.account_id else [],
         "open_now": open_now,
         "overdue": desk.overdue(case),
+        "told_later": [entry.at for entry in entries if entry.kind == "told"][1:],
         "late_notice": case.told_at is None and case.tell_due_at is not None and case.tell_due_at <= now,
         "checked": None,
         "problem": None,
