@@ -139,8 +139,9 @@ def main() -> None:
         for name in ("sqlite", "postgres"):
             if asked.only not in ("", name):
                 continue
-            engine: Any = engines.SqliteEngine(Path(folder))
-            if name == "postgres":
+            if name == "sqlite":
+                engine: Any = engines.SqliteEngine(Path(folder))
+            else:
                 engine = engines.PostgresEngine(Path(folder), fsync=True, in_memory=not asked.disk)
             try:
                 for workers in asked.workers:
