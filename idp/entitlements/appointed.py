@@ -7,6 +7,7 @@ from idp import clock
 from idp.accounts.tables import Account
 from idp.entitlements.duty_tables import WithheldFunction
 from idp.entitlements.tables import Appointment, Grant
+from idp.providers.tables import Affiliation
 
 
 def in_force() -> ColumnElement[bool]:
@@ -40,6 +41,18 @@ def unhindered(entitlement: str = "access.manage") -> ColumnElement[bool]:
         col(WithheldFunction.starts_at) <= now,
     )
     return and_(~paused, ~withheld)
+
+
+def working_there() -> ColumnElement[bool]:
+    """Return the condition that the person still works for the organisation: no appointment replaces that."""
+    now = clock.now()
+    return exists().where(
+        col(Affiliation.account_id) == col(Appointment.account_id),
+        col(Affiliation.provider_id) == col(Appointment.provider_id),
+        col(Affiliation.ended_at).is_(None),
+        col(Affiliation.starts_at) <= now,
+        or_(col(Affiliation.ends_at).is_(None), col(Affiliation.ends_at) > now),
+    )
 
 
 def manages(db: Session, account_id: str, provider_id: str | None, line: str) -> bool:

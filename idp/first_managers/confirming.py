@@ -140,6 +140,9 @@ def accept(db: Db, claim_id: str, *, account_id: str) -> Provider:
     appointments.hold(db, provider.id)
     if managers.in_force(db, provider.id, claim.line):
         raise first_manager.ManagerExists
+    tie = affiliations.live(db, account_id, provider.id)
+    if tie is not None and tie.partner_id is not None and (tie.ends_at is None or tie.ends_at > clock.now()):
+        raise Conflict("You work for this practice through an outside company. Only its own people manage its access.")
     taken = db.execute(
         update(FirstManagerClaim)
         .where(

@@ -32,6 +32,10 @@ class AlreadyDecided(Conflict):
     title = "This was decided already"
 
 
+MOST_SHOWN = 200
+"""Applications an inbox holds, the oldest; it says so where there may be more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What an access manager approves: as applied for, or altered."""
@@ -172,7 +176,7 @@ def waiting_at(db: Db, provider: Provider, lines: Sequence[str]) -> list[Applica
                 col(Application.expires_at) > clock.now(),
             )
             .order_by(col(Application.created_at), col(Application.id))
-            .limit(200)
+            .limit(MOST_SHOWN)
         )
     )
 

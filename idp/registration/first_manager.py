@@ -59,7 +59,12 @@ class ManagerExists(Conflict):
 
 
 def open_claim(db: Db, application: Application) -> FirstManagerClaim | None:
-    """Record the claim of the first person at an organisation; None where somebody was first or it is locked."""
+    """Record the claim of the first person at an organisation; None where somebody was first or it is locked.
+
+    Nor does one open for who comes by an outside company's login: it knows the claims that would prove it (T-24).
+    """
+    if application.route == "third_party":
+        return None
     if _manager_of(db, application) or locked(db, application.account_id, application.tin_hash):
         return None
     claim = FirstManagerClaim(

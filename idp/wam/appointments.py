@@ -155,7 +155,7 @@ def is_last(db: Session, account_id: str, provider_id: str, line: str) -> bool:
 
 
 def able(db: Session, provider_id: str, line: str) -> set[str]:
-    """Return who can act as access manager of a line now: appointed, unhindered, and not on hold or gone."""
+    """Return who can act as access manager of a line now: appointed, unhindered, working there, not on hold."""
     acting = (
         select(Appointment.account_id)
         .join(Account, col(Account.id) == col(Appointment.account_id))
@@ -165,6 +165,7 @@ def able(db: Session, provider_id: str, line: str) -> set[str]:
             col(Account.status) == "active",
             appointed.in_force(),
             appointed.unhindered(),
+            appointed.working_there(),
         )
     )
     return set(db.exec(acting).all())

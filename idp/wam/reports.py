@@ -21,6 +21,8 @@ from idp.providers.tables import Affiliation
 from idp.wam import roster
 
 IDLE = timedelta(days=60)
+IDLE_SHOWN = 2000
+"""People not seen for long that are listed, the longest first; who asks is told when there may be more."""
 MANAGING = "Manage people's access"
 
 
@@ -161,10 +163,10 @@ def idle(db: Session, provider_id: str, *, unseen: timedelta = IDLE) -> list[tup
             col(Affiliation.starts_at) <= now - unseen,
             or_(last.c.seen.is_(None), last.c.seen <= now - unseen),
         )
-        .limit(2000)
+        .order_by(last.c.seen.is_not(None), last.c.seen, col(Account.display_name), col(Account.id))
+        .limit(IDLE_SHOWN)
     ).all()
-    # Sorted here: databases disagree on where nothing stands.
-    return sorted(((a, seen) for a, seen in rows), key=lambda r: (r[1] is not None, r[1] or now, r[0].display_name))
+    return [(account, seen) for account, seen in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, exists, update
 from sqlmodel import Session, col, func, select
 
 from idp import clock, configuration
@@ -17,13 +17,15 @@ from idp.entitlements import grants
 from idp.entitlements.tables import Entitlement
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound, TooMany
 from idp.notices import outbox
-from idp.providers.tables import Provider
+from idp.providers.tables import Affiliation, Provider
 from idp.wam import appointments, authority, granting, holdings
 from idp.wam.tables import AccessRequest, Receipt
 
 MOST_OPEN = 20
 """Requests of one person at one practice that may wait at once."""
 BATCH = 100
+MOST_SHOWN = 200
+"""Requests an inbox holds, the oldest; it says so where there may be more."""
 
 
 class AlreadyDecided(Conflict):
@@ -125,9 +127,14 @@ def waiting_at(db: Session, provider_id: str, lines: Sequence[str]) -> list[Acce
                 col(AccessRequest.line).in_(lines),
                 col(AccessRequest.status) == "submitted",
                 col(AccessRequest.expires_at) > clock.now(),
+                exists().where(  # who left meanwhile asks for nothing
+                    col(Affiliation.account_id) == col(AccessRequest.account_id),
+                    col(Affiliation.provider_id) == col(AccessRequest.provider_id),
+                    col(Affiliation.ended_at).is_(None),
+                ),
             )
             .order_by(col(AccessRequest.created_at), col(AccessRequest.id))
-            .limit(200)
+            .limit(MOST_SHOWN)
         ).all()
     )
 

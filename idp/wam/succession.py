@@ -5,6 +5,7 @@ from sqlmodel import Session
 from idp import clock
 from idp.accounts.tables import Account
 from idp.database import of
+from idp.entitlements import pauses
 from idp.entitlements.tables import Appointment
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound
 from idp.notices import outbox
@@ -75,6 +76,8 @@ def end(db: Session, *, by: str, provider_id: str, appointment_id: str, reason: 
 def _why_not(db: Session, provider_id: str, line: str, account: Account) -> str | None:
     if account.status != "active":
         return "This person's account is not active."
+    if pauses.desk_pauses(db, account.id, provider_id):
+        return "This person's access here is paused by our security desk. Only the desk can lift that."
     if account.ial < NEEDED_IAL:
         return "This person's identity has to be proven to us first. Call access support."
     return None

@@ -47,6 +47,10 @@ def test_w8_a_manager_asks_why_and_what_if_and_nothing_is_changed(desk: Managed)
     assert _answer(wes.get(f"{here}/why?function=fee.view&line={LINE}")) == "entitlement_not_granted"
     assert _answer(wes.get(f"{here}/why?function=fee.view&line={LINE}&give=fee.view")) != "entitlement_not_granted"
     assert _answer(wes.get(f"{asked}&at=01/01/2001")) != "yes"
+    wes.get(f"{here}/why?function=claim.status.view&line={LINE}")
+    assert "Finn Oakes reads: Nobody has given you Claim status" in wes.text
+    wes.get(f"{here}/why?function=claim.status.view&line={LINE}&give=claim.status.view")
+    assert "Yes, where a request names one of the two purposes" in wes.text, "no page can name a request's purpose"
     assert desk.held("finn") == before
     assert desk.events("entitlements.decision.made") >= 6
 

@@ -186,7 +186,7 @@ def test_the_api_is_described_at_a_stable_address(api: Api) -> None:
     described = api.sites[api.settings.issuer].get("/api/v1/openapi.json").json()
     assert len(described["paths"]) >= 22
     for path, operations in described["paths"].items():
-        assert path.startswith(("/api/v1/practices/{p}", "/api/v1/companies/{c}"))
+        assert path.startswith(("/api/v1/practices/{p}", "/api/v1/companies/{c}", "/api/v1/me/"))
         for method, operation in operations.items():
             assert operation["summary"]
             names = {one["name"] for one in operation.get("parameters", ())}

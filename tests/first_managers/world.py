@@ -34,7 +34,7 @@ LIST = [
 ]
 
 
-def claim(db: Db, who: str, tin: str = TIN, line: str = LINE) -> str | None:
+def claim(db: Db, who: str, tin: str = TIN, line: str = LINE, route: str = "new") -> str | None:
     """Apply to the practice of a TIN; return the claim that came of it, if one did."""
     made = Application(
         account_id=who,
@@ -42,6 +42,7 @@ def claim(db: Db, who: str, tin: str = TIN, line: str = LINE) -> str | None:
         tin_encrypted=b"sealed",
         tin_last4=tin[-4:],
         line=line,
+        route=route,
         starts_at=clock.now(),
         expires_at=clock.now() + timedelta(days=30),
     )

@@ -7,6 +7,8 @@ import pytest
 from idp.database import transaction
 from idp.entitlements import pauses
 from idp.entitlements.grant_rows import Place
+from idp.registration import applications
+from idp.wam import reports, requests
 from tests.flows.managing import Managed, filling, managed
 from tests.wam.world import LINE
 
@@ -42,3 +44,24 @@ def test_w4_after_a_job_changed_the_page_says_what_stands_on_its_own(managed: Ma
     assert "Front desk" not in wes.text
     assert "on its own" in wes.text
     assert "stays when a job changes or ends" in wes.text
+
+
+def test_authzen_no_list_is_cut_silently_inbox_and_people_not_seen_say_so(
+    managed: Managed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = managed.world
+    monkeypatch.setattr(requests, "MOST_SHOWN", 1)
+    monkeypatch.setattr(applications, "MOST_SHOWN", 1)
+    monkeypatch.setattr(reports, "IDLE_SHOWN", 2)
+    wes = managed.as_("wes").get(f"{managed.here}/inbox")
+    assert "The oldest" not in wes.text
+    with transaction(world.database) as db:
+        for key in ("remit.view", "report.quality"):
+            requests.ask(
+                db, account_id=world.finn, provider_id=world.lakeside, line=LINE, entitlement=key, note="month end"
+            )
+        db.connection().exec_driver_sql("UPDATE affiliation SET starts_at = 1")
+        found = reports.idle(db, world.lakeside)
+    assert [who.display_name for who, _ in found] == ["Ana Ruiz", "Finn Oakes"], "those never seen first, by name"
+    wes.get(f"{managed.here}/inbox")
+    assert "The oldest 200 of a kind stand here" in wes.text

@@ -13,11 +13,22 @@ from idp.entitlements import asking, grants, pauses
 from idp.entitlements.grant_rows import Place
 from idp.entitlements.question import OURSELVES, Question
 from idp.entitlements.tables import Grant
-from idp.errors import NotEntitled
+from idp.errors import Invalid, NotEntitled
 from idp.jobs import silence
 from idp.leaving import people as leaving
 from idp.providers import affiliations
-from idp.wam import appointments, authority, dual_control, granting, leave, removing, review_calendar, reviews
+from idp.wam import (
+    appointments,
+    authority,
+    dual_control,
+    granting,
+    leave,
+    removing,
+    requests,
+    review_calendar,
+    reviews,
+    succession,
+)
 from idp.wam.tables import HeldChange
 from tests.wam.world import LINE, World
 
@@ -255,3 +266,34 @@ def test_domain_6_money_and_managing_stay_apart_across_lines_of_a_practice(world
                 reason="x",
             )
         assert db.exec(select(Grant.id).where(col(Grant.entitlement) == "eft.manage")).first() is None
+
+
+def test_invariant_7_a_manager_whose_time_at_the_practice_has_run_out_is_not_the_one_who_stays(world: World) -> None:
+    with transaction(world.database) as db:
+        tie = affiliations.live(db, world.mia, world.lakeside)
+        assert tie is not None
+        affiliations.set_end(db, tie, clock.now() + timedelta(hours=1), by="operator")
+        wes = next(a for a in appointments.in_force(db, world.lakeside, LINE, clock.now()) if a.account_id == world.wes)
+        appointment_id = wes.id
+    with freeze_time(clock.now() + timedelta(hours=1)), transaction(world.database) as db:
+        assert appointments.able(db, world.lakeside, LINE) == {world.wes}
+        with pytest.raises(appointments.LastManager):
+            succession.end(db, by=world.wes, provider_id=world.lakeside, appointment_id=appointment_id, reason="left")
+
+
+def test_domain_7_whom_the_desk_paused_becomes_no_access_manager(world: World) -> None:
+    with transaction(world.database) as db:
+        place = Place(world.finn, world.lakeside, LINE)
+        pauses.suspend(db, place, ["eligibility.view"], by="operator", reason=pauses.DESK)
+        with pytest.raises(Invalid, match="security desk"):
+            succession.appoint(db, by=world.wes, provider_id=world.lakeside, line=LINE, account_id=world.finn)
+
+
+def test_t_18_a_request_of_who_left_waits_for_nobody(world: World) -> None:
+    with transaction(world.database) as db:
+        requests.ask(
+            db, account_id=world.finn, provider_id=world.lakeside, line=LINE, entitlement="remit.view", note="month end"
+        )
+        assert len(requests.waiting_at(db, world.lakeside, [LINE])) == 1
+        leaving.leave(db, world.finn, world.lakeside, reason="left", by=world.wes)
+        assert requests.waiting_at(db, world.lakeside, [LINE]) == []

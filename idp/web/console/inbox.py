@@ -20,9 +20,11 @@ router = part()
 
 @router.get("/inbox")
 def inbox(db: Transaction, acting: Sees) -> dict[str, Any]:
-    """List what waits for a decision in the lines this person manages."""
+    """List what waits for a decision in the lines this person manages; `more` where the oldest 200 are not all."""
     lines, provider = lines_of(db, acting), acting.provider
+    applied, asked = applications.waiting_at(db, provider, lines), requests.waiting_at(db, provider.id, lines)
     return {
+        "more": max(len(applied), len(asked)) >= requests.MOST_SHOWN,
         "applications": [
             {
                 "application": one.id,
@@ -32,7 +34,7 @@ def inbox(db: Transaction, acting: Sees) -> dict[str, Any]:
                 "bundle": one.bundle,
                 "since": one.created_at,
             }
-            for one in applications.waiting_at(db, provider, lines)
+            for one in applied
         ],
         "requests": [
             {
@@ -44,7 +46,7 @@ def inbox(db: Transaction, acting: Sees) -> dict[str, Any]:
                 "since": one.created_at,
                 "expires_at": one.expires_at,
             }
-            for one in requests.waiting_at(db, provider.id, lines)
+            for one in asked
         ],
         "delegation_requests": [
             {

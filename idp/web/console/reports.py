@@ -56,6 +56,7 @@ def idle(db: Transaction, acting: Sees) -> dict[str, Any]:
     found = reports.idle(db, acting.provider.id)
     return {
         "days": reports.IDLE.days,
+        "more": len(found) >= reports.IDLE_SHOWN,
         "people": [{"account": who.id, "name": who.display_name, "last_seen_at": seen} for who, seen in found],
     }
 

@@ -60,13 +60,15 @@ def inbox(request: Request, db: Transaction, acting: Sees) -> Response:
         }
         for one in waiting
     ]
+    asked = requests.entries(db, acting, lines)
     return pages.page(
         request,
         "wam/inbox.html",
         entries=entries,
+        more=max(len(waiting), len(asked["asked"])) >= applications.MOST_SHOWN,
         questions=questions.waiting(db, acting) if lines else [],
         companies=wanted.entries(db, acting, lines),
-        **requests.entries(db, acting, lines),
+        **asked,
         **_frame(db, acting),
     )
 

@@ -121,7 +121,7 @@ def history_csv(request: Request, db: Transaction, acting: Sees) -> Response:
 def _facts(db: Db, acting: Acting, had: list[reports.Had], at: datetime, *, day: str, page: int) -> dict[str, Any]:
     pages_of = max(1, -(-len(had) // PAGE))
     page = min(max(1, page), pages_of)
-    now = clock.now()
+    now, idle = clock.now(), reports.idle(db, acting.provider.id)
     return {
         "had": had[(page - 1) * PAGE : page * PAGE],
         "total": len(had),
@@ -139,7 +139,8 @@ def _facts(db: Db, acting: Acting, had: list[reports.Had], at: datetime, *, day:
             since=now - HISTORY,
             most=20,
         ),
-        "idle": reports.idle(db, acting.provider.id)[:50],
+        "idle": idle[:50],
+        "idle_total": len(idle),
         "idle_days": reports.IDLE.days,
         "problem": None,
     }

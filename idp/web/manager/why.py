@@ -24,7 +24,8 @@ def why(request: Request, db: Transaction, acting: Sees, a: str) -> Response:
     who = authority.person(db, provider_id, a).account
     given = whatif.query(request.query_params.multi_items(), whatif.NAMES)
     lines = seen_lines(db, acting)
-    given.setdefault("line", lines[0])
+    theirs = {one.line_of_business for one in authority.not_ended(db, provider_id, a)}
+    given.setdefault("line", next((line for line in lines if line in theirs), lines[0]))
     if given["line"] not in lines:
         raise Invalid(fields={"line": "Choose a line of business that is yours."})
     known = whatif.choices(db, a, provider_id, given["line"])
