@@ -18,7 +18,8 @@ from idp.audit.events import Event
 from idp.database import Database, of, reading, transaction
 from idp.oauth.tables import Client
 from idp.outbound import Outbound, OutboundFailed
-from idp.signals.stream_tables import SignalDelivery, SignalStream
+from idp.signals.stream_tables import SignalDelivery, SignalStream, SignalSubject
+from idp.transmitter import fanout
 from idp.transmitter.signing import token_of
 
 TRIES = 8
@@ -84,7 +85,7 @@ class Sender:
             if row is None or row.next_try_at > now:
                 return False
             if row.created_at + KEPT <= now:
-                _give_up(db, row, "too_old")
+                give_up(db, row, "too_old")
                 return True
             taken = db.execute(
                 update(SignalDelivery)
@@ -102,7 +103,7 @@ class Sender:
                 return False
             where = _where(db, row)
             if where is None:
-                _give_up(db, row, "receiver_gone")
+                give_up(db, row, "receiver_gone")
                 return True
             token = token_of(db, row, now)
         problem = self._sent(row.method, where, token)
@@ -169,12 +170,21 @@ def _where(db: Db, row: SignalDelivery) -> tuple[str, str | None] | None:
     if row.method == "logout":
         return None if client.backchannel_logout_uri is None else (client.backchannel_logout_uri, None)
     stream = db.get(SignalStream, row.receiver)
-    if stream is None or stream.ended_at is not None or stream.endpoint_url is None:
+    if stream is None or stream.ended_at is not None or stream.endpoint_url is None or not may_hear(db, row):
         return None
     if stream.authorization is None:
         return stream.endpoint_url, None
     clear = of(db).ring.open("upstreams", f"signal_stream.authorization:{stream.id}", stream.authorization)
     return stream.endpoint_url, clear.decode()
+
+
+def may_hear(db: Db, row: SignalDelivery) -> bool:
+    """Say whether what waits may still be told: neither the event nor the person was taken from the stream since."""
+    if row.seq is None:  # about the stream itself
+        return True
+    if row.event not in fanout.allowed(db).get(row.client_id, frozenset()):
+        return False
+    return row.account_id is None or db.get(SignalSubject, (row.receiver, row.account_id)) is None
 
 
 def _ended(db: Db, row: SignalDelivery, problem: str | None) -> bool:
@@ -185,7 +195,7 @@ def _ended(db: Db, row: SignalDelivery, problem: str | None) -> bool:
         log.record(db, event_of("signals.event.delivered", row))
         return True
     if row.tries >= TRIES:
-        _give_up(db, row, problem)
+        give_up(db, row, problem)
         return False
     row.problem = problem[:100]
     row.next_try_at = clock.now() + timedelta(seconds=PAUSES[min(row.tries, len(PAUSES)) - 1])
@@ -193,7 +203,8 @@ def _ended(db: Db, row: SignalDelivery, problem: str | None) -> bool:
     return False
 
 
-def _give_up(db: Db, row: SignalDelivery, problem: str) -> None:
+def give_up(db: Db, row: SignalDelivery, problem: str) -> None:
+    """Write down that nobody will be told, with why."""
     row.failed_at, row.problem = clock.now(), problem[:100]
     db.add(row)
     log.record(db, event_of("signals.event.failed", row, outcome="failed", reason=problem[:100]))

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from idp import clock
 from idp.audit import log
 from idp.signals.stream_tables import SignalDelivery, SignalStream
-from idp.transmitter.delivery import KEPT, event_of
+from idp.transmitter.delivery import KEPT, event_of, give_up, may_hear
 from idp.transmitter.signing import token_of
 
 MOST = 100
@@ -61,7 +61,12 @@ def waiting(db: Db, stream: SignalStream, most: int) -> tuple[dict[str, str], bo
         .order_by(col(SignalDelivery.id))
         .limit(most + 1)
     ).all()
-    given = found[:most]
+    given = []
+    for row in found[:most]:
+        if may_hear(db, row):
+            given.append(row)
+        else:
+            give_up(db, row, "receiver_gone")
     for row in given:
         row.tries += 1
         db.add(row)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from urllib.parse import parse_qs
 
 import pytest
+from sqlalchemy import text
 
 from idp import clock
 from idp.database import transaction
@@ -150,3 +151,18 @@ def test_an_event_is_signed_with_the_key_that_signs_when_it_is_sent(telling: Tel
 
     kids = {unverified_header(r.content.decode())["kid"] for r in telling.receiver.got}
     assert len(kids) == 2
+
+
+def test_security_61_what_waits_is_not_told_once_the_app_may_not_have_it_or_the_person_was_left_out(
+    telling: Telling,
+) -> None:
+    poll, push = telling.stream(), telling.stream(push=True)["stream_id"]
+    telling.announce()
+    with transaction(telling.database) as db:
+        db.execute(text("UPDATE client SET signals = '[\"credential-change\"]' WHERE client_id = 'claims'"))
+    telling.send(push)
+    assert telling.receiver.got == []
+    assert telling.poll(poll) == {}
+    assert {row[0] for row in telling.rows("SELECT problem FROM signal_delivery WHERE method <> 'logout'")} == {
+        "receiver_gone"
+    }
