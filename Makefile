@@ -1,6 +1,6 @@
 # Everything a person types. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo story test check bench bench-decisions faults assets lock lint types imports migration-check lock-check deps clean
+.PHONY: bench-log help demo story test check bench bench-decisions faults assets lock lint types imports migration-check lock-check deps clean
 .DELETE_ON_ERROR:
 
 FIND_PYTHON := for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -24,7 +24,7 @@ test: $(READY) $(ASSETS) ## install what the tests need and run all of them, on 
 
 check: lint types imports migration-check lock-check deps test ## all that must be green before a merge
 
-bench: bench-decisions ## print all figures: decisions, the service beside a peer, the sharing detector
+bench: bench-decisions bench-log ## print all figures: decisions, the service beside a peer, the sharing detector
 	@$(BIN)/python -m bench.peers
 	@$(BIN)/python -m bench.nppes
 	@$(BIN)/python -m bench.sharing
@@ -33,6 +33,9 @@ bench: bench-decisions ## print all figures: decisions, the service beside a pee
 
 bench-decisions: $(READY) $(ASSETS) ## the table of decisions, goals and what was reached, about ten minutes (DECISIONS=1000000: the whole storms; POSTGRES=server: there too)
 	@$(BIN)/python -m bench.table --decisions $(or $(DECISIONS),50000) $(if $(POSTGRES),--postgres $(POSTGRES))
+
+bench-log: $(READY) $(ASSETS) ## the table of log, revocation and detection, goals and what was reached, at most twelve minutes
+	@$(BIN)/python -m bench.log_table
 
 faults: $(READY) $(ASSETS) ## the faults that take longer than the test suite should (KILLS=200 DEATHS=200: kill -9 of service and database)
 	@IDP_FAULT_KILLS=$(or $(KILLS),20) IDP_FAULT_DEATHS=$(or $(DEATHS),10) IDP_FAULT_PATIENCE=$(or $(PATIENCE),1) \

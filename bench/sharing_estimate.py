@@ -10,12 +10,12 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from idp.sharing import evidence, takeover
-from idp.sharing.estimate import Sample, fit, place, record
+from idp.sharing.estimate import Sample, fit, place, record, sharpen
 from idp.sharing.simulator.parameters import FIT, world
 from idp.sharing.simulator.world import World
 
 FIRST_SEED = 11
-VERSION = "2026-11-22.2"
+VERSION = "2026-11-22.3"
 KINDS = {"sharing": (evidence.KINDS, 14), "takeover": (takeover.KINDS, 3)}
 
 
@@ -49,7 +49,11 @@ def estimated(made: dict[str, Sample], how: str) -> dict[str, object]:
     written: dict[str, object] = {"version": VERSION, "how": how}
     for what, (kinds, half_life) in KINDS.items():
         prior, weights = fit(made[what], kinds)
+        if what == "sharing":  # takeovers are too few to sharpen on
+            weights = sharpen(made[what], weights)
         lines = place(made[what], prior, weights)
+        if what == "sharing":  # even odds are shown where a case begins
+            prior, lines = prior - lines["case"], {band: round(at - lines["case"], 2) for band, at in lines.items()}
         written[what] = {"prior": round(prior, 2), "half_life_days": half_life, "kinds": weights, "lines": lines}
         print(
             what, f"{made[what].months:.0f} innocent account-months, {len(made[what].shared)} labelled", written[what]
@@ -60,7 +64,7 @@ def estimated(made: dict[str, Sample], how: str) -> dict[str, object]:
 def main() -> None:
     """Run the worlds and write what came out."""
     given = [int(value) for value in sys.argv[1:]]
-    accounts, days, seeds = (given + [240, 60, 8][len(given) :])[:3]
+    accounts, days, seeds = (given + [240, 60, 10][len(given) :])[:3]
     how = (
         f"{len(FIT)} families of worlds, {seeds} seeds from {FIRST_SEED}, {accounts} accounts and {days} days each; "
         "docs/sharing.md"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import exp, log
 
-from idp.sharing import score
+from idp.sharing import score, sharpening
 from idp.sharing.detector import WARM_DAYS, Crossed, Detector
 from idp.sharing.events import Event, Label
 from idp.sharing.judge import MONTH
@@ -29,8 +29,8 @@ BOUND = {
 """Log-odds by kind: expected before anything is seen, and the most it may reach, whatever the simulated worlds say."""
 RATES = {"notice": 8.0, "case": 0.3, "containment": 0.02}
 """False findings per 1,000 accounts a month that each line may cost."""
-AIM = 0.6
-"""The lines are laid at this share of the allowed rates: other people's worlds are not these."""
+AIM = {"notice": 0.6, "case": 0.3, "containment": 0.3}
+"""The lines are laid at this share of the allowed rates: other people's worlds are not these, and are odder."""
 
 Amounts = dict[str, float]
 
@@ -95,7 +95,10 @@ class Sample:
 
 
 def _features(amounts: Amounts, kinds: Sequence[str]) -> list[float]:
-    return [score.saturated(amounts.get(kind, 0.0)) for kind in kinds]
+    """Tell how far each kind is saturated; which side of one fact is the weaker is judged by what was expected."""
+    expected = {kind: BOUND[kind][0] for kind in kinds}
+    given = score.weighed(amounts, expected)
+    return [given.get(kind, 0.0) / expected[kind] for kind in kinds]
 
 
 def fit(sample: Sample, kinds: Sequence[str]) -> tuple[float, dict[str, float]]:
@@ -138,6 +141,15 @@ def fit(sample: Sample, kinds: Sequence[str]) -> tuple[float, dict[str, float]]:
     return prior, dict(zip(kinds, (round(weight, 2) for weight in weights), strict=True))
 
 
+def sharpen(sample: Sample, kinds: dict[str, float]) -> dict[str, float]:
+    """Move fitted weights to where the case line lies (sharpening.py)."""
+    innocent = [[amounts for _, amounts in moments] for moments in sample.innocent]
+    most = {kind: BOUND[kind][1] for kind in kinds}
+    allowed = RATES["case"] * sample.months / 1000
+    now = sharpening.sharpened(innocent, sample.shared, kinds, most, allowed)
+    return {kind: round(weight, 2) for kind, weight in now.items()}
+
+
 def place(sample: Sample, prior: float, weights: dict[str, float]) -> dict[str, float]:
     """Lay the lines on the estimate's innocents."""
     placed: dict[str, float] = {}
@@ -146,13 +158,14 @@ def place(sample: Sample, prior: float, weights: dict[str, float]) -> dict[str, 
         for innocent in sample.innocent:
             months: dict[int, float] = {}
             for time, amounts in innocent:
-                given = {kind: weights.get(kind, 0.0) * score.saturated(left) for kind, left in amounts.items()}
-                if sum(1 for part in given.values() if part >= score.COUNTS) >= min(2, score.NEEDED[band]):
+                given = score.weighed(amounts, weights)
+                facts = {score.fact_of(kind) for kind, part in given.items() if part >= score.COUNTS}
+                if len(facts) >= min(2, score.NEEDED[band]):
                     month = int(time // MONTH)
                     months[month] = max(months.get(month, -99.0), prior + sum(given.values()))
             peaks += months.values()
         peaks.sort(reverse=True)
-        placed[band] = round(_line(peaks, AIM * RATES[band] * sample.months / 1000, prior), 2)
+        placed[band] = round(_line(peaks, AIM[band] * RATES[band] * sample.months / 1000, prior), 2)
     placed["case"] = max(placed["case"], placed["notice"] + 0.5)
     placed["containment"] = max(placed["containment"], placed["case"] + 0.7)
     return placed
@@ -164,7 +177,7 @@ def _line(peaks: list[float], allowed: float, prior: float) -> float:
     if not top:
         return prior + 2.0
     rank = int(allowed)
-    if rank >= 3:
+    if rank >= 2:
         return peaks[min(rank, len(peaks) - 1)] + 0.01
     base = top[-1]
     excess = sum(value - base for value in top) / len(top)

@@ -1,6 +1,7 @@
 """From evidence to a score: estimated log-odds, once per day, saturating per kind, fading by half in 14 days."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -16,8 +17,16 @@ COUNTS = 0.3
 BANDS = ("notice", "case", "containment")
 NEEDED = {"notice": 1, "case": 2, "containment": 3}
 """Kinds of evidence each line asks for."""
-_SAME = {"strange_journey": "strange_place"}
-"""Kinds that see one fact, a new device far away, from two sides: neither corroborates the other."""
+ONE_FACT = {
+    "new_work": "role_split",
+    "overlap": "two_hands",
+    "hours_span": "hours_split",
+    "strange_journey": "strange_place",
+}
+"""Kinds that see one fact from two sides: other work at another desk, two desks at once, hours of the day, a device far
+away. Neither corroborates the other, and the weaker adds but an echo: an innocent who shows the one shows both."""
+ECHO = 0.15
+"""What is left of the weaker side of one fact."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -58,10 +67,24 @@ def amount(standing: Standing, time: float, half_life: float) -> float:
 
 def parts(standings: dict[str, Standing], time: float, by: Weights) -> dict[str, float]:
     """Tell each kind's log-odds at a time."""
-    return {
-        kind: by.kinds.get(kind, 0.0) * saturated(amount(standing, time, by.half_life_days))
-        for kind, standing in standings.items()
-    }
+    left = {kind: amount(standing, time, by.half_life_days) for kind, standing in standings.items()}
+    return weighed(left, by.kinds)
+
+
+def weighed(left: Mapping[str, float], kinds: Mapping[str, float]) -> dict[str, float]:
+    """Turn what is left of each kind's evidence into log-odds, one fact counting once."""
+    given = {kind: kinds.get(kind, 0.0) * saturated(one) for kind, one in left.items()}
+    strongest: dict[str, str] = {}
+    for kind, part in given.items():
+        fact = fact_of(kind)
+        if fact not in strongest or part > given[strongest[fact]]:
+            strongest[fact] = kind
+    return {kind: part if strongest[fact_of(kind)] == kind else ECHO * part for kind, part in given.items()}
+
+
+def fact_of(kind: str) -> str:
+    """Name the fact a kind sees."""
+    return ONE_FACT.get(kind, kind)
 
 
 def saturated(left: float) -> float:
@@ -72,7 +95,7 @@ def saturated(left: float) -> float:
 def band(given: dict[str, float], by: Weights, *, corroborated: bool = True) -> str:
     """Name the highest line that is reached, or "" below all of them; above the lowest, two facts must agree."""
     counted = [kind for kind, part in given.items() if part >= COUNTS]
-    facts = len({_SAME.get(kind, kind) for kind in counted})
+    facts = len({fact_of(kind) for kind in counted})
     total, reached = by.prior + sum(given.values()), ""
     for name in BANDS:
         enough = len(counted) >= NEEDED[name] and facts >= min(NEEDED[name], 2)

@@ -1,5 +1,6 @@
 """What every kind of evidence looks at: one act, the memories it touches, and the questions they all ask."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -15,6 +16,8 @@ POOL_ACCOUNTS, POOL_DAYS = 3, 60
 SITE_ACCOUNTS = 3
 OWNER_DAYS = 5
 """Days of use that make a computer somebody's own."""
+GOOD_PART, HOURS_AT_POOLS = 0.35, 8.0
+"""Part of the usual hours of a day that is no mere visit, and the hours of a day spread over shared workstations."""
 ABSENT = 20 * 3600.0
 """Seconds without its owner after which a computer's owner is away, not at lunch."""
 
@@ -89,6 +92,22 @@ class Seen:
         if owner.days < OWNER_DAYS or (mine is not None and mine.days >= owner.days):
             return False
         return self.act.time - owner.last > ABSENT
+
+    def as_before(self, devices: Collection[str]) -> bool:
+        """Say whether older computers are worked at today for a good part of their usual hours.
+
+        Who changes jobs goes back to the old computer for an hour; two people keep both busy.
+        """
+        if not devices:
+            return False
+        hours: set[str] = set()
+        usual = HOURS_AT_POOLS if all(self.pool(one) for one in devices) else 0.0
+        for name in devices:
+            hours |= {key for key in self.account.today.keys.get(name, ()) if key.startswith("h:")}
+            own = self.account.devices.get(name)
+            if own is not None:
+                usual = max(usual, sum(own.hours.values()) / max(own.used, 1.0))
+        return len(hours) >= GOOD_PART * usual
 
     def desk(self, device: str) -> bool:
         """Say whether a device is a desktop that can stand for one person's place: no handheld, no remote, no pool."""

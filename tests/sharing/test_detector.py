@@ -117,8 +117,8 @@ def test_domain_10_a_report_counts_at_once_but_alone_is_never_a_case():
 def test_domain_10_sharing_is_told_with_its_reasons_in_words():
     story = hands(two_roles(known()), gap=1.0)
     found = story.detector.standing("ana", story.at(26, 0))
-    seen = {one.kind: one.seen for one in found.reasons[:2]}
-    assert seen.keys() == {"role_split", "new_work"}
+    seen = {one.kind: one.seen for one in found.reasons}
+    assert {"role_split", "new_work"} <= seen.keys()
     assert "as if by two people" in seen["role_split"]
     assert any(one.what == "sharing" for one in story.crossed)
 
@@ -270,3 +270,17 @@ def test_domain_10_two_views_of_one_fact_corroborate_nothing() -> None:
     assert score.band({"strange_place": 2.5, "strange_functions": 2.3}, by) == "case"
     assert score.band(far | {"strange_functions": 2.3}, by) == "containment"
     assert score.band(far, by, corroborated=False) == "containment"
+
+
+def test_domain_10_one_fact_seen_from_two_sides_counts_once_and_a_little() -> None:
+    kinds = {"role_split": 3.0, "new_work": 4.0, "hours_split": 3.0, "slow_code": 3.0}
+    alone = score.weighed({"role_split": 50.0}, kinds)
+    both = score.weighed({"role_split": 50.0, "new_work": 50.0}, kinds)
+    assert alone["role_split"] == pytest.approx(3.0)
+    assert both == {"role_split": pytest.approx(3.0 * score.ECHO), "new_work": pytest.approx(4.0)}
+    apart = score.weighed({"hours_split": 50.0, "slow_code": 50.0}, kinds)
+    assert apart == {"hours_split": pytest.approx(3.0), "slow_code": pytest.approx(3.0)}, "two facts count in full"
+    by = score.weights()
+    assert score.band({"role_split": 4.0, "new_work": 9.0}, by) == "notice"
+    assert score.band({"role_split": 4.0, "slow_code": 9.0}, by) == "case"
+    assert set(score.ONE_FACT) | set(score.ONE_FACT.values()) <= {*evidence.KINDS, *takeover.KINDS}

@@ -27,6 +27,22 @@ def test_domain_10_who_changes_jobs_and_leaves_the_old_computer_soon_shows_no_ne
     assert with_new_work(known(), old_desk=False).kinds().get("new_work", 0.0) < 0.5 * both
 
 
+def test_domain_10_who_goes_back_to_the_old_computer_for_an_hour_a_day_has_changed_jobs():
+    def hours_at_the_old_desk(*hours: float) -> dict[str, float]:
+        story = known()
+        for day in AFTER:
+            for hour in hours:
+                story.ask(day, hour, "ana", "ana-pc", "eligibility", "claim")
+            for hour in (8.2, 9.4, 11.5, 13.3, 14.5, 15.7, 16.9):
+                story.ask(day, hour, "ana", "new-pc", *OTHER)
+        return story.tell().kinds()
+
+    visits, both = hours_at_the_old_desk(10.5), hours_at_the_old_desk(8.1, 9.3, 10.5, 13.2, 14.4)
+    assert both["new_work"] > 1
+    assert visits["new_work"] < 0.7 * both["new_work"], "the old work is handed over"
+    assert visits.get("role_split", 0.0) < 0.7 * both["role_split"]
+
+
 def test_domain_10_two_kinds_of_work_from_the_first_day_are_one_person_s_mix():
     story = Story()
     for day in (*BEFORE, *AFTER):

@@ -151,7 +151,7 @@ def test_se2_sam_sees_whose_login_seems_shared_and_why(window: Any, site: Desk) 
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Cases").click()
     page.get_by_role("navigation", name="Cases").get_by_role("link", name="Shared logins").click()
     text = page.inner_text("main")
-    assert "Two kinds of work on two computers" in text
+    assert "New work on a new computer" in text
     assert "Where network addresses are is not known here" in text
     assert "IDP_" not in text, "nobody of the desk can set what the operator sets"
     assert "Whoever runs this service can name your practices' networks" in text

@@ -8,7 +8,7 @@ from idp.sharing.state import DAY, FUNCTIONS
 KIND = "new_work"
 SETTLED, DAYS, STILL = 14 * DAY, 2, 4 * DAY
 FIRST_DAY, OTHER_DAYS = 0.5, 0.3
-"""What a first day counts, and a day on which the old computer is not used."""
+"""What a first day counts, and a day on which the old computer is not used as before."""
 FUNCTIONS_NEW, SHARE = 2, 0.35
 """New functions at least, and their least share of what the computer is used for."""
 
@@ -44,7 +44,7 @@ def look(seen: Seen) -> Finding | None:
     total = sum(own.functions.values())
     if len(new) < FUNCTIONS_NEW or sum(own.functions[name] for name in new) < SHARE * total:
         return None
-    same_day = away or any(name in account.today.desks for name in older)
+    same_day = away or seen.as_before([name for name in older if name in account.today.desks])
     strength = (1.0 if own.days >= DAYS else FIRST_DAY) if same_day else OTHER_DAYS
     if seen.standing_in(here):
         strength *= STANDING_IN

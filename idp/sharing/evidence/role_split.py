@@ -3,13 +3,15 @@
 from math import lgamma
 
 from idp.sharing.seen import Finding, Seen
-from idp.sharing.state import Own
+from idp.sharing.state import DAY, Own
 
 KIND = "role_split"
 DAYS, ALIKE, FACTOR = 1.9, 0.35, 3.0
+"""Device-days each profile needs; above which likeness they are one mix; the natural log of the Bayes factor needed."""
 STANDING_IN = 0.15
 """What is left of the strength where the computer's owner is away: somebody does an absent colleague's work."""
-"""Device-days each profile needs; above which likeness they are one mix; the natural log of the Bayes factor needed."""
+LEFT, SETTLED = 0.3, 14 * DAY
+"""What is left of it where the computer that was there first is only visited, and from when on one came later."""
 
 
 def look(seen: Seen) -> Finding | None:
@@ -31,6 +33,8 @@ def look(seen: Seen) -> Finding | None:
         found = _compare(mine, theirs, returned=_returned(seen, here, other))
         if found and (seen.standing_in(here) or seen.standing_in(other)):
             found.strength *= STANDING_IN
+        elif found and _left(seen, here, other):
+            found.strength *= LEFT
         if found and (best is None or found.strength > best.strength):
             best = found
     return best
@@ -48,6 +52,13 @@ def _compare(mine: Own, theirs: Own, *, returned: bool) -> Finding | None:
     else:
         return None
     return Finding(strength, f"two computers used on the same days for different {what}, as if by two people")
+
+
+def _left(seen: Seen, here: str, other: str) -> bool:
+    """Say whether the younger of two computers took the older one's place: that one is only visited now."""
+    older, younger = sorted((here, other), key=lambda one: seen.account.devices[one].first)
+    came = seen.account.devices[younger].first - seen.account.first
+    return came >= SETTLED and not seen.as_before([older])
 
 
 def _returned(seen: Seen, one: str, other: str) -> bool:
