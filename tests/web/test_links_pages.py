@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from idp import clock
-from idp.accounts import linking, sessions
+from idp.accounts import linking, people, sessions
 from idp.accounts.assurance import AAL2
 from idp.accounts.tables import Login
 from idp.database import transaction
@@ -151,6 +151,12 @@ def test_security_80_nobody_repairs_their_own_account_or_anothers_login_under_th
     with transaction(support.world.database) as db:
         own = next(one.id for one in linking.logins(db, wes))
     assert support.act("release", login=own, because="x").status == 404
+    with transaction(support.world.database) as db:
+        earlier = people.create(db, display_name="Earlier Kane", status="closed")
+        earlier.merged_into = wes
+        db.add(earlier)
+        mine = earlier.id
+    assert support.act("undo", account=mine, what="lnk_none", because="x").status == 409, "it is part of one's own"
     assert support.act("undo", what="lnk_none", because="x").status == 404
     assert support.act("undo", what="lop_none", because="x").status == 404
     assert support.page("acc_none").status == 404

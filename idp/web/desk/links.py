@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from idp.accounts import journal, linking, moved
+from idp.accounts import humans, journal, linking, moved
 from idp.accounts.tables import Account, Login
 from idp.audit import log
 from idp.audit.events import Event
@@ -35,14 +35,14 @@ def undo(request: Request, staff: Support, db: Transaction, form: TheForm) -> Re
     """Take back a line, a merge or a split."""
     account, what, because = form.of("account", "what", "because")
     by = staff.visitor.account.id
-    _not_oneself(staff, account)
+    _not_oneself(db, staff, account)
     try:
         if what.startswith("lop_"):
             found = journal.operation(db, what)
-            _not_oneself(staff, found.account_id, found.other_id)
+            _not_oneself(db, staff, found.account_id, found.other_id)
             split.undo_operation(db, what, by=by, because=because)
         else:
-            _not_oneself(staff, journal.entry(db, what).account_id)
+            _not_oneself(db, staff, journal.entry(db, what).account_id)
             split.undo_entry(db, what, by=by, because=because)
     except (Invalid, Conflict) as refusal:
         refusal.page, refusal.context = "audit/links.html", _facts(staff, db, account)
@@ -54,7 +54,7 @@ def undo(request: Request, staff: Support, db: Transaction, form: TheForm) -> Re
 def take_apart(request: Request, staff: Support, db: Transaction, form: TheForm) -> Response:
     """Move the chosen logins to an account of their own."""
     account, name, because = form.of("account", "name", "because")
-    _not_oneself(staff, account)
+    _not_oneself(db, staff, account)
     try:
         split.split(db, account, form.list_of("login"), name=name, by=staff.visitor.account.id, because=because)
     except (Invalid, Conflict) as refusal:
@@ -67,7 +67,7 @@ def take_apart(request: Request, staff: Support, db: Transaction, form: TheForm)
 def release(request: Request, staff: Support, db: Transaction, form: TheForm) -> Response:
     """Let a held login in again."""
     account, login_id, because = form.of("account", "login", "because")
-    _not_oneself(staff, account)
+    _not_oneself(db, staff, account)
     login = db.get(Login, login_id)
     if login is None or login.account_id != account:
         raise NotFound
@@ -77,9 +77,9 @@ def release(request: Request, staff: Support, db: Transaction, form: TheForm) ->
     return pages.go(request, f"{PATH}?account={account}")
 
 
-def _not_oneself(staff: Acting, *accounts: str) -> None:
-    """Nobody repairs their own account: that is somebody else's to judge."""
-    if staff.visitor.account.id in accounts:
+def _not_oneself(db: Transaction, staff: Acting, *accounts: str) -> None:
+    """Nobody repairs their own account, nor one that became part of it: that is somebody else's to judge."""
+    if humans.same(db, staff.visitor.account.id).intersection(accounts):
         raise Conflict("This is your own account. Ask a colleague.")
 
 
