@@ -264,3 +264,20 @@ def test_a_record_taken_out_of_the_waiting_list_is_named(database: Database, wri
     write(3)
     as_superuser(database, "DELETE FROM audit_unsealed WHERE seq = 2")
     assert [(f.kind, f.record) for f in check().findings] == [("inserted", 2)]
+
+
+def test_security_74_records_sealed_out_of_their_order_are_verified_and_a_changed_one_among_them_is_named(
+    database: Database, write: Write, sealer: Sealer, check: Check
+) -> None:
+    write(12)
+    as_superuser(database, "DELETE FROM audit_unsealed WHERE (seq & 1) = 0")  # as those of a transaction still open
+    sealer.seal()
+    as_superuser(database, "INSERT INTO audit_unsealed (seq, at) SELECT seq, at FROM audit_record WHERE (seq & 1) = 0")
+    sealer.seal()
+    report = check()
+    assert (report.whole, report.records) == (True, 12)
+    as_superuser(database, "UPDATE audit_record SET account_id = 'acc_other' WHERE seq = 5")
+    as_superuser(database, "DELETE FROM audit_record WHERE seq = 8")
+    report = check()
+    assert [(f.kind, f.record) for f in report.findings] == [("columns", 5), ("missing", 8)]
+    assert report.records == 2
