@@ -43,6 +43,13 @@ class Claimant:
         """Whose claims these are."""
         return self.visitor.account.id
 
+    @staticmethod
+    async def guard(db: Transaction, caller: Annotated[Caller, Depends(caller_of)]) -> "Claimant":
+        """Let in whose token was made for no practice."""
+        if caller.provider_id is not None:  # what an app may do for a practice it may not do for a claim to another one
+            raise NotFound
+        return await run_in_threadpool(_somebody, db, caller)
+
 
 class Fact(Sent):
     """A claim or payment of the last 60 days, which only the practice can know."""
@@ -64,12 +71,6 @@ class Duties(Sent):
     duties: Literal[True]
 
 
-async def _claimant(db: Transaction, caller: Annotated[Caller, Depends(caller_of)]) -> Claimant:
-    if caller.provider_id is not None:  # what an app may do for a practice it may not do for a claim to another one
-        raise NotFound
-    return await run_in_threadpool(_somebody, db, caller)
-
-
 def _somebody(db: Transaction, caller: Caller) -> Claimant:
     account = db.get(Account, caller.account_id) if caller.account_id else None
     session = db.get(Session, caller.session_id) if caller.session_id else None
@@ -79,7 +80,7 @@ def _somebody(db: Transaction, caller: Caller) -> Claimant:
     return Claimant(Visitor(account, session))
 
 
-Me = Annotated[Claimant, Depends(_claimant)]
+Me = Annotated[Claimant, Depends(Claimant.guard)]
 """A person, by a token made for no practice."""
 
 

@@ -33,6 +33,13 @@ class Mine:
         """Whose acts these are."""
         return self.visitor.account.id
 
+    @staticmethod
+    async def guard(p: str, db: Transaction, caller: Annotated[Caller, Depends(caller_of)]) -> "Mine":
+        """Let in whose token was made for this practice, while they work there."""
+        if caller.provider_id != p:  # the token names the practice it is for; another one is not there
+            raise NotFound
+        return await run_in_threadpool(_working_there, db, caller, p)
+
 
 class Asked(Sent):
     """A function a person asks for, and what they need it for; their access managers read it."""
@@ -49,12 +56,6 @@ class GivenBack(Sent):
     function: Key
 
 
-async def _mine(p: str, db: Transaction, caller: Annotated[Caller, Depends(caller_of)]) -> Mine:
-    if caller.provider_id != p:  # the token names the practice it is for; another one is not there
-        raise NotFound
-    return await run_in_threadpool(_working_there, db, caller, p)
-
-
 def _working_there(db: Transaction, caller: Caller, p: str) -> Mine:
     account = db.get(Account, caller.account_id) if caller.account_id else None
     session = db.get(Session, caller.session_id) if caller.session_id else None
@@ -64,7 +65,7 @@ def _working_there(db: Transaction, caller: Caller, p: str) -> Mine:
     return Mine(Visitor(account, session), p)
 
 
-Me = Annotated[Mine, Depends(_mine)]
+Me = Annotated[Mine, Depends(Mine.guard)]
 """A person, at the practice their token was made for."""
 
 
