@@ -44,7 +44,7 @@ PORTAL: tuple[tuple[str, str, str, int, str, bool, str, tuple[str, ...]], ...] =
 
 INSURER: tuple[tuple[str, str, int, str], ...] = (
     ("security.case.work", "Work security cases", 4, "aal2"),
-    ("security.access.revoke", "Revoke access for security", 5, "fresh"),
+    ("security.access.revoke", "End access for security", 5, "fresh"),
     ("audit.search", "Search the log", 4, "aal2"),
     ("audit.export", "Export the log", 5, "fresh"),
     ("partner.manage", "Manage partners", 4, "aal2"),

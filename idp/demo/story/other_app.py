@@ -1,7 +1,7 @@
 """Between the steps: a second app of the portal, for another line of business."""
 
 from idp.demo.people import BEN
-from idp.demo.story.stage import Stage
+from idp.demo.story.stage import FIRST_PAGE, Stage
 
 _MEMBER = "/members/MA-100"
 
@@ -23,7 +23,7 @@ def hsconnect_looks(stage: Stage) -> None:
     ben = stage.ben
     ben.open(places.hsconnect + _MEMBER)
     pages = {
-        "/sign-in": lambda each: each.submit("/sign-in", {"username": BEN.user_name}),
+        FIRST_PAGE: lambda each: each.submit("/sign-in", {"username": BEN.user_name}),
         "/sign-in/password": lambda each: each.submit("/sign-in/password", {"password": BEN.password}),
         "/sign-in/confirm": lambda each: stage.type_code(each, BEN),
     }

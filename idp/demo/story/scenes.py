@@ -10,7 +10,7 @@ import httpx2
 from idp.demo.people import ANA, SAM, WES, DemoPerson
 from idp.demo.places import ROOT
 from idp.demo.story.browser import Browser, Page
-from idp.demo.story.stage import PURPOSE, Stage
+from idp.demo.story.stage import FIRST_PAGE, PURPOSE, Stage
 from idp.demo.story.telling import shown
 from idp.resource_server.decisions import Answer, Deny, Permit
 
@@ -65,11 +65,11 @@ def ana_arrives(stage: Stage) -> None:
     main, there = places.main, places.affiliate
     answers = dict(
         (
-            at(f"{main}/sign-in", "She has no password here: she looks for her organization.", _to_organizations),
+            at(f"{main}{FIRST_PAGE}", "She has no password here: she looks for her organization.", _to_organizations),
             at(
                 f"{main}/sign-in/organizations", "She chooses Evergreen Health.", lambda b: b.follow("Evergreen Health")
             ),
-            at(f"{there}/sign-in", "Evergreen's own page asks who she is.", _say_who(ANA)),
+            at(f"{there}{FIRST_PAGE}", "Evergreen's own page asks who she is.", _say_who(ANA)),
             at(f"{there}/sign-in/password", "She types the password she has at Evergreen.", _say_password(ANA)),
             at(f"{there}/sign-in/confirm", "Evergreen asks for her second step.", lambda b: stage.type_code(b, ANA)),
             at(f"{main}/link", "Meridian does not know this login. It asks for proof; she has an invitation.", link),

@@ -19,6 +19,8 @@ from idp.resource_server.problems import SignedOut
 
 _T = TypeVar("_T")
 PURPOSE = "CLAIM_REDUCTION_REVIEW"
+FIRST_PAGE = "/oauth/authorize"
+"""Where a new browser is asked who comes: the app's request shows the sign-in page itself."""
 RECORD = {
     "type": "claim",
     "id": "CLM-1",
