@@ -20,7 +20,7 @@ from idp.web import dates, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
-from idp.web.manager import views
+from idp.web.manager import lasting, views
 from idp.web.manager.guard import Manages, Sees, seen_lines
 
 router = APIRouter()
@@ -165,14 +165,8 @@ def _line(request: Request, db: Session, acting: Acting) -> str:
 
 def _wish(request: Request, db: Session, acting: Acting, line: str) -> tuple[Wish, tuple[str, ...]]:
     chosen = _chosen(request)
-    zone, now = of(db).settings.time_zone, clock.now()
-    ends_at = None
-    if chosen["end"] == "year":
-        ends_at = dates.end_of(dates.same_day_next_year(now, zone), zone)
-    elif chosen["end"] == "date":
-        ends_at = dates.end_of(dates.typed_day(chosen["until"], "until"), zone)
-    elif chosen["end"] != "none":
-        raise Invalid(fields={"end": "Choose how long."})
+    zone = of(db).settings.time_zone
+    ends_at = lasting.moment(lasting.read(chosen, zone), zone)
     starts_at = dates.start_of(dates.typed_day(chosen["start"], "start"), zone) if chosen["start"] else None
     return granting.wish(
         db,
@@ -209,6 +203,8 @@ def _choose_facts(
     chosen = _chosen(request)
     if "end" not in request.query_params:
         chosen["functions"] = list(held)
+    if problem and lasting.two_ends(chosen):
+        chosen["end"] = "date"
     by = acting.visitor.account.id
     return {
         "who": person.account,
@@ -216,7 +212,7 @@ def _choose_facts(
         "jobs": holdings.jobs(db, functions),
         "functions": views.choices(functions, held, by, a, zone),
         "chosen": chosen,
-        "year": views.shown(dates.end_of(dates.same_day_next_year(clock.now(), zone), zone), zone),
+        "year": lasting.year(zone),
         "problem": problem.detail if problem else None,
         "fields": problem.fields if problem else {},
         **views.frame(db, acting.provider, by),
