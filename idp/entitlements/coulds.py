@@ -1,5 +1,7 @@
 """Who could do this for that organisation on a day, and why (SE-6): every period of every person, complete or paged.
 
+Beside them stands who held it and could not use it, so that "nobody could" is never read as "nobody had it".
+
 What a request brings with it (purpose, record, session) is no person's standing: the last three gates are left
 out and the answer says so. Each period was decided by the same gates as any evaluation, and runs from one date
 that mattered to the next.
@@ -13,7 +15,9 @@ from idp.entitlements import candidates, explaining
 from idp.entitlements import facts as gathering
 from idp.entitlements.before import before
 from idp.entitlements.decision import DECIDED_BY, Decision, decide
+from idp.entitlements.defaults import AUTHORITY, FROM_APPOINTMENT
 from idp.entitlements.explaining import Source
+from idp.entitlements.facts import Facts
 from idp.entitlements.memo import Memo
 from idp.entitlements.question import Question
 from idp.entitlements.supposing import supposed
@@ -37,6 +41,8 @@ class Period:
     partner_id: str | None
     policy_version: int | None
     """The one that held when the period began; None for days before they were kept."""
+    held: tuple[str, ...]
+    """Grants and appointments of it that the person held then, usable or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ class Page:
     """People with the periods in which they could do it, and after whom to go on; None when that was all."""
 
     found: tuple[tuple[str, tuple[Period, ...]], ...]
+    held: tuple[tuple[str, tuple[Period, ...]], ...]
+    """People with the periods in which they held it and could not use it."""
     goes_on: str | None
 
 
@@ -59,11 +67,13 @@ def periods(question: Question, starts: int, ends: int, memo: Memo) -> Work:
         decision = decide(facts, STANDING)
         until = min(facts.until, ends)
         person = facts.person
+        held = _held(facts)
         last = found[-1] if found else None
-        if last is not None and _same(last.decision, decision) and last.affiliation == person.affiliation:
+        told = (held, person.affiliation)
+        if last is not None and _same(last.decision, decision) and (last.held, last.affiliation) == told:
             found[-1] = replace(last, ends_at=until)
         else:
-            given = yield from explaining.sources(decision)
+            given = yield from explaining.sources(decision.because if decision.allowed else held)
             found.append(
                 Period(
                     asked.account_id,
@@ -74,6 +84,7 @@ def periods(question: Question, starts: int, ends: int, memo: Memo) -> Work:
                     person.affiliation,
                     person.partner_id,
                     facts.policy_version,
+                    held,
                 )
             )
         at = until
@@ -85,19 +96,36 @@ def _same(one: Decision, other: Decision) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in told)
 
 
+def _held(facts: Facts) -> tuple[str, ...]:
+    """Return what the person was given of it that nobody had ended then: the dates alone, no other gate."""
+    key, person = facts.question.entitlement, facts.person
+    given = [] if key in AUTHORITY else [g for g in person.grants if g.entitlement == key and g.effect == "allow"]
+    dated = [(g.grant_id, g.not_before, g.expires_at) for g in given if not g.revoked]
+    if key in FROM_APPOINTMENT:
+        dated += [(a.appointment_id, a.starts_at, a.ends_at) for a in person.appointments if not a.revoked]
+    return tuple(name for name, starts, ends in dated if starts <= facts.at and (ends is None or facts.at < ends))
+
+
 def people(question: Question, starts: int, ends: int, *, after: str, limit: int) -> Work:
     """Read everybody who could do it between two moments, in order of id, with the periods; return a Page.
 
-    A page that finds few among many is short and says after whom to go on.
+    Who held it and could not use it comes with them, and counts as one of the page. A page that finds few among many
+    is short and says after whom to go on.
     """
     memo = Memo()
     names = yield from candidates.of(replace(question, at=clock.from_micros(ends - 1)), "subject", after, LOOKED_AT + 1)
     found: list[tuple[str, tuple[Period, ...]]] = []
+    idle: list[tuple[str, tuple[Period, ...]]] = []
+    told: set[str] = set()
     for place, name in enumerate(names[:LOOKED_AT]):
         all_of_it = yield from periods(replace(question, account_id=name), starts, ends, memo)
         could = tuple(period for period in all_of_it if period.decision.allowed)
+        could_not = tuple(period for period in all_of_it if period.held and not period.decision.allowed)
         if could:
             found.append((name, could))
-        if len(found) == limit and place + 1 < len(names):
-            return Page(tuple(found), name)
-    return Page(tuple(found), names[LOOKED_AT - 1] if len(names) > LOOKED_AT else None)
+        if could_not:
+            idle.append((name, could_not))
+        told |= {name} if could or could_not else set()
+        if len(told) == limit and place + 1 < len(names):
+            return Page(tuple(found), tuple(idle), name)
+    return Page(tuple(found), tuple(idle), names[LOOKED_AT - 1] if len(names) > LOOKED_AT else None)

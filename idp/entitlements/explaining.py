@@ -4,6 +4,7 @@ The answer itself is `decide()`'s; here the gates after the first closed one are
 the way is seen at once.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,10 +131,10 @@ class Source:
     ended_at: int | None
 
 
-def sources(decision: Decision) -> Work:
-    """Read who gave the grants, appointments and delegations a decision names; return Sources."""
+def sources(names: Iterable[str]) -> Work:
+    """Read who gave these grants, appointments and delegations, as a decision names them; return Sources."""
     found = []
-    for one in decision.because:
+    for one in names:
         rows = yield _GRANTOR, (one,)
         found += [Source(*row) for row in rows]
     return found

@@ -125,7 +125,7 @@ def shown(db: Db, question: Question, given: dict[str, str], known: list[Choice]
         "explanation": explaining.explain(facts, decision),
         "said": sentence(decision),
         "contact": decision.contact,
-        "given_by": drive(db, explaining.sources(decision)),
+        "given_by": drive(db, explaining.sources(decision.because)),
         "moment": clock.from_micros,
         "whom": db.get(Account, question.account_id),
         "practice": db.get(Provider, question.provider_id),

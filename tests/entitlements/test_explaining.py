@@ -213,6 +213,58 @@ def test_se_6_who_could_on_a_day_lists_grant_grantor_agreement_and_policy_versio
     assert len(rows_of(ana, "entitlements.search.answered")) == 4
 
 
+def test_se_6_who_held_it_and_could_not_use_it_is_told_with_the_first_refusal(run: Run, ana: Database) -> None:
+    accepted = 1794322800000000  # in the afternoon of the tenth
+    with transaction(ana) as db:
+        db.execute(text("UPDATE terms_acceptance SET accepted_at = :at WHERE account_id = 'acc_ana'"), {"at": accepted})
+        db.execute(text("UPDATE attestation SET expires_at = :at"), {"at": accepted + 86400 * 2_000_000})
+        db.execute(
+            text("UPDATE \"grant\" SET ended_at = :at WHERE id = 'grt_msg'"), {"at": accepted + 86400 * 4_000_000}
+        )
+
+    async def play(app: Caller) -> list[Any]:
+        headers = await app.token("access:search access:simulate")
+        days = ("2026-02-28", "2026-11-09", "2026-11-10", "2026-11-11", "2026-11-13", "2026-11-14", "2026-11-15")
+        return [(await app.ask(headers, _who(day=day), "/access/v1/who")).json() for day in days]
+
+    def told(answer: Any, which: str) -> list[tuple[str, str, str | None]]:
+        people = answer[which]
+        assert {one["id"] for one in people} <= {"acc_ana"}
+        return [(p["from"][8:13], p["until"][8:13], p.get("reason")) for one in people for p in one["periods"]]
+
+    not_yet, before, that_day, after, lapsed, ending, ended = run(play)
+    assert told(not_yet, "held") == told(ended, "held") == [], "it was not given yet, or no more"
+    assert (told(before, "results"), told(before, "held")) == ([], [("09T00", "10T00", "terms_required")])
+    assert told(that_day, "held") == [("10T00", "10T15", "terms_required")]
+    assert told(that_day, "results") == [("10T15", "11T00", None)]
+    assert (told(after, "results"), told(after, "held")) == ([("11T00", "12T00", None)], [])
+    assert (told(lapsed, "results"), told(lapsed, "held")) == ([], [("13T00", "14T00", "eligibility_ceased")])
+    assert told(ending, "held") == [("14T00", "14T15", "eligibility_ceased")], "held until it was ended"
+    [period] = before["held"][0]["periods"]
+    assert period["because"] == ["grt_msg"]
+    assert period["given"][0]["by"] == "operator"
+    assert period["reason_user"]["en"].startswith("The terms changed.")
+
+
+def test_se_6_an_access_manager_who_could_not_manage_held_it_by_the_appointment(run: Run, ana: Database) -> None:
+    grant = BASE["world"]["grant"]["grt_msg"]
+    row = {"account_id": "acc_ana", "provider_id": "prv_lake", "line": "medical", "starts_at": grant["not_before"]}
+    stored = {**grant, "entitlement": "access.manage"}  # gives nothing: this authority comes from appointments alone
+    world.build(ana, {"appointment": {"apt_ana": row}, "grant": {"grt_fake": stored}})
+    with transaction(ana) as db:
+        db.execute(text("UPDATE attestation SET expires_at = attested_at + 1"))
+    body = {**_who(day="2026-06-01"), "action": {"name": "access.manage"}}
+
+    async def play(app: Caller) -> Any:
+        headers = await app.token("access:search access:simulate")
+        return (await app.ask(headers, body, "/access/v1/who")).json()
+
+    answer = run(play)
+    assert answer["results"] == []
+    [period] = answer["held"][0]["periods"]
+    assert (period["because"], period["reason"]) == (["apt_ana"], "eligibility_ceased")
+
+
 def test_se_6_who_could_is_paged_and_its_mistakes_are_told(run: Run, ana: Database) -> None:
     more: dict[str, dict[str, Any]] = {}
     for name in "bcd":

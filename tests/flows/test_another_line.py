@@ -100,3 +100,9 @@ def test_domain_7_a_pause_names_who_can_lift_it(dental: Managed) -> None:
         assert "Only the desk can lift" in str(sentence(said))
         assert "access manager" not in str(sentence(said))
         assert said.help is None
+
+
+def test_w4_going_to_another_line_of_business_says_before_that_choices_are_dropped(dental: Managed) -> None:
+    address = f"{dental.here}/people/{dental.world.finn}/change"
+    assert "Going to another one drops what you chose here" in dental.as_("wes").get(address).text
+    assert "Going to another one" not in dental.as_("mia").get(address).text  # one line: there is nowhere to go

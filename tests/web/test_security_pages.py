@@ -210,6 +210,23 @@ def test_se6_sam_asks_who_could_on_a_day_why_and_what_if_it_had_ended(window: An
     assert "Nothing was changed" in page.inner_text("main")
 
 
+def test_se6_nobody_could_is_followed_by_who_held_it_and_why_they_could_not(window: Any, site: Desk) -> None:
+    longer_ago = clock.now() - timedelta(days=10)  # Sam's grants are older, the terms were accepted today
+    eyes = window("sam")
+    page = eyes.page
+    page.goto(f"/security/who?function=audit.search&provider=prv_insurer&line=medical&day={longer_ago:%Y-%m-%d}")
+    text_of = page.inner_text("main")
+    assert "Nobody could." in text_of
+    held = page.get_by_role("table", name="Who held it")
+    assert "The terms changed. Read and accept them to go on." in held.inner_text()
+    assert "grt_audit.search" in held.inner_text()
+    eyes.look("security-who-held")
+    page.get_by_role("link", name="Sam Ode: why not").first.click()
+    assert "Sam Ode reads: The terms changed." in page.inner_text("main")
+    page.goto("/security/who?function=audit.search&provider=prv_lake&line=medical&day=2026-01-01")
+    assert "And nobody held it." in page.inner_text("main")
+
+
 @pytest.mark.parametrize(
     "address",
     [

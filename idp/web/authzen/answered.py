@@ -17,9 +17,7 @@ def answer_of(decision: Decision, issuer: str) -> dict[str, Any]:
         context["because"] = decision.because
     if decision.agreement is not None and decision.because:
         context["agreement"] = decision.agreement
-    if decision.reason is not None:
-        context["reason"] = decision.reason
-        context["reason_user"] = {"en": sentence(decision)}
+    context |= refusal(decision)
     if decision.step_up is not None:
         context["step_up"] = {"acr_values": decision.step_up.acr}
         if decision.step_up.max_age is not None:
@@ -35,6 +33,13 @@ def answer_of(decision: Decision, issuer: str) -> dict[str, Any]:
     if decision.simulated:
         context["simulated"] = True
     return {"decision": decision.allowed, "context": context}
+
+
+def refusal(decision: Decision) -> dict[str, Any]:
+    """Return why not: the reason's code and the person's sentence; nothing for a permit."""
+    if decision.reason is None:
+        return {}
+    return {"reason": decision.reason, "reason_user": {"en": sentence(decision)}}
 
 
 def explained(explanation: Explanation, issuer: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from idp.entitlements import coulds
 from idp.entitlements.asking import Decider
 from idp.entitlements.coulds import Period
 from idp.entitlements.question import AskingApp, Question
-from idp.web.authzen import asked
+from idp.web.authzen import answered, asked
 from idp.web.authzen.asked import SEARCH, SIMULATE, Malformed
 from idp.web.authzen.asking_about import may_ask
 from idp.web.bearer import Caller, bearer
@@ -34,7 +34,10 @@ def routes(service: Service, decider: Callable[[], Decider], app_of: Callable[[C
     """Return the route of the report."""
 
     async def who(request: Request) -> Response:
-        """List everybody who could do this, with periods, grants, who gave them, agreement and policy version."""
+        """List everybody who could do this, with periods, grants, who gave them, agreement and policy version.
+
+        `held` lists in the same shape who held it and could not use it, with the reason of the first refusal.
+        """
         caller = await bearer(service, request, SEARCH)
         asked.needs(caller.scopes, SIMULATE)
         body = await asked.body_of(request)
@@ -44,13 +47,14 @@ def routes(service: Service, decider: Callable[[], Decider], app_of: Callable[[C
         limit, after = cursor.page(DEFAULT, MOST)
         work = coulds.people(question, clock.micros(starts), clock.micros(ends), after=after, limit=limit)
         found = await decider().read(work)
-        results = [
-            {"type": "account", "id": name, "periods": [told(period) for period in periods]}
-            for name, periods in found.found
-        ]
+        results, held = (
+            [{"type": "account", "id": name, "periods": [told(period) for period in periods]} for name, periods in some]
+            for some in (found.found, found.held)
+        )
         await _record(service, question, starts, len(results))
         answer = {
             "results": results,
+            "held": held,
             "context": {"simulated": True, "assumed": list(coulds.ASSUMED), "line_of_business": question.asked_line},
             "page": {"next_token": cursor.token(found.goes_on) if found.goes_on else ""},
         }
@@ -60,11 +64,12 @@ def routes(service: Service, decider: Callable[[], Decider], app_of: Callable[[C
 
 
 def told(period: Period) -> dict[str, Any]:
-    """Return one period as the answer holds it."""
-    return {
+    """Return one period as the answer holds it; one of no use says why."""
+    why = {} if period.decision.allowed else answered.refusal(period.decision)
+    return why | {
         "from": clock.iso(clock.from_micros(period.starts_at)),
         "until": clock.iso(clock.from_micros(period.ends_at)),
-        "because": list(period.decision.because),
+        "because": list(period.decision.because if period.decision.allowed else period.held),
         "given": [
             {
                 "id": one.id,

@@ -15,7 +15,7 @@ from idp.web.console.caller import Manages, Sees, lines_seen
 from idp.web.console.once import TheOnce
 from idp.web.console.paging import After, Cursor, Limit
 from idp.web.console.routing import part
-from idp.web.manager import inviting, lasting
+from idp.web.manager import ends, inviting
 
 router = part()
 
@@ -93,7 +93,7 @@ def invite(db: Transaction, acting: Manages, once: TheOnce, body: Invite) -> Res
             email=body.email.strip(),
             works_as=body.works_as,
             bundle=body.bundle,
-            ends=body.ends_at if "ends_at" in body.model_fields_set else lasting.YEAR,
+            end=body.ends_at if "ends_at" in body.model_fields_set else ends.YEAR,
             line=body.line,
             form_id=once.form_id(acting),
         )

@@ -18,6 +18,7 @@ from idp.audit.events import Event
 from idp.database import of
 from idp.entitlements.decision import Question
 from idp.entitlements.question import LINES
+from idp.entitlements.sentences import sentence
 from idp.entitlements.tables import Entitlement
 from idp.errors import Invalid
 from idp.providers.tables import Provider
@@ -44,7 +45,7 @@ def who_page(request: Request, staff: MayLook, db: Transaction) -> Response:
         return page(request, "audit/who.html", **_frame(staff, db), given={}, typed={}, fields={}, found=None)
     question, starts, ends = _asked(given, of(db).settings.time_zone)
     found = who_table.find(db, question, starts, ends, given.get("after", ""))
-    names = who_table.names_of(db, [name for name, _ in found.found])
+    names = who_table.names_of(db, [name for name, _ in (*found.found, *found.held)])
     rest = {name: given[name] for name in NAMES if name in given}
     return page(
         request,
@@ -59,6 +60,8 @@ def who_page(request: Request, staff: MayLook, db: Transaction) -> Response:
         function=db.get(Entitlement, question.entitlement),
         practice=db.get(Provider, question.provider_id),
         rows=[(name, period, _why(rest, name, period.starts_at)) for name, all_of in found.found for period in all_of],
+        held=[(name, period, _why(rest, name, period.starts_at)) for name, all_of in found.held for period in all_of],
+        said=sentence,
         moment=clock.from_micros,
         further=f"{PATH}?{urlencode({**rest, 'after': found.goes_on})}" if found.goes_on else None,
         csv=f"{PATH}.csv?{urlencode(rest)}",

@@ -20,7 +20,7 @@ from idp.web import dates, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
-from idp.web.manager import lasting, views
+from idp.web.manager import ends, views
 from idp.web.manager.guard import Manages, Sees, seen_lines
 
 router = APIRouter()
@@ -166,7 +166,7 @@ def _line(request: Request, db: Session, acting: Acting) -> str:
 def _wish(request: Request, db: Session, acting: Acting, line: str) -> tuple[Wish, tuple[str, ...]]:
     chosen = _chosen(request)
     zone = of(db).settings.time_zone
-    ends_at = lasting.moment(lasting.read(chosen, zone), zone)
+    ends_at = ends.moment(ends.read(chosen["end"], chosen["until"], zone), zone)
     starts_at = dates.start_of(dates.typed_day(chosen["start"], "start"), zone) if chosen["start"] else None
     return granting.wish(
         db,
@@ -203,7 +203,7 @@ def _choose_facts(
     chosen = _chosen(request)
     if "end" not in request.query_params:
         chosen["functions"] = list(held)
-    if problem and lasting.two_ends(chosen):
+    if problem and ends.two(chosen["end"], chosen["until"]):
         chosen["end"] = "date"
     by = acting.visitor.account.id
     return {
@@ -212,7 +212,7 @@ def _choose_facts(
         "jobs": holdings.jobs(db, functions),
         "functions": views.choices(functions, held, by, a, zone),
         "chosen": chosen,
-        "year": lasting.year(zone),
+        "year": ends.year(zone),
         "problem": problem.detail if problem else None,
         "fields": problem.fields if problem else {},
         **views.frame(db, acting.provider, by),

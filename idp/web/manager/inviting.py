@@ -15,7 +15,7 @@ from idp.registration import invitations
 from idp.registration.tables import Invitation
 from idp.wam import authority, holdings, importing, receipts
 from idp.web.guards import Acting
-from idp.web.manager import lasting, views
+from idp.web.manager import ends, views
 
 
 def invite(
@@ -26,13 +26,13 @@ def invite(
     email: str,
     works_as: str,
     bundle: str | None,
-    ends: lasting.End = lasting.YEAR,
+    end: ends.End = ends.YEAR,
     line: str,
     form_id: str,
 ) -> tuple[Invitation, str] | None:
     """Invite one person; return the invitation and its secret, or None when this form was sent before.
 
-    `ends` is when the job's access ends. Raises NotYourLine, Invalid field by field.
+    `end` is when the job's access ends. Raises NotYourLine, Invalid field by field.
     """
     by, provider_id = acting.visitor.account.id, acting.provider.id
     if receipts.earlier(db, by, form_id) is not None:
@@ -47,10 +47,10 @@ def invite(
         fields["capacity"] = "Choose how the person works for the practice."
     if bundle and bundle not in jobs(db, acting, line):
         fields["bundle"] = "Choose one of the jobs on this page."
-    ends_at = lasting.moment(ends, of(db).settings.time_zone)
-    if isinstance(ends, datetime) and ends <= clock.now():
+    ends_at = ends.moment(end, of(db).settings.time_zone)
+    if isinstance(end, datetime) and end <= clock.now():
         fields["until"] = "Enter a day that has not passed."
-    elif isinstance(ends, datetime) and not bundle:
+    elif isinstance(end, datetime) and not bundle:
         fields["until"] = "Choose the job that ends with this day."
     if fields:
         raise Invalid(fields=fields)
@@ -79,8 +79,8 @@ def read(db: Db, acting: Acting, text: str, line: str) -> list[importing.Line]:
     if line not in authority.lines_of(db, acting.visitor.account.id, acting.provider.id):
         raise NotFound
     known = frozenset(one.email for one in invitations.open_at(db, acting.provider.id))
-    ends = partial(lasting.of_cell, zone=of(db).settings.time_zone)
-    return importing.read(text, jobs=jobs(db, acting, line), capacities=views.CAPACITIES, ends=ends, known=known)
+    of_cell = partial(ends.of_cell, zone=of(db).settings.time_zone)
+    return importing.read(text, jobs=jobs(db, acting, line), capacities=views.CAPACITIES, ends=of_cell, known=known)
 
 
 def invite_all(db: Db, acting: Acting, text: str, line: str, form_id: str) -> int:

@@ -25,12 +25,12 @@ from idp.web.manager import (
     changing,
     delegating,
     emergency,
+    ends,
     happened,
     heard,
     importing,
     inbox,
     inviting,
-    lasting,
     managers,
     reports,
     resting,
@@ -104,7 +104,7 @@ def invite(request: Request, db: Transaction, acting: Manages, form: TheForm) ->
             email=email,
             works_as=capacity,
             bundle=bundle or None,
-            ends=lasting.read({"end": form.get("end", lasting.YEAR), "until": form.get("until", "").strip()}, zone),
+            end=ends.read(form.get("end", ends.YEAR), form.get("until", "").strip(), zone),
             line=line,
             form_id=form.get("form_id", ""),
         )
@@ -177,11 +177,11 @@ def _new_facts(db: Session, acting: Acting, typed: dict[str, str]) -> dict[str, 
     line = typed.get("line") or facts["lines"][0]
     jobs = holdings.jobs(db, holdings.functions(db, acting.provider, line))
     names = ("name", "email", "capacity", "bundle", "end", "until")
-    typed = {"capacity": "employee", "end": lasting.YEAR, **typed}
+    typed = {"capacity": "employee", "end": ends.YEAR, **typed}
     chosen = {name: typed.get(name, "").strip() for name in names}
-    if lasting.two_ends(chosen):
+    if ends.two(chosen["end"], chosen["until"]):
         chosen["end"] = "date"
-    year = lasting.year(of(db).settings.time_zone)
+    year = ends.year(of(db).settings.time_zone)
     return {"line": line, "jobs": jobs, "chosen": chosen, "year": year, "form_id": receipts.new_form_id(), **facts}
 
 
