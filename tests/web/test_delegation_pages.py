@@ -40,9 +40,14 @@ def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_
     ):
         wes.locator(f"label[for='{box}']").click()
     wes.get_by_role("button", name="Delegate").click()
-    wes.wait_for_selector("text=Evergreen Billing works for Lakeside Clinic")
+    wes.wait_for_selector("text=Done: Evergreen Billing works for Lakeside Clinic")
+    assert "Claim status, Remittance" in wes.get_by_role("status").inner_text()
+    assert "until " in wes.get_by_role("status").inner_text()
+    assert "rct_" in wes.inner_text("main")
     eyes.look("delegation-made")
-    delegation = wes.url
+    delegation = wes.url.partition("?")[0]
+    assert "Done:" not in wes.request.get(delegation).text()
+    assert wes.request.get(f"{delegation}?receipt=rct_none").status == 404  # an address alone confirms nothing
 
     ada, hers = open_as("ada")
     ada.goto("/account")

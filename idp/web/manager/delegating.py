@@ -15,12 +15,13 @@ from idp.errors import Conflict, Invalid, NotEntitled, NotFound
 from idp.partners.standing import in_good_standing
 from idp.partners.tables import Partner
 from idp.wam import company, delegating, receipts, roster
+from idp.wam.tables import Receipt
 from idp.web import pages, scopes
 from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import Acting
 from idp.web.manager import views
-from idp.web.manager.guard import Approves, Sees
+from idp.web.manager.guard import Approves, Sees, seen_lines
 
 router = APIRouter()
 
@@ -55,15 +56,19 @@ def delegate(request: Request, db: Transaction, acting: Approves, form: TheForm)
             redelegable=form.get("redelegable") == "yes",
             form_id=form.get("form_id", ""),
         )
-    return pages.go(request, f"/p/{acting.provider.id}/delegations/{made.id}")
+    receipt = receipts.earlier(db, acting.visitor.account.id, form.get("form_id", ""))
+    return pages.go(
+        request, f"/p/{acting.provider.id}/delegations/{made.id}" + (f"?receipt={receipt.id}" if receipt else "")
+    )
 
 
 @router.get("/p/{p}/delegations/{d}")
-def one(request: Request, db: Transaction, acting: Sees, d: str) -> Response:
-    """Show a delegation: its chain, its people, what hangs on it; looking is recorded."""
+def one(request: Request, db: Transaction, acting: Sees, d: str, receipt: str = "") -> Response:
+    """Show a delegation: its chain, its people, what hangs on it; with its receipt, that it is made. It is recorded."""
     found = delegating.of_practice(db, acting.provider.id, d)
+    made = _receipt(db, acting, found, receipt) if receipt else None
     log.record(db, Event("wam.delegation.viewed", provider=acting.provider.id, details={"delegation": found.id}))
-    return pages.page(request, "wam/delegation.html", **_one_facts(db, acting, found))
+    return pages.page(request, "wam/delegation.html", receipt=made, **_one_facts(db, acting, found))
 
 
 @router.get("/p/{p}/delegations/{d}/end")
@@ -85,6 +90,14 @@ def end(request: Request, db: Transaction, acting: Approves, d: str, form: TheFo
             reason=form.get("reason", ""),
         )
     return pages.go(request, f"/p/{acting.provider.id}/delegations/{d}")
+
+
+def _receipt(db: Db, acting: Acting, found: Delegation, receipt_id: str) -> Receipt:
+    """Return the committed receipt of this delegation, or raise NotFound: an address alone confirms nothing."""
+    receipt = receipts.find(db, acting.provider.id, receipt_id, "delegation", seen_lines(db, acting))
+    if receipt.facts.get("delegation") != found.id:
+        raise NotFound
+    return receipt
 
 
 def _entry(db: Db, provider_id: str, row: Delegation) -> dict[str, Any]:
