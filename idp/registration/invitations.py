@@ -5,6 +5,7 @@ account where there is none, and approves the person for the organisation that i
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
 from sqlalchemy import ColumnElement, CursorResult, update
@@ -57,12 +58,14 @@ def invite(
     line: str = "medical",
     capacity: str = "employee",
     bundle: str | None = None,
+    access_ends_at: datetime | None = None,
     partner_id: str | None = None,
     administrator: bool = False,
 ) -> tuple[Invitation, str]:
     """Make an invitation; return it and the secret of its link, which is nowhere else.
 
-    `account_id` names an existing account that shall work for another organisation. The caller has checked
+    `account_id` names an existing account that shall work for another organisation; `access_ends_at` is when
+    what the bundle gives ends. The caller has checked
     that `invited_by` may do this; the same person cannot invite themselves.
     """
     if account_id is not None and account_id == invited_by:
@@ -79,6 +82,7 @@ def invite(
         email=address,
         display_name=" ".join(display_name.split()),
         bundle=bundle,
+        access_ends_at=access_ends_at,
         partner_id=partner_id,
         administrator=administrator,
         invited_by=invited_by,
@@ -92,7 +96,13 @@ def invite(
             "registration.invitation.made",
             account=account_id,
             provider=provider_id,
-            details={"invitation": invitation.id, "bundle": bundle, "line": line, "capacity": capacity},
+            details={
+                "invitation": invitation.id,
+                "bundle": bundle,
+                "line": line,
+                "capacity": capacity,
+                "ends_at": clock.iso(access_ends_at) if access_ends_at else None,
+            },
             personal={"email": address, "name": invitation.display_name},
         ),
     )
@@ -153,6 +163,8 @@ def offer_of(db: Db, invitation_id: str) -> Offer:
         raise InvitationLost(f"This invitation was withdrawn. {ask}")
     if clock.now() >= invitation.expires_at:
         raise InvitationLost(f"This invitation expired. {ask}")
+    if invitation.access_ends_at is not None and clock.now() >= invitation.access_ends_at:
+        raise InvitationLost(f"The access this invitation gives has ended. {ask}")
     return offer
 
 
@@ -267,6 +279,7 @@ def _admit(db: Db, invitation: Invitation, account: Account) -> None:
             bundle=invitation.bundle,
             by=invitation.invited_by,
             reason="invited",
+            ends_at=invitation.access_ends_at,
             fitting=invitation.invited_by.startswith("acc_"),  # an operator describes a world, bound by structure alone
         )
 

@@ -24,6 +24,8 @@ class Invitation(Row, table=True):
     email: str = ""
     display_name: str = ""
     bundle: str | None = None
+    access_ends_at: datetime | None = moment(nullable=True)
+    """When what the job gives ends (exclusive); None: it does not."""
     partner_id: str | None = Field(default=None, index=True)
     """The outside organisation that invites, instead of a practice."""
     administrator: bool = False

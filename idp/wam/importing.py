@@ -3,13 +3,14 @@
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from idp.accounts.people import normalised_email
 from idp.errors import Invalid
 
-COLUMNS = ("name", "email", "works_as", "job")
+COLUMNS = ("name", "email", "works_as", "job", "until")
 NEEDED = ("name", "email")
 MOST = 2000
 _FORMULA = re.compile(r"^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
@@ -25,13 +26,23 @@ class Line:
     email: str
     works_as: str
     job: str | None
+    ends_at: datetime | None = None
+    """When what the job gives ends (exclusive)."""
     problem: str = ""
 
 
-def read(text: str, *, jobs: Mapping[str, str], capacities: Mapping[str, str], known: frozenset[str]) -> list[Line]:
+def read(
+    text: str,
+    *,
+    jobs: Mapping[str, str],
+    capacities: Mapping[str, str],
+    ends: Callable[[str], datetime | None],
+    known: frozenset[str],
+) -> list[Line]:
     """Return every line of a file, each with what is wrong with it.
 
-    `jobs` and `capacities` are key -> name, either may be written; `known` are addresses already invited here.
+    `jobs` and `capacities` are key -> name, either may be written; `ends` reads the cell of the end and
+    raises Invalid for one that can't be; `known` are addresses already invited here.
     Raises Invalid when the file as a whole can't be used.
     """
     try:
@@ -55,11 +66,17 @@ def read(text: str, *, jobs: Mapping[str, str], capacities: Mapping[str, str], k
     if len(body) > MOST:
         raise Invalid(fields={"file": f"Invite at most {MOST:,} people at a time. There are {len(body):,}."})
     seen: set[str] = set(known)
-    return [_line(number, row, heading, (jobs, capacities), seen) for number, row in body]
+    return [_line(number, row, heading, (jobs, capacities), ends=ends, seen=seen) for number, row in body]
 
 
 def _line(
-    number: int, row: list[str], heading: list[str], names: tuple[Mapping[str, str], Mapping[str, str]], seen: set[str]
+    number: int,
+    row: list[str],
+    heading: list[str],
+    names: tuple[Mapping[str, str], Mapping[str, str]],
+    *,
+    ends: Callable[[str], datetime | None],
+    seen: set[str],
 ) -> Line:
     jobs, capacities = names
     cells = dict.fromkeys(COLUMNS, "") | dict(zip(heading, (" ".join(c.split()) for c in row), strict=False))
@@ -82,7 +99,14 @@ def _line(
     job = _key(cells["job"], jobs) if cells["job"] else None
     if cells["job"] and job is None:
         problem = problem or f"Job: {', '.join(sorted(jobs.values()))}."
-    return Line(number, cells["name"], email, works_as or "", job, problem)
+    ends_at = None
+    try:
+        ends_at = ends(cells["until"]) if cells["job"] else None
+    except Invalid:
+        problem = problem or "Until: a last day to come such as 11/30/2027, or none; empty means one year."
+    if cells["until"] and not cells["job"]:
+        problem = problem or "Until: only beside a job."
+    return Line(number, cells["name"], email, works_as or "", job, ends_at, problem)
 
 
 def _key(written: str, names: Mapping[str, str]) -> str | None:

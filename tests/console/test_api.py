@@ -2,7 +2,7 @@
 
 import base64
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -166,6 +166,24 @@ def test_w3_people_are_invited_one_by_one_and_from_a_file_all_or_nobody(api: Api
     assert api.one("SELECT count(*) FROM invitation") == 1
     assert wes.post("/imports", {"csv": file.replace("=cmd", "Lou"), "line": LINE}).json()["invited"] == 2
     assert {job["bundle"] for job in wes.get("/holdings", line=LINE).json()["jobs"]} >= {"biller", "front_desk"}
+
+
+@SQLITE
+def test_w3_an_invitation_over_the_api_gives_a_year_a_day_or_no_end(api: Api) -> None:
+    wes, body = api.calls("wes"), {"name": "Nina Frost", "bundle": "biller", "line": LINE}
+    day = clock.now() + timedelta(days=90)
+    year = datetime.fromisoformat(wes.post("/people", body).json()["ends_at"])
+    assert timedelta(days=364) < year - clock.now() < timedelta(days=368)
+    until = wes.post("/people", body | {"ends_at": day.isoformat()}).json()["ends_at"]
+    assert datetime.fromisoformat(until) == day
+    assert wes.post("/people", body | {"ends_at": None}).json()["ends_at"] is None
+    assert wes.post("/people", {"name": "No Job", "line": LINE}).json()["ends_at"] is None
+    for wrong in (
+        body | {"ends_at": (clock.now() - timedelta(days=1)).isoformat()},
+        body | {"ends_at": "2027-11-30T00:00:00"},
+        {"name": "No Job", "line": LINE, "ends_at": day.isoformat()},
+    ):
+        assert wes.post("/people", wrong).status_code == 422, wrong
 
 
 @SQLITE

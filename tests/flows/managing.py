@@ -47,6 +47,11 @@ class Managed:
         paused = {g.entitlement for g in rows if g.effect == "deny"}
         return {g.entitlement for g in rows if g.effect == "allow"} - paused
 
+    def ends(self, name: str) -> set[datetime | None]:
+        """The ends of what a person can do at Lakeside Clinic now."""
+        with transaction(self.world.database) as db:
+            return {g.expires_at for g in grants.live(db, self.world.people[name], self.world.lakeside, clock.now())}
+
     def give(self, name: str, *keys: str, by: str = "operator", **more: Any) -> None:
         """Give functions as an operator or a manager."""
         with transaction(self.world.database) as db:

@@ -55,6 +55,10 @@ class Invite(Sent):
     email: Annotated[str, Field(max_length=254, pattern=r"^[^\x00]*$")] = ""
     works_as: Literal["employee", "representative", "agent"] = "employee"
     bundle: Key | None = None
+    ends_at: Annotated[
+        AwareDatetime | None,
+        Field(description="When the job ends (exclusive). Left out: a year from today; null: never."),
+    ] = None
     line: Line
 
 

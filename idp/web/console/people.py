@@ -15,7 +15,7 @@ from idp.web.console.caller import Manages, Sees, lines_seen
 from idp.web.console.once import TheOnce
 from idp.web.console.paging import After, Cursor, Limit
 from idp.web.console.routing import part
-from idp.web.manager import inviting
+from idp.web.manager import ends, inviting
 
 router = part()
 
@@ -93,13 +93,15 @@ def invite(db: Transaction, acting: Manages, once: TheOnce, body: Invite) -> Res
             email=body.email.strip(),
             works_as=body.works_as,
             bundle=body.bundle,
+            end=body.ends_at if "ends_at" in body.model_fields_set else ends.YEAR,
             line=body.line,
             form_id=once.form_id(acting),
         )
         assert made is not None  # the key was not used: `once` has looked
         invitation, secret = made
+        ends_at = invitation.access_ends_at
         link = f"{of(db).settings.issuer}/invitations/{secret}"
-        return {"invitation": invitation.id, "link": link, "expires_at": invitation.expires_at}
+        return {"invitation": invitation.id, "link": link, "expires_at": invitation.expires_at, "ends_at": ends_at}
 
     return once.answer(db, acting, work, 201)
 
@@ -113,7 +115,7 @@ def import_people(
     *,
     dry_run: Annotated[bool, Query(description="Only say what each line would do.")] = False,
 ) -> Response:
-    """Invite everybody of a CSV file, or nobody: columns name, email, works_as, job; at most 2,000 lines."""
+    """Invite everybody of a CSV file, or nobody: columns name, email, works_as, job, until; at most 2,000 lines."""
 
     def work() -> dict[str, Any]:
         if not dry_run:
@@ -199,5 +201,6 @@ def _line(one: importing.Line) -> dict[str, Any]:
         "email": one.email,
         "works_as": one.works_as,
         "job": one.job,
+        "ends_at": one.ends_at,
         "problem": one.problem,
     }

@@ -166,7 +166,7 @@ def _line(request: Request, db: Session, acting: Acting) -> str:
 def _wish(request: Request, db: Session, acting: Acting, line: str) -> tuple[Wish, tuple[str, ...]]:
     chosen = _chosen(request)
     zone = of(db).settings.time_zone
-    ends_at = ends.read(chosen["end"], chosen["until"], zone)
+    ends_at = ends.moment(ends.read(chosen["end"], chosen["until"], zone), zone)
     starts_at = dates.start_of(dates.typed_day(chosen["start"], "start"), zone) if chosen["start"] else None
     return granting.wish(
         db,
@@ -212,7 +212,7 @@ def _choose_facts(
         "jobs": holdings.jobs(db, functions),
         "functions": views.choices(functions, held, by, a, zone),
         "chosen": chosen,
-        "year": views.shown(dates.end_of(dates.same_day_next_year(clock.now(), zone), zone), zone),
+        "year": ends.year(zone),
         "problem": problem.detail if problem else None,
         "fields": problem.fields if problem else {},
         **views.frame(db, acting.provider, by),

@@ -1,25 +1,38 @@
 """Invite one person, or everybody of a file: what the pages and the API do, once for each form or key."""
 
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session as Db
 
+from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
+from idp.database import of
 from idp.errors import Invalid, NotFound
 from idp.registration import invitations
 from idp.registration.tables import Invitation
 from idp.wam import authority, holdings, importing, receipts
 from idp.web.guards import Acting
-from idp.web.manager import views
+from idp.web.manager import ends, views
 
 
 def invite(
-    db: Db, acting: Acting, *, name: str, email: str, works_as: str, bundle: str | None, line: str, form_id: str
+    db: Db,
+    acting: Acting,
+    *,
+    name: str,
+    email: str,
+    works_as: str,
+    bundle: str | None,
+    end: ends.End = ends.YEAR,
+    line: str,
+    form_id: str,
 ) -> tuple[Invitation, str] | None:
     """Invite one person; return the invitation and its secret, or None when this form was sent before.
 
-    Raises NotYourLine, Invalid field by field.
+    `end` is when the job's access ends. Raises NotYourLine, Invalid field by field.
     """
     by, provider_id = acting.visitor.account.id, acting.provider.id
     if receipts.earlier(db, by, form_id) is not None:
@@ -34,6 +47,11 @@ def invite(
         fields["capacity"] = "Choose how the person works for the practice."
     if bundle and bundle not in jobs(db, acting, line):
         fields["bundle"] = "Choose one of the jobs on this page."
+    ends_at = ends.moment(end, of(db).settings.time_zone)
+    if isinstance(end, datetime) and end <= clock.now():
+        fields["until"] = "Enter a day that has not passed."
+    elif isinstance(end, datetime) and not bundle:
+        fields["until"] = "Choose the job that ends with this day."
     if fields:
         raise Invalid(fields=fields)
     try:
@@ -49,6 +67,7 @@ def invite(
         line=line,
         capacity=works_as,
         bundle=bundle or None,
+        access_ends_at=ends_at if bundle else None,
     )
     receipt.facts = {"invitation": invitation.id, "line": line, "bundle": bundle or None}
     db.add(receipt)
@@ -60,7 +79,8 @@ def read(db: Db, acting: Acting, text: str, line: str) -> list[importing.Line]:
     if line not in authority.lines_of(db, acting.visitor.account.id, acting.provider.id):
         raise NotFound
     known = frozenset(one.email for one in invitations.open_at(db, acting.provider.id))
-    return importing.read(text, jobs=jobs(db, acting, line), capacities=views.CAPACITIES, known=known)
+    of_cell = partial(ends.of_cell, zone=of(db).settings.time_zone)
+    return importing.read(text, jobs=jobs(db, acting, line), capacities=views.CAPACITIES, ends=of_cell, known=known)
 
 
 def invite_all(db: Db, acting: Acting, text: str, line: str, form_id: str) -> int:
@@ -87,6 +107,7 @@ def invite_all(db: Db, acting: Acting, text: str, line: str, form_id: str) -> in
             line=line,
             capacity=one.works_as,
             bundle=one.job,
+            access_ends_at=one.ends_at,
         )[0].id
         for one in lines
     ]

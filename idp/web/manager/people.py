@@ -25,6 +25,7 @@ from idp.web.manager import (
     changing,
     delegating,
     emergency,
+    ends,
     happened,
     heard,
     importing,
@@ -94,6 +95,7 @@ def new(request: Request, db: Transaction, acting: Manages) -> Response:
 def invite(request: Request, db: Transaction, acting: Manages, form: TheForm) -> Response:
     """Make an invitation and show its link, once; the same form again shows that it was made."""
     name, email, capacity, bundle, line = form.of("name", "email", "capacity", "bundle", "line")
+    zone = of(db).settings.time_zone
     try:
         made = inviting.invite(
             db,
@@ -102,6 +104,7 @@ def invite(request: Request, db: Transaction, acting: Manages, form: TheForm) ->
             email=email,
             works_as=capacity,
             bundle=bundle or None,
+            end=ends.read(form.get("end", ends.YEAR), form.get("until", "").strip(), zone),
             line=line,
             form_id=form.get("form_id", ""),
         )
@@ -109,9 +112,17 @@ def invite(request: Request, db: Transaction, acting: Manages, form: TheForm) ->
         problem.page, problem.context = "wam/new.html", _new_facts(db, acting, dict(form))
         raise
     link = f"{of(db).settings.issuer}/invitations/{made[1]}" if made else None
-    until = made[0].expires_at if made else None
-    frame = _frame(db, acting)
-    return pages.page(request, "wam/invited.html", link=link, name=name, email=email, until=until, **frame)
+    return pages.page(
+        request,
+        "wam/invited.html",
+        link=link,
+        name=name,
+        email=email,
+        until=made[0].expires_at if made else None,
+        job=inviting.jobs(db, acting, line).get(bundle),
+        ends=views.until(made[0].access_ends_at, zone) if made else None,
+        **_frame(db, acting),
+    )
 
 
 @router.get("/p/{p}/people/{a}")
@@ -165,10 +176,13 @@ def _new_facts(db: Session, acting: Acting, typed: dict[str, str]) -> dict[str, 
         raise NotFound
     line = typed.get("line") or facts["lines"][0]
     jobs = holdings.jobs(db, holdings.functions(db, acting.provider, line))
-    names = ("name", "email", "capacity", "bundle")
-    typed = {"capacity": "employee", **typed}
-    chosen = {name: typed.get(name, "") for name in names}
-    return {"line": line, "jobs": jobs, "chosen": chosen, "form_id": receipts.new_form_id(), **facts}
+    names = ("name", "email", "capacity", "bundle", "end", "until")
+    typed = {"capacity": "employee", "end": ends.YEAR, **typed}
+    chosen = {name: typed.get(name, "").strip() for name in names}
+    if ends.two(chosen["end"], chosen["until"]):
+        chosen["end"] = "date"
+    year = ends.year(of(db).settings.time_zone)
+    return {"line": line, "jobs": jobs, "chosen": chosen, "year": year, "form_id": receipts.new_form_id(), **facts}
 
 
 def _history(db: Session, provider_id: str, account_id: str, lines: list[str]) -> list[dict[str, Any]]:
