@@ -70,6 +70,16 @@ def open_due(db: Session) -> int:
     return len(places)
 
 
+def next_of(db: Session, provider_id: str, line: str) -> tuple[datetime, datetime] | None:
+    """Return when the next regular review of a line opens and is due, as things stand; None if nobody has functions."""
+    first = min(due_of_people(db, provider_id, line).values(), default=None)
+    if first is None:
+        return None
+    ahead = max(configuration.current(db).clocks.review_notices)
+    opens = max(first - ahead, clock.now())
+    return opens, max(first, opens + ahead)
+
+
 def due_of_people(db: Session, provider_id: str, line: str) -> dict[str, datetime]:
     """Return when each person with functions here is due: after their last confirmation, or since they have them."""
     clocks = configuration.current(db).clocks

@@ -2,10 +2,11 @@
 
 import re
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from freezegun import freeze_time
-from sqlmodel import select
+from sqlmodel import col, select
 
 from idp import clock
 from idp.database import transaction
@@ -18,6 +19,7 @@ from tests.flows.managing import Managed, filling, managed
 from tests.wam.world import LINE
 
 __all__ = ["filling", "managed"]
+ZONE = ZoneInfo("America/Chicago")
 
 
 def opened(managed: Managed, due: timedelta = timedelta(days=45)) -> str:
@@ -75,6 +77,26 @@ def test_w7_changed_is_an_answer_only_after_a_change(managed: Managed) -> None:
     wes.get(f"{managed.here}/reviews/{review}").submit("Save, go on later", **{f"a-{world.finn}": "change"})
     assert wes.status == 200
     assert managed.one("SELECT answer FROM review_item WHERE account_id = :a", a=world.finn) == "change"
+
+
+def test_w7_the_page_says_from_which_date_the_next_review_opens_and_the_job_keeps_it(managed: Managed) -> None:
+    wes, now = managed.as_("wes"), clock.now()
+    with transaction(managed.world.database) as db:
+        coming = review_calendar.next_of(db, managed.world.lakeside, LINE)
+        assert review_calendar.next_of(db, managed.world.lakeside, "dental") is None  # nobody has functions there
+    assert coming is not None
+    opens, due = (f"{day.astimezone(ZONE):%b} {day.astimezone(ZONE).day}, {day.year}" for day in coming)
+    assert f"Medical: opens {opens}, answer by {due}" in wes.get(f"{managed.here}/reviews").text.replace(" ,", ",")
+    assert coming[0] > now
+    later(managed, now)
+    later(managed, coming[0] - timedelta(minutes=1))
+    assert managed.one("SELECT count(*) FROM review WHERE provider_id = :p", p=managed.world.lakeside) == 0
+    later(managed, coming[0] + timedelta(days=1))
+    assert managed.one("SELECT count(*) FROM review WHERE provider_id = :p", p=managed.world.lakeside) == 1
+    with transaction(managed.world.database) as db:
+        made = db.exec(select(Review).where(col(Review.provider_id) == managed.world.lakeside)).one()
+        assert made.due_at - coming[1] <= timedelta(days=1)
+    assert "How the next one begins" not in wes.get(f"{managed.here}/reviews").text  # one is open
 
 
 def test_w7_who_signs_reads_what_each_person_has_and_the_report_says_from_what_to_what(managed: Managed) -> None:

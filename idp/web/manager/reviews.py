@@ -10,7 +10,7 @@ from sqlmodel import Session as Db
 from idp.database import of
 from idp.entitlements import catalog
 from idp.errors import Conflict, Invalid, NotEntitled
-from idp.wam import authority, reviews, roster
+from idp.wam import authority, review_calendar, reviews, roster
 from idp.wam.tables import Review
 from idp.web import pages
 from idp.web.boundary import Transaction
@@ -37,7 +37,13 @@ def listed(request: Request, db: Transaction, acting: Sees) -> Response:
     """List the reviews of the lines this person manages."""
     frame = views.frame(db, acting.provider, acting.visitor.account.id)
     found = reviews.of_practice(db, acting.provider.id, frame["lines"])
-    return pages.page(request, "wam/reviews.html", reviews=found, states=STATES, **frame)
+    under_way = {one.line for one, _, _ in found if one.kind == "regular" and one.status in reviews.UNDER_WAY}
+    coming = [
+        (line, review_calendar.next_of(db, acting.provider.id, line))
+        for line in frame["lines"]
+        if line not in under_way
+    ]
+    return pages.page(request, "wam/reviews.html", reviews=found, states=STATES, coming=coming, **frame)
 
 
 @router.get("/p/{p}/reviews/{x}")
