@@ -6,7 +6,6 @@ answers about themselves. A review after a manager's departure looks at what tha
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import CursorResult, or_, update
 from sqlmodel import Session, col, func, select
@@ -19,7 +18,7 @@ from idp.database.inserting import insert_unless_there
 from idp.entitlements import grants
 from idp.entitlements.tables import Grant
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound
-from idp.wam import appointments, authority, receipts, removing
+from idp.wam import appointments, authority, receipts, removing, review_report
 from idp.wam.tables import Receipt, Review, ReviewItem
 
 ANSWERS = ("keep", "change", "remove")
@@ -187,7 +186,7 @@ def sign(db: Session, review: Review, *, by: str, word: bool) -> Review:
     waiting = [i for i in waiting if not (alone and i.account_id == by)]
     if waiting:
         raise NotAllAnswered(f"{len(waiting)} of {len(people)} people have no answer yet.")
-    report = _report(db, review, people, by)
+    report = review_report.made(db, review, people, by=by, answers=ANSWERS)
     for item in people:
         if item.answer == "remove" and _holds(db, review, item.account_id):
             removing.remove(
@@ -260,31 +259,3 @@ def _changed_since(db: Session, review: Review, account_id: str) -> bool:
         ).first()
         is not None
     )
-
-
-def _report(db: Session, review: Review, people: Sequence[ReviewItem], by: str) -> dict[str, Any]:
-    """Return what was decided about whom, as it stood before the removals."""
-    lines = []
-    for item in sorted(people, key=lambda i: i.account_id):
-        rows = authority.not_ended(db, review.provider_id, item.account_id, review.line)
-        lines.append(
-            {
-                "account": item.account_id,
-                "answer": item.answer or ("not_answered_only_manager" if item.account_id == by else "nothing_held"),
-                "by": item.answered_by,
-                "at": clock.iso(item.answered_at) if item.answered_at else None,
-                "paused": item.paused,
-                "grants": [
-                    {
-                        "grant": row.id,
-                        "function": row.entitlement,
-                        "from": clock.iso(row.not_before),
-                        "by": row.granted_by,
-                    }
-                    for row in rows
-                    if row.effect == "allow"
-                ],
-            }
-        )
-    counts = {name: sum(1 for i in people if i.answer == name) for name in ANSWERS}
-    return {"people": lines, "counts": counts, "signed_by": by, "signed_at": clock.iso(clock.now())}

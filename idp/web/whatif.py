@@ -16,16 +16,18 @@ from sqlmodel import col, select
 from idp import clock
 from idp.accounts.tables import Account
 from idp.audit import log
+from idp.database import of
 from idp.database.lane import drive
 from idp.entitlements import asking, bundles, explaining, supposing, told
-from idp.entitlements.decision import OURSELVES, Question, decide
+from idp.entitlements.decision import DECIDED_BY, OURSELVES, Question, decide
+from idp.entitlements.gates.purpose import purpose
 from idp.entitlements.question import LINES, Supposition
 from idp.entitlements.sentences import sentence
 from idp.entitlements.supposing import NotSupposable
 from idp.entitlements.tables import Appointment, Delegation, Entitlement, Grant
 from idp.errors import Invalid
 from idp.providers.tables import Affiliation, Provider
-from idp.web import dates
+from idp.web import dates, givers
 
 NAMES = frozenset({"function", "line", "at", "without", "give", "job", "less", "more", "account_number", "owner"})
 OWNERS = {"partner": "its administrator", "insurer": "the insurer", "affiliate": "the affiliate"}
@@ -65,11 +67,27 @@ def moment(typed: str, zone: str) -> datetime:
             return dates.start_of(datetime.strptime(typed, form).date(), zone)  # noqa: DTZ007 - a day has no zone
         except (ValueError, OverflowError):
             continue
+    for form in ("%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S.%f"):
+        try:
+            return datetime.strptime(typed, form).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
     try:
         at = datetime.fromisoformat(typed)
         return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Invalid(fields={"at": "Enter a day such as 11/21/2026, or leave this empty for now."}) from None
+
+
+def _typed(at: datetime, zone: str) -> str:
+    """Write a moment as `moment` reads it: a day where it is its start, else with the time, to the microsecond."""
+    local = at.astimezone(ZoneInfo(zone))
+    if at == dates.start_of(local.date(), zone):
+        return dates.us(local.date())
+    whole = f"{local:%m/%d/%Y %H:%M:%S.%f}"
+    if moment(whole, zone) != at:  # the hour that comes twice when clocks go back
+        return at.isoformat()
+    return whole.removesuffix(".000000")
 
 
 def _supposed(given: dict[str, str], known: set[str], number: str) -> tuple[Supposition, ...]:
@@ -117,15 +135,25 @@ def shown(db: Db, question: Question, given: dict[str, str], known: list[Choice]
     """Decide, record, explain; return what the page shows."""
     facts = asking.look_in_session(db, question)
     decision = replace(decide(facts), simulated=True)
+    each_time = decision.reason == "purpose_required"
+    # What no page can name is each request's own: the answer shown is that of the checks beside it.
+    shows = decide(facts, [gate for gate in DECIDED_BY if gate is not purpose]) if each_time else decision
     log.record(db, told.event(question, decision))
     as_it_is = {name: given[name] for name in ("account", "provider", "function", "line", "at") if given.get(name)}
+    given_by = drive(db, explaining.sources(decision.because))
+    explanation = explaining.explain(facts, decision)
+    closed = [step.gate for step in explanation.steps if not (step.open or step.reason == "purpose_required")]
     return {
-        "given": given,
+        "given": given | ({"at": _typed(question.at, of(db).settings.time_zone)} if question.at else {}),
         "question": question,
-        "explanation": explaining.explain(facts, decision),
-        "said": sentence(decision),
-        "contact": decision.contact,
-        "given_by": drive(db, explaining.sources(decision.because)),
+        "explanation": explanation,
+        "each_time": each_time,
+        "yes": shows.allowed,
+        "stopped_at": closed[0] if closed else None,
+        "said": sentence(shows),
+        "contact": shows.contact,
+        "given_by": given_by,
+        "by": givers.names(db, given_by),
         "moment": clock.from_micros,
         "whom": db.get(Account, question.account_id),
         "practice": db.get(Provider, question.provider_id),

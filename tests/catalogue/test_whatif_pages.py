@@ -51,6 +51,11 @@ def test_w8_a_manager_asks_why_and_what_if_and_nothing_is_changed(desk: Managed)
     assert "Finn Oakes reads: Nobody has given you Claim status" in wes.text
     wes.get(f"{here}/why?function=claim.status.view&line={LINE}&give=claim.status.view")
     assert "Yes, where a request names one of the two purposes" in wes.text, "no page can name a request's purpose"
+    assert _answer(wes) == "yes", "the checks agree with the box"
+    assert "asked with each request" in wes.text
+    wes.get(f"{here}/why?function=claim.status.view&line={LINE}&give=claim.status.view&at=01/01/2001")
+    assert "Yes" not in wes.text
+    assert _answer(wes) not in ("yes", "purpose_required")
     assert desk.held("finn") == before
     assert desk.events("entitlements.decision.made") >= 6
 

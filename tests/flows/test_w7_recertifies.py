@@ -1,5 +1,6 @@
 """W-7: access managers confirm who has what; silence pauses, and after a time of grace it ends."""
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -74,6 +75,22 @@ def test_w7_changed_is_an_answer_only_after_a_change(managed: Managed) -> None:
     wes.get(f"{managed.here}/reviews/{review}").submit("Save, go on later", **{f"a-{world.finn}": "change"})
     assert wes.status == 200
     assert managed.one("SELECT answer FROM review_item WHERE account_id = :a", a=world.finn) == "change"
+
+
+def test_w7_who_signs_reads_what_each_person_has_and_the_report_says_from_what_to_what(managed: Managed) -> None:
+    review, world = opened(managed), managed.world
+    wes = managed.as_("wes").get(f"{managed.here}/people/{world.finn}/change/check?f=message.send&f=fee.view&end=year")
+    wes.submit("Confirm", reason="other work")
+    wes.get(f"{managed.here}/people/{world.mia}/change/check?f=remit.view&end=date&until=12/31/2099&all=yes")
+    wes.submit("Confirm", reason="until then")
+    wes.get(f"{managed.here}/reviews/{review}")
+    assert "Fee schedules and changes, Secure messages" in wes.text
+    assert "Eligibility and benefits" not in wes.text
+    wes.submit("Sign the review", word="yes", **{f"a-{world.finn}": "change", f"a-{world.mia}": "change"})
+    assert "0 kept, 2 changed" in wes.text
+    assert re.search(r"Removed: Eligibility and benefits, [\w, -]+\. Added: Fee schedules and changes", wes.text)
+    assert "Remittance: was no end date, is until Dec 31, 2099" in wes.text
+    assert "Fee schedules and changes, Secure messages" in wes.text
 
 
 def test_w7_unanswered_are_suspended_on_the_due_date_an_answer_lets_them_go_on(managed: Managed) -> None:

@@ -196,7 +196,12 @@ def test_se6_sam_asks_who_could_on_a_day_why_and_what_if_it_had_ended(window: An
     page.get_by_role("button", name="Show").click()
     assert "provider=prv_insurer" in page.url
     assert "1 person" in page.inner_text("main")
-    assert "grt_audit.search, by operator" in page.inner_text("tbody")
+    assert "by the service's operator" in page.inner_text("tbody")
+    typed = f"{clock.now() + timedelta(days=1):%m/%d/%Y}"
+    assert page.get_by_label("Practice").input_value() == "Meridian Health Plan"
+    assert page.get_by_label("Day").input_value() == typed
+    assert "Search the log for Meridian Health Plan, Medical, on " in page.inner_text("main")
+    assert "as things stand now" in page.inner_text("main"), "tomorrow's answer says that it is a guess"
     eyes.look("security-who")
     csv = page.request.get(page.get_by_role("link", name="Export as CSV").get_attribute("href"))
     assert csv.text().splitlines()[1].startswith("acc_sam,Sam Ode,")
@@ -219,10 +224,13 @@ def test_se6_nobody_could_is_followed_by_who_held_it_and_why_they_could_not(wind
     assert "Nobody could." in text_of
     held = page.get_by_role("table", name="Who held it")
     assert "The terms changed. Read and accept them to go on." in held.inner_text()
-    assert "grt_audit.search" in held.inner_text()
+    assert "by the service's operator" in held.inner_text()
+    assert "as things stand now" not in text_of
     eyes.look("security-who-held")
     page.get_by_role("link", name="Sam Ode: why not").first.click()
     assert "Sam Ode reads: The terms changed." in page.inner_text("main")
+    shown = page.get_by_label("Day").input_value()
+    assert shown == f"{longer_ago:%m/%d/%Y}"
     page.goto("/security/who?function=audit.search&provider=prv_lake&line=medical&day=2026-01-01")
     assert "And nobody held it." in page.inner_text("main")
 

@@ -22,7 +22,7 @@ from idp.entitlements.sentences import sentence
 from idp.entitlements.tables import Entitlement
 from idp.errors import Invalid
 from idp.providers.tables import Provider
-from idp.web import dates
+from idp.web import dates, givers
 from idp.web.boundary import Transaction, service_of
 from idp.web.desk import reading, who_table
 from idp.web.forms import TheForm
@@ -45,20 +45,26 @@ def who_page(request: Request, staff: MayLook, db: Transaction) -> Response:
         return page(request, "audit/who.html", **_frame(staff, db), given={}, typed={}, fields={}, found=None)
     question, starts, ends = _asked(given, of(db).settings.time_zone)
     found = who_table.find(db, question, starts, ends, given.get("after", ""))
-    names = who_table.names_of(db, [name for name, _ in (*found.found, *found.held)])
+    both = (*found.found, *found.held)
+    names = who_table.names_of(db, [name for name, _ in both])
+    practice = db.get(Provider, question.provider_id)
     rest = {name: given[name] for name in NAMES if name in given}
     return page(
         request,
         "audit/who.html",
         **_frame(staff, db),
-        given=given,
+        given=given | ({"provider": practice.name} if practice else {}),
         typed={},
         fields={},
         found=found,
+        starts=starts,
         ends=ends,
+        now=clock.now(),
+        line=question.asked_line,
         names=names,
         function=db.get(Entitlement, question.entitlement),
-        practice=db.get(Provider, question.provider_id),
+        practice=practice,
+        by=givers.names(db, [one for _, all_of in both for period in all_of for one in period.sources]),
         rows=[(name, period, _why(rest, name, period.starts_at)) for name, all_of in found.found for period in all_of],
         held=[(name, period, _why(rest, name, period.starts_at)) for name, all_of in found.held for period in all_of],
         said=sentence,
@@ -76,7 +82,7 @@ def who_form(request: Request, staff: MayLook, db: Transaction, form: TheForm) -
         _complete(typed)
         zone = ZoneInfo(service_of(request).settings.time_zone)
         given = typed | reading.understood(db, {"provider": typed["provider"]}, zone)
-        given["day"] = _day(typed["day"]).isoformat()
+        _day(typed["day"])
     except Invalid as refusal:
         refusal.page = "audit/who.html"
         refusal.context = _frame(staff, db) | {"given": {}, "typed": typed, "found": None}

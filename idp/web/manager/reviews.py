@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session as Db
 
+from idp.database import of
+from idp.entitlements import catalog
 from idp.errors import Conflict, Invalid, NotEntitled
 from idp.wam import authority, reviews, roster
 from idp.wam.tables import Review
@@ -14,7 +16,7 @@ from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
-from idp.web.manager import evidence, views, workload
+from idp.web.manager import evidence, reviewed, views, workload
 from idp.web.manager.guard import Manages, Sees
 
 router = APIRouter()
@@ -92,9 +94,11 @@ def _facts(db: Db, acting: Acting, found: Review, page: int, typed: dict[str, st
 def _report(db: Db, acting: Acting, found: Review) -> dict[str, Any]:
     report = found.report or {"people": [], "counts": {}}
     ids = {line["account"] for line in report["people"]} | {line.get("by") or "" for line in report["people"]}
+    functions = {e.key: e.name for side in (False, True) for e in catalog.everything(db, insurer_side=side)}
     return {
         "review": found,
         "report": report,
+        "people": reviewed.people(report, functions, of(db).settings.time_zone),
         "names": roster.names_of(db, ids | {found.signed_by or ""}),
         "said": SAID,
         "state": STATES[found.status],

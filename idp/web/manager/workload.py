@@ -26,6 +26,8 @@ class Row:
     item: ReviewItem
     entry: Entry
     functions: int
+    names: list[str]
+    """What the functions are called."""
     sensitive: list[str]
     since: datetime
     last_used_at: datetime | None
@@ -44,7 +46,7 @@ def rows(
     """Return these people of a review, those that need a look first, then by name."""
     entries = roster.entries_of(db, review.provider_id, [item.account_id for item in people])
     used = _last_used(db, review.provider_id, [item.account_id for item in people])
-    levels = {f.key: f.sensitivity for side in (False, True) for f in catalog.everything(db, insurer_side=side)}
+    known = {f.key: f for side in (False, True) for f in catalog.everything(db, insurer_side=side)}
     made = []
     for item in people:
         entry = entries.get(item.account_id)
@@ -61,7 +63,14 @@ def rows(
                 item,
                 entry,
                 len(held),
-                sorted({holdings.WORDS[levels[key]] for key in keys if levels.get(key, 0) >= 5}),
+                sorted({known[g.entitlement].name for g in held}),
+                sorted(
+                    {
+                        holdings.WORDS[known[key].sensitivity]
+                        for key in keys
+                        if key in known and known[key].sensitivity >= 5
+                    }
+                ),
                 min(g.not_before for g in held),
                 used.get(item.account_id),
                 clashes,
