@@ -9,6 +9,12 @@ TEMPLATES: dict[str, Template] = {
         "Open this link within {hours} hours. It works once:\n{url}\n\n"
         "If you did not expect this, there is nothing to do.",
     ),
+    "invitation_taken": Template(
+        "{name} took up an invitation to {provider} that was sent to another address",
+        "{name}, who has an account already, took up the invitation for {invited}, sent to {address}. {name} has not "
+        "confirmed that address, and works for {provider} now.\n\n"
+        "If {name} is not the person you invited, remove their access here:\n{page}",
+    ),
     "registration_code": Template(
         "Your code to register with {insurer}",
         "{code}\n\nType this code in the browser you started in, within {hours} hours: {url}\n\n"

@@ -25,6 +25,7 @@ from idp.partners import members
 from idp.partners.tables import Partner
 from idp.providers import affiliations
 from idp.providers.tables import Provider
+from idp.registration import taken_up
 from idp.registration.tables import Invitation
 
 
@@ -195,16 +196,23 @@ def accept(db: Db, invitation_id: str, *, account_id: str | None = None) -> Acco
         raise InvitationLost("This invitation was used a moment ago.")
     account = people.find(db, account_id) if account_id else _create(db, invitation)
     db.execute(update(Invitation).where(col(Invitation.id) == invitation.id).values(spent_by=account.id))
+    another = account_id is not None and taken_up.by_another(db, invitation, account_id)
     log.record(
         db,
         Event(
             "registration.invitation.accepted",
             account=account.id,
             provider=invitation.provider_id,
-            details={"invitation": invitation.id, "invited_by": invitation.invited_by},
+            details={
+                "invitation": invitation.id,
+                "invited_by": invitation.invited_by,
+                "other_address": another,
+            },
         ),
     )
     _admit(db, invitation, account)
+    if another:
+        taken_up.tell(db, invitation, account)
     return account
 
 

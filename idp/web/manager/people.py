@@ -14,7 +14,7 @@ from idp.database import of
 from idp.envelope import CannotOpen
 from idp.errors import Invalid, NotFound
 from idp.partners.tables import Partner
-from idp.registration import invitations
+from idp.registration import invitations, taken_up
 from idp.wam import appointments, authority, holdings, inactivity, leave, receipts, roster
 from idp.wam.tables import Receipt
 from idp.web import pages
@@ -147,6 +147,10 @@ def person(request: Request, db: Transaction, acting: Sees, a: str) -> Response:
         partner=partner.name if partner else None,
         manages=[views.LINE_NAMES[line] for line in managed],
         away=[one for one in leave.of_person(db, a, provider_id) if one.line in seen],
+        taken=[
+            {"name": one.display_name, "email": views.masked(one.email), "at": one.spent_at}
+            for one in taken_up.of_person(db, provider_id, found.account, seen)
+        ],
         inactive=inactivity.paused(db, a, provider_id, seen),
         jobs=sorted({h.job for h in held if h.job}),
         held=list(by_line.items()),
