@@ -10,6 +10,7 @@ from idp import clock
 from idp.database import of
 from idp.entitlements.chains import Scope
 from idp.entitlements.tables import Delegation, Entitlement
+from idp.errors import Invalid
 from idp.providers.registry_tables import ProviderLocation
 from idp.wam import holdings
 from idp.web import dates
@@ -24,7 +25,16 @@ LINE_NAMES = {
 
 
 def read(db: Db, form: Form, *, places: bool) -> Scope:
-    """Read what was chosen; `places` says whether places were offered. Raises Invalid for a day that is none."""
+    """Read what was chosen; `places` says whether places were offered.
+
+    Raises Invalid for a day that is none, and for places checked beside "All of them": taken without a word, either
+    would be more or less than what somebody meant.
+    """
+    if places and form.get("where") != "some" and form.list_of("place"):
+        said = 'You checked places, and "All of them" was chosen.'
+        raise Invalid(
+            fields={"place": f'{said} "Only those I check" is chosen now. For all of them, uncheck the places.'}
+        )
     until = form.get("until", "").strip()
     ends_at = dates.end_of(dates.typed_day(until, "until"), of(db).settings.time_zone) if until else None
     some = places and form.get("where") == "some"
@@ -63,7 +73,7 @@ def choices(
             "f": set(form.list_of("f")) if form is not None else set(chosen),
             "line": set(form.list_of("line")) if form is not None else set(offered[:1] if len(offered) == 1 else ()),
             "place": set(form.list_of("place")) if form is not None else set(),
-            "where": form.get("where", "all") if form is not None else "all",
+            "where": "some" if form is not None and (form.get("where") == "some" or form.list_of("place")) else "all",
             "until": form.get("until", "") if form is not None else dates.us(proposed),
         },
     }

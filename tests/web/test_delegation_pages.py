@@ -34,11 +34,14 @@ def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_
         "f-claim.status.view",
         "f-remit.view",
         "line-medical",
-        "where-some",
         f"place-{parties.north}",
         "redelegable",
     ):
         wes.locator(f"label[for='{box}']").click()
+    wes.get_by_role("button", name="Delegate").click()
+    assert 'You checked places, and "All of them" was chosen' in wes.inner_text("main")
+    assert wes.get_by_label("Only those I check").is_checked()
+    eyes.look("delegation-places-error")
     wes.get_by_role("button", name="Delegate").click()
     wes.wait_for_selector("text=Done: Evergreen Billing works for Lakeside Clinic")
     assert "Claim status, Remittance" in wes.get_by_role("status").inner_text()
