@@ -1,7 +1,7 @@
 """What the desk sees of a case: what the login did and nobody else, new cases and answers, words where they count."""
 
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, timedelta
 
 import orjson
 import pytest
@@ -99,7 +99,7 @@ def test_se_2_the_desk_hears_of_new_cases_and_answers_on_the_list_at_home_and_by
     assert "Two jobs, two desks" in answers, "the words stand where the case is decided"
     assert "to the access managers of Lakeside Clinic" in sue.text
     assert "in their words: “Two jobs, two desks”" in sue.text
-    with freeze_time(clock.now().astimezone(UTC).replace(hour=18)):
+    with freeze_time((clock.now().astimezone(UTC) + timedelta(days=1)).replace(hour=18)):
         digest.run(world.database)
     with reading(world.database) as db:
         [facts] = set(db.execute(text("SELECT facts FROM outbox WHERE template = 'desk_digest'")).scalars())
