@@ -1,8 +1,6 @@
 """Ask the person, or a practice's access managers; each question is answered once, in time, by whom it was put to."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -16,39 +14,15 @@ from idp.accounts import humans
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
-from idp.cases import answers, context, file, hearing, urgency
+from idp.cases import answers, asked, context, file, hearing, urgency
 from idp.cases.tables import OPEN, CaseQuestion, SecurityCase
 from idp.database import of
 from idp.database.inserting import insert_unless_there
-from idp.envelope import open_with, seal_with
+from idp.envelope import seal_with
 from idp.errors import Conflict, NotFound
 from idp.leaving import telling
 from idp.notices import outbox, saying
 from idp.providers.tables import Provider
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question as its reader sees it."""
-
-    id: str
-    reference: str
-    about: str
-    """The person's name; empty on their own page."""
-    seen: tuple[str, ...]
-    rows: tuple[Mapping[str, str], ...]
-    asked_at: datetime
-    due_at: datetime
-    answer: str | None
-    answered_at: datetime | None
-    answered_by: str
-    over: bool
-    """It can't be answered any more: too late, or the case is decided."""
-
-    @property
-    def open(self) -> bool:
-        """Say whether an answer is still awaited."""
-        return self.answer is None and not self.over
 
 
 def ask_person(db: Db, case: SecurityCase, *, by: str) -> bool:
@@ -83,7 +57,7 @@ def _ask(db: Db, case: SecurityCase, to: tuple[str, str], shown: Mapping[str, An
     )
     key = log.subject_key(db, owner)
     if key is not None:
-        made.shown = seal_with(key, orjson.dumps(shown, option=orjson.OPT_SORT_KEYS), _place(made.id))
+        made.shown = seal_with(key, orjson.dumps(shown, option=orjson.OPT_SORT_KEYS), asked.place(made.id))
     if not insert_unless_there(db, CaseQuestion, made.model_dump()):
         return False
     body = {
@@ -118,65 +92,10 @@ def _mail(db: Db, case: SecurityCase, question: CaseQuestion) -> None:
         outbox.send(db, manager, "case_question_manager", facts)
 
 
-def of_person(db: Db, account_id: str) -> list[Asked]:
-    """Return what a person was asked, by any account of theirs, newest first."""
-    return [_shown(db, row) for row in _of(db, "person", humans.same(db, account_id))]
-
-
-def of_practice(db: Db, provider_id: str, *, reader: str) -> list[Asked]:
-    """Return what a practice's access managers were asked, newest first, but not about the reader."""
-    own = humans.same(db, reader)
-    return [_shown(db, row) for row in _of(db, "practice", (provider_id,)) if row.owner not in own]
-
-
-def _of(db: Db, audience: str, whom: Collection[str]) -> list[CaseQuestion]:
-    query = select(CaseQuestion).where(col(CaseQuestion.audience) == audience, col(CaseQuestion.whom).in_(whom))
-    return list(db.exec(query.order_by(col(CaseQuestion.created_at).desc()).limit(50)).all())
-
-
 def of_case(db: Db, case_id: str) -> list[CaseQuestion]:
     """Return every question of a case, oldest first."""
     query = select(CaseQuestion).where(col(CaseQuestion.case_id) == case_id).execution_options(populate_existing=True)
     return list(db.exec(query.order_by(col(CaseQuestion.created_at), col(CaseQuestion.id))).all())
-
-
-def find(db: Db, question_id: str, audience: str, whom: str, *, reader: str) -> Asked:
-    """Return a question put to this person or practice; anybody else's, or one about a managing reader, is NotFound."""
-    return _shown(db, _row(db, question_id, audience, whom, reader))
-
-
-def _row(db: Db, question_id: str, audience: str, whom: str, reader: str) -> CaseQuestion:
-    row = db.get(CaseQuestion, question_id[:64], populate_existing=True)
-    if row is None or row.audience != audience:
-        raise NotFound
-    if row.whom != whom and not (audience == "person" and row.whom in humans.same(db, whom)):
-        raise NotFound
-    if audience == "practice" and row.owner in humans.same(db, reader):
-        raise NotFound
-    return row
-
-
-def _shown(db: Db, row: CaseQuestion) -> Asked:
-    case = db.get_one(SecurityCase, row.case_id)
-    key = log.subject_key(db, row.owner)
-    shown: dict[str, Any] = {}
-    if key is not None and row.shown is not None:
-        shown = orjson.loads(open_with(key, bytes(row.shown), _place(row.id)))
-    account = db.get(Account, case.account_id) if case.account_id and row.audience == "practice" else None
-    answerer = db.get(Account, row.answered_by) if row.answered_by else None
-    return Asked(
-        row.id,
-        case.reference,
-        account.display_name if account else "",
-        tuple(shown.get("seen", ())),
-        tuple(shown.get("rows", ())),
-        row.created_at,
-        row.due_at,
-        row.answer,
-        row.answered_at,
-        answerer.display_name if answerer else "",
-        row.closed_at is not None or row.due_at <= clock.now() or case.status not in OPEN,
-    )
 
 
 def answer(db: Db, question_id: str, audience: str, whom: str, *, by: str, choice: str, said: str) -> SecurityCase:
@@ -185,7 +104,7 @@ def answer(db: Db, question_id: str, audience: str, whom: str, *, by: str, choic
     Raises NotFound for a question put to others, Invalid for no choice, Conflict when it was answered, is over its
     time, or the case was decided.
     """
-    row = _row(db, question_id, audience, whom, by)
+    row = asked.row(db, question_id, audience, whom, by)
     said = answers.checked(audience, choice, said)
     case = file.hold(db, row.case_id)
     now = clock.now()
@@ -310,7 +229,3 @@ def close_private(db: Db, case: SecurityCase, why: str) -> None:
     """End a private question that did not become the desk's."""
     case.status, case.closed_at = "closed", clock.now()
     file.write(db, case, "closed", {"why": why}, by="system")
-
-
-def _place(question_id: str) -> str:
-    return f"case_question.shown:{question_id}"

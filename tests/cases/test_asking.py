@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlmodel import Session as Db
 
 from idp import clock
-from idp.cases import file, opening, questions, words
+from idp.cases import asked, file, opening, questions, words
 from idp.cases.finding import Finding, Reason
 from idp.cases.tables import SecurityCase
 from idp.casework import clocks, deciding, desk
@@ -73,7 +73,7 @@ def status(world: World, case_id: str) -> str:
 def test_w10_a_practice_sees_its_own_part_and_nobody_elses(world: World) -> None:
     question = ask(world, suspected(world), world.lakeside)
     with reading(world.database) as db:
-        shown = questions.find(db, question, "practice", world.lakeside, reader=world.wes)
+        shown = asked.find(db, question, "practice", world.lakeside, reader=world.wes)
         whole = repr(shown)
         assert shown.about == "Ana Ruiz"
         assert shown.rows == ({"at": "Nov 19, 2026, 9:00 AM CST", "device": "dev_here"},)
@@ -100,10 +100,10 @@ def test_w10_another_practice_gets_404_and_so_does_whom_it_is_about(world: World
         with pytest.raises(NotFound):
             answer(world, question, by=by, whom=whom, choice="pool")
         with reading(world.database) as db, pytest.raises(NotFound):
-            questions.find(db, question, "practice", whom, reader=by)
+            asked.find(db, question, "practice", whom, reader=by)
     with reading(world.database) as db:
-        assert not questions.of_practice(db, world.lakeside, reader=world.wes)
-        assert len(questions.of_practice(db, world.lakeside, reader=world.mia)) == 1
+        assert not asked.of_practice(db, world.lakeside, reader=world.wes)
+        assert len(asked.of_practice(db, world.lakeside, reader=world.mia)) == 1
     assert answer(world, question, by=world.mia, whom=world.lakeside, choice="pool").status == "investigating"
 
 

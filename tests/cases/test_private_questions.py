@@ -8,7 +8,7 @@ from freezegun import freeze_time
 from sqlmodel import Session as Db
 
 from idp import clock
-from idp.cases import file, opening, questions
+from idp.cases import asked, file, opening, questions
 from idp.casework import acting, clocks, deciding, desk
 from idp.casework.acting import Wish
 from idp.database import reading, transaction
@@ -101,11 +101,11 @@ def test_w_10_a_question_is_answered_by_whoever_the_account_was_made_one_with_an
     with transaction(world.database) as db:
         people.close(db, world.ana, because="merged", by="system", into=world.finn)
     with reading(world.database) as db:
-        assert [asked.id for asked in questions.of_person(db, world.finn)] == [question]
-        assert questions.find(db, question, "person", world.finn, reader=world.finn).open
-        assert questions.of_person(db, world.hana) == []
+        assert [one.id for one in asked.of_person(db, world.finn)] == [question]
+        assert asked.find(db, question, "person", world.finn, reader=world.finn).open
+        assert asked.of_person(db, world.hana) == []
         with pytest.raises(NotFound):
-            questions.find(db, question, "person", world.hana, reader=world.hana)
+            asked.find(db, question, "person", world.hana, reader=world.hana)
     with transaction(world.database) as db:
         questions.answer(db, question, "person", world.finn, by=world.finn, choice="not_me", said="")
     assert one(world, "SELECT status FROM security_case WHERE id = :c", c=case_id) == "new"

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session as Db
 
-from idp.cases import answers, questions, words
+from idp.cases import answers, asked, questions, words
 from idp.errors import Conflict, Invalid, NotFound
 from idp.wam import authority
 from idp.web import pages
@@ -46,10 +46,10 @@ def answer(request: Request, db: Transaction, acting: Manages, q: str, form: The
     return pages.go(request, f"/p/{acting.provider.id}/questions/{q}")
 
 
-def waiting(db: Db, acting: Acting) -> list[questions.Asked]:
+def waiting(db: Db, acting: Acting) -> list[asked.Asked]:
     """Return what the inbox lists: the questions of the practice that wait for an answer of this reader."""
     by = acting.visitor.account.id
-    return [one for one in questions.of_practice(db, acting.provider.id, reader=by) if one.open]
+    return [one for one in asked.of_practice(db, acting.provider.id, reader=by) if one.open]
 
 
 def _manages(db: Db, acting: Acting) -> None:
@@ -61,7 +61,7 @@ def _manages(db: Db, acting: Acting) -> None:
 def _facts(db: Db, acting: Acting, q: str, typed: dict[str, str]) -> dict[str, Any]:
     by = acting.visitor.account.id
     return {
-        "question": questions.find(db, q, "practice", acting.provider.id, reader=by),
+        "question": asked.find(db, q, "practice", acting.provider.id, reader=by),
         "answers": words.PRACTICE_ANSWERS,
         "typed": typed,
         "checking": False,

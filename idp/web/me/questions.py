@@ -7,7 +7,7 @@ from sqlmodel import Session as Db
 
 from idp.accounts import second_factor
 from idp.accounts.assurance import AAL2, meets
-from idp.cases import answers, questions, words
+from idp.cases import answers, asked, questions, words
 from idp.errors import Conflict, Invalid, StepUp
 from idp.web import pages
 from idp.web.boundary import Transaction
@@ -46,7 +46,7 @@ def answer(request: Request, db: Transaction, by: SignedIn, q: str, form: TheFor
 
 def to_do(db: Db, account_id: str) -> list[tuple[str, str]]:
     """Return the questions that wait for this person, as things to do: sentence and address."""
-    waiting = [one for one in questions.of_person(db, account_id) if one.open]
+    waiting = [one for one in asked.of_person(db, account_id) if one.open]
     return [("Answer a question about your sign-ins", f"{PATH}/{one.id}") for one in waiting]
 
 
@@ -59,7 +59,7 @@ def _themselves(db: Db, by: Visitor) -> None:
 def _facts(db: Db, by: Visitor, q: str, typed: dict[str, str]) -> dict[str, Any]:
     me = by.account.id
     return {
-        "question": questions.find(db, q, "person", me, reader=me),
+        "question": asked.find(db, q, "person", me, reader=me),
         "answers": words.PERSON_ANSWERS,
         "typed": typed,
         "checking": False,

@@ -6,7 +6,7 @@ Whoever manages access or watches over it comes here at the start of the day: wh
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
-from idp.cases import questions
+from idp.cases import asked
 from idp.casework import listing
 from idp.entitlements import appointed
 from idp.entitlements.tables import Appointment
@@ -59,9 +59,9 @@ def _managed(db: Db, account_id: str) -> list[Provider]:
 
 
 def _in_the_inbox(db: Db, provider: Provider, lines: list[str], account_id: str) -> int:
-    asked = [one for one in questions.of_practice(db, provider.id, reader=account_id) if one.open]
+    open_questions = [one for one in asked.of_practice(db, provider.id, reader=account_id) if one.open]
     return (
-        len(asked)
+        len(open_questions)
         + len(applications.waiting_at(db, provider, lines))
         + len(requests.waiting_at(db, provider.id, lines))
         + len(dual_control.waiting(db, provider.id, lines))
