@@ -4,8 +4,6 @@ For operators: it needs the rights of the tables' owner, which the service itsel
 whatever their age. Nothing younger than six years goes (45 CFR 164.316(b)(2)(i)).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,6 +15,7 @@ from idp.audit import holds, log, pruned, rights
 from idp.audit.events import Event
 from idp.audit.tables import AuditRecord
 from idp.database import Database, transaction
+from idp.database.guards import unguarded
 from idp.errors import Conflict, Invalid
 
 YEARS = 6
@@ -30,7 +29,6 @@ _MONTHS = text(
     "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
     "WHERE i.inhparent = to_regclass('audit_record') ORDER BY 1"
 )
-_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('audit_record', 'audit_batch')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ def prune(database: Database, before: datetime | None = None) -> Pruning:
         if keep is not None:
             kept = len(session.execute(select(AuditRecord.seq).where(old, keep)).all())
         going = [old] if keep is None else [old, not_(keep)]
-        with _unguarded(session, sqlite=database.is_sqlite):
+        with unguarded(session, "audit_record", "audit_batch"):
             gone = _fold(session, going)
             if gone:
                 _destroy(session, database, day, going, kept=kept)
@@ -145,22 +143,3 @@ def _destroy(
             if name != "audit_record_rest" and name.removeprefix("audit_record_") < f"{day:%Y_%m}":
                 session.execute(text(f'DROP TABLE "{name}"'))
     session.execute(AuditRecord.__table__.delete().where(*going))  # type: ignore[attr-defined]
-
-
-@contextmanager
-def _unguarded(session: Session, *, sqlite: bool) -> Iterator[None]:
-    """Take the insert-only guards away for this transaction, as only the tables' owner can."""
-    if sqlite:
-        kept = session.execute(text(_TRIGGERS)).all()
-        guards = [(name, sql) for name, sql in kept if name.endswith(("_no_delete", "_no_update"))]
-        for name, _ in guards:
-            session.execute(text(f"DROP TRIGGER {name}"))
-        yield
-        for _, sql in guards:
-            session.connection().exec_driver_sql(sql)
-        return
-    for table in ("audit_record", "audit_batch"):
-        session.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER {table}_insert_only"))
-    yield
-    for table in ("audit_record", "audit_batch"):
-        session.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER {table}_insert_only"))

@@ -5,12 +5,10 @@ stands. Then its rows go together, and the log says that they went; what the log
 own months. Held records stay, whatever their age. For operators: it needs the rights of the tables' owner.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, func, text
+from sqlalchemy import delete, func
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
@@ -24,11 +22,11 @@ from idp.audit.tables import SubjectKey
 from idp.cases import file, holds, telling
 from idp.cases.tables import OPEN, CaseAction, CaseAppeal, CaseEntry, CaseLabel, CaseQuestion, SecurityCase
 from idp.database import Database, transaction
+from idp.database.guards import unguarded
 from idp.entitlements import pauses
 from idp.errors import Conflict, Invalid, NotFound
 
 _PARTS = (CaseLabel, CaseAppeal, CaseAction, CaseQuestion, CaseEntry)
-_GUARDS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'case_entry'"
 _OVER = ("decided", "closed")
 
 
@@ -69,7 +67,7 @@ def destroy(database: Database, before: datetime | None = None) -> Destroyed:
         if legal.held(db).everything:
             raise Conflict("A legal hold is on the whole log. Lift it first.")
         gone = held = standing = 0
-        with _unguarded(db, sqlite=database.is_sqlite):
+        with unguarded(db, "case_entry"):
             for case_id in _over(db, moment):
                 case = file.hold(db, case_id)
                 if _held(db, case):
@@ -97,14 +95,14 @@ def _held(db: Db, case: SecurityCase) -> bool:
     found = legal.held(db)
     if case.account_id is None:
         return bool(found.accounts or found.providers)  # nobody can say that it is not about them
-    if humans.same(db, case.account_id) & found.accounts:
+    everyone = humans.same(db, case.account_id)
+    if everyone & found.accounts:
         return True
+    if not found.providers:
+        return False
     asked = db.exec(select(CaseQuestion.whom).where(col(CaseQuestion.case_id) == case.id)).all()
     about = db.exec(select(CaseAction.target).where(col(CaseAction.case_id) == case.id)).all()
-    if found.providers & {*asked, *about}:
-        return True
-    everyone = humans.same(db, case.account_id)
-    return bool(found.providers) and any(log.seen_at(db, one, found.providers) for one in everyone)
+    return bool(found.providers & {*asked, *about}) or any(log.seen_at(db, one, found.providers) for one in everyone)
 
 
 def stands(db: Db, case: SecurityCase) -> bool:
@@ -131,24 +129,7 @@ def _destroy(db: Db, case: SecurityCase) -> None:
         db.execute(delete(table).where(col(table.case_id) == case.id))
     db.execute(delete(SecurityCase).where(col(SecurityCase.id) == case.id))
     db.expunge(case)
-    log.record(db, Event("security.case.destroyed", reason=str(details["case"]), details=details))
-
-
-@contextmanager
-def _unguarded(db: Db, *, sqlite: bool) -> Iterator[None]:
-    """Take the insert-only guard away for this transaction, as only the tables' owner can."""
-    if sqlite:
-        kept = db.execute(text(_GUARDS)).all()
-        for name, _ in kept:
-            db.execute(text(f"DROP TRIGGER {name}"))
-        yield
-        for _, sql in kept:
-            db.connection().exec_driver_sql(sql)
-        return
-    db.execute(text("ALTER TABLE case_entry DISABLE TRIGGER case_entry_insert_only"))
-    yield
-    db.flush()
-    db.execute(text("ALTER TABLE case_entry ENABLE TRIGGER case_entry_insert_only"))
+    log.record(db, Event("security.case.destroyed", reason=case.id, details=details))
 
 
 def shred(db: Db, account_id: str) -> int:
