@@ -1,7 +1,5 @@
 """Mark ended what has reached its date, and tell the apps. The decision compares dates itself (decisions.md 3)."""
 
-import time
-
 from sqlalchemy import ColumnElement
 from sqlmodel import Session as Db
 from sqlmodel import and_, col, or_, select
@@ -10,7 +8,6 @@ from idp import clock, configuration
 from idp.accounts import assurance, sessions
 from idp.accounts.tables import Session
 from idp.database import Database, transaction
-from idp.database.glance import Glance
 from idp.entitlements import grants
 from idp.entitlements.tables import Grant
 from idp.leaving import by_date, credentials, delegations, people
@@ -18,8 +15,6 @@ from idp.registration import reminders, waiting
 from idp.wam import delegation_requests, emergency, leave, request_calendar
 
 BATCH = 200
-WHOLE = 5.0
-"""Seconds between two looks at everything, what idles included; between them only at what has a date."""
 
 
 def run(database: Database) -> bool:
@@ -41,22 +36,6 @@ def run(database: Database) -> bool:
     with transaction(database) as db:
         told = by_date.tell(db)
     return told or BATCH in (ended, closed, left, run_out, lapsed)
-
-
-class Expiring:
-    """The job of one worker: what reached its date is told at once, the rest looked at every few seconds."""
-
-    def __init__(self, glance: Glance) -> None:
-        self._glance = glance
-        self._whole = -WHOLE
-
-    def run(self, database: Database) -> bool:
-        """End what has reached its date, where anything has; return whether more of it waits."""
-        now = time.monotonic()
-        if now - self._whole < WHOLE and not self._glance.at(by_date.DUE, clock.micros(clock.now())):
-            return False
-        self._whole = now
-        return run(database)
 
 
 def remind(database: Database) -> bool:

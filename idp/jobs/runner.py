@@ -13,6 +13,7 @@ from idp.audit import checkpoint, origin
 from idp.database import Database
 from idp.database.glance import Glance
 from idp.jobs.bell import Bell
+from idp.jobs.expiring import Expiring
 from idp.jobs.lease import Lease
 from idp.jobs.sealing import Sealing
 from idp.jobs.signals import Signals
@@ -87,18 +88,6 @@ def named(work: str) -> Callable[[Database], bool]:
     return run
 
 
-def _expiring(glance: Glance) -> Callable[[Database], bool]:
-    """Return what ends things by their dates; its module is imported by the first run."""
-    made: list[Callable[[Database], bool]] = []
-
-    def run(database: Database) -> bool:
-        if not made:
-            made.append(import_module("idp.jobs.expiries").Expiring(glance).run)
-        return made[0](database)
-
-    return run
-
-
 class Running:
     """The threads of one worker."""
 
@@ -165,7 +154,7 @@ def start(database: Database) -> Running:
         (
             Job("seal", sealing.pause(), sealing.run, next=sealing.pause),
             Job("signals", 0.25, signals.run, bell=bell),
-            Job("expiries", 0.25, _expiring(glance), _SHARE),
+            Job("expiries", 0.25, Expiring(glance).run, _SHARE),
             *(Job(name, every, named(work), _SHARE) for name, every, work in JOBS),
         ),
         closing=(bell.stop, signals.stop, glance.close),

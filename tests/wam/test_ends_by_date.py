@@ -14,7 +14,7 @@ from idp.database.glance import Glance
 from idp.entitlements import grants, pauses
 from idp.entitlements.grant_rows import Place
 from idp.jobs import expiries
-from idp.jobs.expiries import Expiring
+from idp.jobs.expiring import Expiring
 from idp.leaving import by_date
 from idp.providers import organisations
 from idp.providers.tables import Agreement
