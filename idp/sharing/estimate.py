@@ -159,8 +159,7 @@ def place(sample: Sample, prior: float, weights: dict[str, float]) -> dict[str, 
             months: dict[int, float] = {}
             for time, amounts in innocent:
                 given = score.weighed(amounts, weights)
-                facts = {score.fact_of(kind) for kind, part in given.items() if part >= score.COUNTS}
-                if len(facts) >= min(2, score.NEEDED[band]):
+                if len(score.facts(given)) >= min(2, score.NEEDED[band]):
                     month = int(time // MONTH)
                     months[month] = max(months.get(month, -99.0), prior + sum(given.values()))
             peaks += months.values()

@@ -87,6 +87,11 @@ def fact_of(kind: str) -> str:
     return ONE_FACT.get(kind, kind)
 
 
+def facts(given: Mapping[str, float]) -> set[str]:
+    """Name the facts of which enough is seen to corroborate each other."""
+    return {fact_of(kind) for kind, part in given.items() if part >= COUNTS}
+
+
 def saturated(left: float) -> float:
     """Turn an amount into the share (0 to 1) of what its kind can give."""
     return 1 - exp(-left / SATURATION)
@@ -95,10 +100,10 @@ def saturated(left: float) -> float:
 def band(given: dict[str, float], by: Weights, *, corroborated: bool = True) -> str:
     """Name the highest line that is reached, or "" below all of them; above the lowest, two facts must agree."""
     counted = [kind for kind, part in given.items() if part >= COUNTS]
-    facts = len({fact_of(kind) for kind in counted})
+    agreeing = len(facts(given))
     total, reached = by.prior + sum(given.values()), ""
     for name in BANDS:
-        enough = len(counted) >= NEEDED[name] and facts >= min(NEEDED[name], 2)
+        enough = len(counted) >= NEEDED[name] and agreeing >= min(NEEDED[name], 2)
         if total >= by.lines[name] and (enough or not corroborated):
             reached = name
     return reached

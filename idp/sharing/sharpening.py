@@ -35,8 +35,7 @@ def peak(moments: Iterable[Amounts], kinds: Weights) -> float:
     best = -99.0
     for amounts in moments:
         given = score.weighed(amounts, kinds)
-        facts = {score.fact_of(kind) for kind, part in given.items() if part >= score.COUNTS}
-        if len(facts) >= score.NEEDED["case"]:
+        if len(score.facts(given)) >= score.NEEDED["case"]:
             best = max(best, sum(given.values()))
     return best
 
