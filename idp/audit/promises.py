@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlmodel import Session
 
 from idp import clock
@@ -30,45 +30,40 @@ from idp.audit import checkpoint, leaf, log
 from idp.audit.events import Event
 from idp.audit.merkle import leaf_hash
 from idp.audit.receipts import RECEIPT
-from idp.database import before_commit
-from idp.database import of as database_of
+from idp.database import before_commit, of
 
 DUE = timedelta(minutes=5)
 """From the promise to the moment from which it can be called broken; sealing takes a quarter of a second."""
 _LATE = 10
 """After the rows that a transaction gathers (idp/database/gathering.py): what was not written is not promised."""
 _AT, _LEAF = leaf.COLUMNS.index("at"), leaf.COLUMNS.index("leaf")
-_WRITTEN = text("SELECT seq, leaf FROM audit_record WHERE at BETWEEN :first AND :last ORDER BY seq")
-_WRITTEN_OF = {
-    column: text(
-        f"SELECT seq, leaf FROM audit_record WHERE at BETWEEN :first AND :last AND {column} = :named "  # noqa: S608 - our own names
-        "ORDER BY seq"
-    )
-    for column in ("provider_id", "account_id")
-}
+_WRITTEN = "SELECT seq, leaf FROM audit_record WHERE at BETWEEN :first AND :last {of}ORDER BY seq"
+_OF_ANYBODY = text(_WRITTEN.format(of=""))
+_OF_PROVIDER = text(_WRITTEN.format(of="AND provider_id = :named "))
+_OF_PERSON = text(_WRITTEN.format(of="AND account_id = :named "))
 _GIVES_OR_TAKES = ("entitlements.", "wam.", "providers.affiliation.", "leaving.", "accounts.account.")
 """Events of a transaction of everything (an applied file) that a receipt is made of."""
 
 
 def want(session: Session, provider_id: str, keep: Callable[[dict[str, Any]], object]) -> None:
     """Promise what this transaction records of a provider from here on; `keep` hears it just before the commit."""
-    _want(session, lambda event: event.provider == provider_id, ("provider_id", provider_id), keep)
+    _want(session, lambda event: event.provider == provider_id, _OF_PROVIDER.bindparams(named=provider_id), keep)
 
 
 def want_of_person(session: Session, account_id: str, keep: Callable[[dict[str, Any]], object]) -> None:
     """Promise what this transaction records of a person from here on, wherever; `keep` hears it before the commit."""
-    _want(session, lambda event: event.account == account_id, ("account_id", account_id), keep)
+    _want(session, lambda event: event.account == account_id, _OF_PERSON.bindparams(named=account_id), keep)
 
 
 def want_of_access(session: Session, keep: Callable[[dict[str, Any]], object]) -> None:
     """Promise every record of access given or taken in this transaction; `keep` hears it before the commit."""
-    _want(session, lambda event: event.name.startswith(_GIVES_OR_TAKES), None, keep)
+    _want(session, lambda event: event.name.startswith(_GIVES_OR_TAKES), _OF_ANYBODY, keep)
 
 
 def _want(
     session: Session,
     wanted: Callable[[Event], bool],
-    of: tuple[str, str] | None,
+    written: TextClause,
     keep: Callable[[dict[str, Any]], object],
 ) -> None:
     made: list[tuple[Any, bytes]] = []
@@ -78,12 +73,12 @@ def _want(
             made.append((row[_AT], bytes(row[_LEAF])))  # type: ignore[call-overload]
 
     log.listen(session, heard)
-    before_commit(session, _LATE, f"promise of {id(made)}", partial(_promise, made, of, keep))
+    before_commit(session, _LATE, f"promise of {id(made)}", partial(_promise, made, written, keep))
 
 
 def _promise(
     made: list[tuple[Any, bytes]],
-    of: tuple[str, str] | None,
+    written: TextClause,
     keep: Callable[[dict[str, Any]], object],
     session: Session,
 ) -> None:
@@ -92,10 +87,7 @@ def _promise(
         return
     moments = [at for at, _ in made]
     leaves = {stored for _, stored in made}
-    asked: dict[str, Any] = {"first": min(moments), "last": max(moments)}
-    if of is not None:
-        asked["named"] = of[1]
-    found = session.execute(_WRITTEN if of is None else _WRITTEN_OF[of[0]], asked).all()
+    found = session.execute(written, {"first": min(moments), "last": max(moments)}).all()
     rows = [(int(seq), leaf.raw(stored)) for seq, stored in found]
     rows = [(seq, stored) for seq, stored in rows if stored in leaves]
     if rows:
@@ -104,7 +96,7 @@ def _promise(
 
 
 def _signed(session: Session, rows: list[tuple[int, bytes]]) -> dict[str, Any]:
-    settings = database_of(session).settings
+    settings = of(session).settings
     name, now = checkpoint.origin_of(settings), clock.now()
     hashes = [base64.b64encode(leaf_hash(stored)).decode() for _, stored in rows]
     said = "\n".join((RECEIPT, name, clock.iso(now), clock.iso(now + DUE), *hashes)) + "\n"
