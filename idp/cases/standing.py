@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 from sqlmodel import Session as Db
-from sqlmodel import SQLModel, col, select
+from sqlmodel import SQLModel, select
 
 from idp.audit import leaf, log
 from idp.audit.events import Event
@@ -45,6 +45,7 @@ _MOST = 100
 """Rows of one part that are named one by one; of more, one digest speaks for all."""
 _CHAINED = ("entries", "head")
 """Of the case itself, and proven by its file."""
+_OWN = tuple(name for name in SecurityCase.model_fields if name not in _CHAINED)
 
 
 def watch(db: Db, case_id: str) -> None:
@@ -57,10 +58,10 @@ def watch(db: Db, case_id: str) -> None:
 
 def now(db: Db, case_id: str) -> dict[str, Any]:
     """Return how a case stands: its own columns, and of each row that hangs on it a digest by its id."""
-    case = db.exec(select(SecurityCase).where(col(SecurityCase.id) == case_id)).one_or_none()
+    case = db.get(SecurityCase, case_id)
     if case is None:
         return {}
-    found: dict[str, Any] = {"case": {name: _plain(getattr(case, name)) for name in _columns(SecurityCase)}}
+    found: dict[str, Any] = {"case": {name: _plain(getattr(case, name)) for name in _OWN}}
     for part, table in _PARTS.items():
         rows = db.execute(select(table.__table__).where(table.__table__.c.case_id == case_id)).mappings()  # type: ignore[attr-defined]
         each = {_id(row): _digest(row) for row in rows}
@@ -90,10 +91,6 @@ def _told(case_id: str, name: str, db: Db) -> None:
     if stands and stands != before:
         details = {"case": case_id, "stands": stands}
         log.record(db, Event(EVENT, account=stands["case"]["account_id"], reason=case_id, details=details))
-
-
-def _columns(table: type[SQLModel]) -> list[str]:
-    return [name for name in table.model_fields if name not in _CHAINED]
 
 
 def _id(row: Mapping[Any, Any]) -> str:

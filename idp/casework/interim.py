@@ -45,14 +45,15 @@ def managed(db: Db, account_id: str, provider_id: str | None = None) -> list[App
 def left_without(db: Db, held: list[Appointment]) -> list[Left]:
     """Return the lines that ending these appointments leaves without anybody able to manage them."""
     found = []
-    for one in held:
-        if not appointments.able(db, one.provider_id, one.line) - {one.account_id}:
-            could = succession.candidates(db, one.provider_id, one.line, one.account_id)
-            known = {who.id for who in could} | {one.account_id}
-            could += [who for who in _of_the_insurer(db) if who.id not in known]
-            partial = roles.partial(db, [who.id for who in could])
-            free = tuple(who for who in could if who.id not in partial)
-            found.append(Left(db.get_one(Provider, one.provider_id), one.line, free))
+    bare = [one for one in held if not appointments.able(db, one.provider_id, one.line) - {one.account_id}]
+    insurers = _of_the_insurer(db) if bare else []
+    for one in bare:
+        could = succession.candidates(db, one.provider_id, one.line, one.account_id)
+        known = {who.id for who in could} | {one.account_id}
+        could += [who for who in insurers if who.id not in known]
+        partial = roles.partial(db, [who.id for who in could])
+        free = tuple(who for who in could if who.id not in partial)
+        found.append(Left(db.get_one(Provider, one.provider_id), one.line, free))
     return found
 
 
