@@ -1,6 +1,7 @@
 """No practice is left without an access manager: who could be the interim one, and appointing them (invariant 7)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlmodel import Session as Db
 from sqlmodel import col, select
@@ -104,6 +105,8 @@ def appoint(db: Db, left: list[Left], interim_id: str, *, by: str, case_id: str)
                 by=by,
                 ends_at=until,
             )
+        else:
+            lengthen(db, interim_id, one.provider.id, until, by=by)
         appointments.appoint(
             db,
             account_id=interim_id,
@@ -120,3 +123,21 @@ def appoint(db: Db, left: list[Left], interim_id: str, *, by: str, case_id: str)
             "until": saying.moment(until, settings.time_zone),
         }
         outbox.send(db, interim_id, "case_interim", facts)
+
+
+def lengthen(db: Db, account_id: str, provider_id: str, until: datetime, *, by: str) -> None:
+    """Have work that ends with an interim role, so was approved for it alone, last until a later one ends, too.
+
+    Work that was approved for anything else keeps its own end.
+    """
+    tie = affiliations.live(db, account_id, provider_id)
+    if tie is None or tie.ends_at is None or tie.ends_at >= until:
+        return
+    role = select(Appointment.id).where(
+        col(Appointment.account_id) == account_id,
+        col(Appointment.provider_id) == provider_id,
+        col(Appointment.verified_by).startswith(MARK),
+        col(Appointment.ends_at) == tie.ends_at,
+    )
+    if db.exec(role).first() is not None:
+        affiliations.set_end(db, tie, until, by=by)

@@ -18,7 +18,6 @@ from idp.casework import interim
 from idp.database import of
 from idp.entitlements.tables import Appointment
 from idp.notices import outbox, saying
-from idp.providers import affiliations
 from idp.providers.tables import Provider
 from idp.wam import appointments
 
@@ -99,10 +98,9 @@ def _warn(db: Db, row: Appointment, *, last: bool) -> None:
 def _go_on(db: Db, row: Appointment) -> None:
     """Move the end of the role, and of the work that was approved for it alone, by a week."""
     assert row.ends_at is not None
-    tie, before = affiliations.live(db, row.account_id, row.provider_id), row.ends_at
-    appointments.set_end(db, row, before + LONGER, by="system")
-    if tie is not None and tie.ends_at == before:
-        affiliations.set_end(db, tie, before + LONGER, by="system")
+    until = row.ends_at + LONGER
+    interim.lengthen(db, row.account_id, row.provider_id, until, by="system")
+    appointments.set_end(db, row, until, by="system")
     row.warned = 0
     db.add(row)
     db.flush()

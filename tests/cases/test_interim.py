@@ -15,6 +15,7 @@ from idp.entitlements.question import OURSELVES, Question
 from idp.errors import Invalid
 from idp.jobs import expiries
 from idp.providers import affiliations
+from idp.providers.tables import Provider
 from idp.wam import appointments
 from tests.cases.test_deciding import appointment, confirm, one, want
 from tests.cases.test_opening import opened
@@ -154,3 +155,29 @@ def test_domain_2_7_an_interim_manager_is_warned_and_no_practice_is_left_bare_by
             clocks.run(world.database)
     with freeze_time(now + timedelta(days=38)), reading(world.database) as db:
         assert appointments.able(db, world.harbor, LINE) == {world.mia}, "the practice's own has taken over"
+
+
+def test_domain_2_7_work_approved_for_interim_roles_lasts_as_long_as_the_last_of_them(world: World) -> None:
+    """Somebody of the insurer takes a second line of the practice on ten days after the first."""
+    ina, now = insurers(world), clock.now()
+    for days, line in ((0, LINE), (10, "dental")):
+        with freeze_time(now + timedelta(days=days)), transaction(world.database) as db:
+            left = interim.Left(db.get_one(Provider, world.harbor), line, ())
+            interim.appoint(db, [left], ina, by=world.sam, case_id=line)
+    for days in (29.5, 31, 39.5, 41):  # Otto manages the first line; of the second nobody else could
+        with freeze_time(now + timedelta(days=days)):
+            clocks.run(world.database)
+            expiries.run(world.database)
+    with freeze_time(now + timedelta(days=41)), reading(world.database) as db:
+        assert appointments.able(db, world.harbor, LINE) == {world.otto}
+        assert appointments.able(db, world.harbor, "dental") == {ina}
+    with transaction(world.database) as db:
+        appointments.appoint(
+            db, account_id=world.otto, provider_id=world.harbor, line="dental", by="operator", verified_by="claim"
+        )
+    for days in (46.5, 48):
+        with freeze_time(now + timedelta(days=days)):
+            clocks.run(world.database)
+            expiries.run(world.database)
+    with freeze_time(now + timedelta(days=48)), reading(world.database) as db:
+        assert affiliations.live(db, ina, world.harbor) is None, "and no longer"
