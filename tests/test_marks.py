@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from ctypes import addressof
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,35 @@ def test_every_commit_changes_the_mark_and_nothing_else_does(database: Database,
 def test_a_mark_never_comes_back_when_the_log_begins_anew(database: Database, told: str) -> None:
     anew = here("PRAGMA wal_checkpoint(TRUNCATE)", WRITE)
     found = marks(database, here(WRITE), anew, elsewhere, anew, anew)
+    assert len(set(found)) == len(found)
+
+
+def test_the_mark_goes_on_telling_whatever_other_connections_do_to_the_log(database: Database, told: str) -> None:
+    """Its index grows, the file is rewritten, the last other connection goes, another way of logging is asked for."""
+    grow = here(
+        "CREATE TABLE grown (x)", "INSERT INTO grown VALUES (zeroblob(20000000))"
+    )  # past the index's first part
+    acts = (grow, here("VACUUM"), here("PRAGMA wal_checkpoint(TRUNCATE)"))
+
+    async def play() -> list[Mark | None]:
+        lane = await open_lane(database, log.append)
+        path = str(database.url.database)
+        at, found = mapped(path), []
+        for act in acts:
+            act(path)
+            elsewhere(path)
+            now = mapped(path)
+            assert now is not None and at is not None and addressof(now) == addressof(at)
+            found.append(lane.mark())
+            here(WRITE)(path)
+            found.append(lane.mark())
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            here("PRAGMA busy_timeout=1", "PRAGMA journal_mode=DELETE")(path)
+        assert lane.mark() == found[-1]
+        await lane.close()
+        return found
+
+    found = asyncio.run(play())
     assert len(set(found)) == len(found)
 
 
