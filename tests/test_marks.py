@@ -109,7 +109,9 @@ def test_the_mark_goes_on_telling_whatever_other_connections_do_to_the_log(datab
             act(path)
             elsewhere(path)
             now = mapped(path)
-            assert now is not None and at is not None and addressof(now) == addressof(at)
+            assert now is not None
+            assert at is not None
+            assert addressof(now) == addressof(at)
             found.append(lane.mark())
             here(WRITE)(path)
             found.append(lane.mark())
