@@ -17,7 +17,7 @@ from idp.demo.people import EVERYBODY, DemoPerson
 from idp.demo.places import Places
 from idp.entitlements import catalog
 from idp.oauth import keys
-from idp.registration import invitations
+from idp.registration import accepting, invitations
 from idp.settings import Settings
 
 LAKESIDE, HARBOR, MERIDIAN = "prv_lakeside", "prv_harbor", "prv_meridian"
@@ -48,7 +48,7 @@ class World:
             invitation, _ = invitations.invite(
                 db, invited_by=self.wes, display_name="Ana Ruiz", provider_id=self.lakeside
             )
-            account = invitations.accept(db, invitation.id)
+            account = accepting.accept(db, invitation.id)
             account.status = status
             db.add(account)
             return account.id

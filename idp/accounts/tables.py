@@ -10,6 +10,7 @@ from idp.database.history import keep_statuses
 from idp.database.types import Row, id_column, json_column, moment, secret_column
 
 LIVE = text("ended_at IS NULL")
+_ENDED = text("ended_at IS NOT NULL")
 _MERGED = text("merged_into IS NOT NULL")
 FROM_OUTSIDE = text("upstream_sid IS NOT NULL")
 
@@ -51,6 +52,7 @@ class Login(Row, table=True):
 
     __table_args__ = (
         Index("uq_login_live_identity", "issuer", "subject", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
+        Index("ix_login_ended_identity", "issuer", "subject", sqlite_where=_ENDED, postgresql_where=_ENDED),
     )
     id: str = id_column("lgn")
     account_id: str = Field(foreign_key="account.id", index=True)
@@ -65,10 +67,10 @@ class Login(Row, table=True):
     ceiling: str | None = None
     """The most this login counts for: the strength of the sign-in that added it; None where nobody limits it."""
     held_at: datetime | None = moment(nullable=True)
-    """Since when it is refused because it seems to be another person's over there now."""
+    """Since when it is refused; why, `held_because` tells."""
     held_facts: dict[str, Any] | None = json_column(nullable=True, default=None)
     held_because: str | None = None
-    """`organization` where its own organization told us to; None where its facts went over to somebody else."""
+    """`organization` or `security` by whose word (moved.py); None where its facts went over to somebody else."""
     ended_at: datetime | None = moment(nullable=True)
     end_reason: str | None = None
 

@@ -195,9 +195,10 @@ def before_of(rows: Sequence[Any]) -> Before:
         if what == "versions":
             epoch, version = x, y
         elif what == "session":
-            expires_at, _, ended_at = ends.partition(" ")
-            ended = int(ended_at) if ended_at else None
-            session = SessionFacts(account_id, acr, x, y, z, int(expires_at), ended, partner_id)
+            expires_at, ended_at, login_shut = map(int, ends.split())
+            session = SessionFacts(
+                account_id, acr, x, y, z, expires_at, ended_at or None, partner_id, login_shut or None
+            )
     return Before(epoch, version, session)
 
 

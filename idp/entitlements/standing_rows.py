@@ -44,9 +44,9 @@ FIRST = Sql(
     "SELECT 'versions' AS kind, CAST(NULL AS TEXT) AS id, CAST(NULL AS TEXT) AS a, CAST(NULL AS TEXT) AS b, "  # noqa: S608 - the text above
     "CAST(NULL AS TEXT) AS c, (SELECT epoch FROM policy_epoch WHERE id = 1) AS x, "
     "COALESCE((SELECT version FROM account_version WHERE account_id = $1), 0) AS y, CAST(NULL AS BIGINT) AS z "
-    "UNION ALL SELECT 'session', account_id, acr, partner_id, "
-    "CAST(expires_at AS TEXT) || ' ' || COALESCE(CAST(ended_at AS TEXT), ''), auth_time, factor_time, last_seen_at "
-    "FROM session WHERE id = $4 "
+    "UNION ALL SELECT 'session', s.account_id, s.acr, s.partner_id, CAST(s.expires_at AS TEXT) || ' ' || "
+    "COALESCE(s.ended_at, 0) || ' ' || COALESCE(l.ended_at, l.held_at, 0), s.auth_time, s.factor_time, s.last_seen_at "
+    "FROM session s LEFT JOIN login l ON l.id = s.login_id WHERE s.id = $4 "
     "UNION ALL SELECT 'account', id, status, NULL, NULL, CAST(ial AS BIGINT), ceased_at, NULL "
     "FROM account WHERE id = $1 " + _OF_PERSON
 )

@@ -3,30 +3,26 @@
 RFC 6749 4.1.1, OpenID Connect Core 3.1.2, RFC 8707, RFC 9700; security.md 40 to 42, 50.
 """
 
-import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
-import orjson
 from authlib.oauth2 import OAuth2Error
 
-from idp.accounts.assurance import ORDER, rank
 from idp.accounts.flows import FlowLost
 from idp.audit.events import Event
 from idp.errors import OAuthRefused
+from idp.oauth import parameters
 from idp.oauth.audiences import audience_for
 from idp.oauth.client_facts import ClientFacts
 from idp.oauth.desk import Asked, Desk, at_hand
-from idp.oauth.discovery import PROMPTS, RESPONSE_MODES
-from idp.oauth.keys import ALGORITHMS
+from idp.oauth.discovery import RESPONSE_MODES
 from idp.oauth.memory import Picture
 from idp.oauth.server import server
-from idp.signatures import BadToken, verify
 
 PATH = "/oauth/authorize"
 LONGEST = 4096
@@ -134,7 +130,7 @@ def understand(
         refuse("unsupported_response_type", "Only the code flow exists here.")
     if mode not in RESPONSE_MODES:
         refuse("invalid_request", "This response_mode is not supported.")
-    claims = _claims(values, refuse)
+    claims = parameters.claims(values, refuse)
     try:
         grant = _framework_checks(picture, issuer, now, values)
         audience = audience_for(picture, issuer, client, values.get("resource"))
@@ -149,10 +145,10 @@ def understand(
         audience=audience,
         nonce=values.get("nonce"),
         challenge=values.get("code_challenge"),
-        prompts=_prompts(values, refuse),
-        max_age=_max_age(values, refuse),
-        acr=_strength(values, claims),
-        subject=_subject(partial(read_hint, picture, issuer, now), values, claims, refuse),
+        prompts=parameters.prompts(values, refuse),
+        max_age=parameters.max_age(values, refuse),
+        acr=parameters.strength(values, claims),
+        subject=parameters.subject(partial(parameters.read_hint, picture, issuer, now), values, claims, refuse),
         login_hint=values.get("login_hint"),
         response_mode=mode,
         idp=values.get("idp"),
@@ -208,106 +204,3 @@ def _framework_checks(picture: Picture, issuer: str, now: datetime, values: dict
 def no_row(event: Event) -> tuple[Any, ...]:
     """Stand where a desk records, in requests that only check."""
     raise AssertionError("nothing is recorded while a request is only checked")
-
-
-def _prompts(values: dict[str, str], refuse: Any) -> frozenset[str]:
-    asked = frozenset(values.get("prompt", "").split())
-    if not asked <= set(PROMPTS):
-        refuse("invalid_request", "prompt has a value that is not supported.")
-    if "none" in asked and len(asked) > 1:
-        refuse("invalid_request", "prompt=none goes with no other value.")
-    return asked
-
-
-def _max_age(values: dict[str, str], refuse: Any) -> int | None:
-    stated = values.get("max_age")
-    if stated is None:
-        return None
-    if not (stated.isascii() and stated.isdigit() and len(stated) <= 9):
-        refuse("invalid_request", "max_age is a number of seconds.")
-    return int(stated)
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")  # RFC 8259 6: Python's parser would take it
-
-
-def _claims(values: dict[str, str], refuse: Any) -> dict[str, Any] | None:
-    """Read the claims parameter (Core 5.5); unknown claims are ignored later."""
-    stated = values.get("claims")
-    if stated is None:
-        return None
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len({name for name, _ in pairs}) != len(pairs):
-            raise ValueError("duplicate")
-        return dict(pairs)
-
-    try:
-        read = json.loads(stated, object_pairs_hook=unique, parse_constant=_no_constant)
-        # What cannot be written again cannot be kept: half a character, NUL, nesting without end.
-        if b"\\u0000" in orjson.dumps(read):
-            read = None
-    except (ValueError, TypeError, RecursionError):
-        read = None
-    parts = [read.get(where) for where in ("id_token", "userinfo")] if isinstance(read, dict) else [False]
-    members = [m for part in parts if isinstance(part, dict) for m in part.values()]
-    if not all(p is None or isinstance(p, dict) for p in parts) or not all(
-        m is None or isinstance(m, dict) for m in members
-    ):
-        refuse("invalid_request", "claims is not an object as OpenID Connect Core 5.5 describes it.")
-    assert isinstance(read, dict)
-    return {where: read[where] for where in ("id_token", "userinfo") if read.get(where)}
-
-
-def _requested(claims: dict[str, Any] | None, name: str) -> dict[str, Any]:
-    part = (claims or {}).get("id_token") or {}
-    return part.get(name) or {}
-
-
-def _strength(values: dict[str, str], claims: dict[str, Any] | None) -> str | None:
-    """Return the least known strength that meets what was asked for; unknown values are ignored (decisions.md 6).
-
-    Within `acr_values`, as within the claim's list, any one will do; where both are sent, both must be met: what an
-    app calls essential is not undone by a weaker wish beside it (Core 5.5.1.1).
-    """
-    acr = _requested(claims, "acr")
-    listed = acr.get("values") or ([acr["value"]] if "value" in acr else [])
-    least = [
-        min(known, key=rank)
-        for stated in (values.get("acr_values", "").split(), listed if isinstance(listed, list) else [])
-        if (known := [value for value in stated if value in ORDER])
-    ]
-    return max(least, key=rank) if least else None
-
-
-def _subject(
-    hinted_in: Callable[[str], dict[str, Any]], values: dict[str, str], claims: dict[str, Any] | None, refuse: Any
-) -> str | None:
-    """Return who must be signed in; an ID token of ours names them even when it has expired (Core 3.1.2.1)."""
-    wanted = _requested(claims, "sub").get("value")
-    hint = values.get("id_token_hint")
-    if hint is not None:
-        try:
-            hinted = hinted_in(hint)["sub"]
-        except BadToken:
-            refuse("invalid_request", "id_token_hint is not an ID token of ours.")
-        if wanted is not None and wanted != hinted:
-            refuse("invalid_request", "id_token_hint and claims name different people.")
-        wanted = hinted
-    return str(wanted) if wanted is not None else None
-
-
-def read_hint(picture: Picture, issuer: str, now: datetime, hint: str) -> dict[str, Any]:
-    """Return the claims of an ID token of ours, expired or not; raise BadToken."""
-    return verify(
-        hint,
-        picture.keys.published,
-        algorithms=ALGORITHMS,
-        issuer=issuer,
-        audience=None,
-        now=now,
-        leeway=picture.leeway,
-        required=("sub", "aud", "exp", "sid"),
-        expired_is_fine=True,
-    )

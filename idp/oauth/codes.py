@@ -32,10 +32,8 @@ def issue(journey: Journey, issuer: str, practice: Practice | None) -> Issued:
     """Make the code of a request whose every step is met; the answer names us (`iss`, RFC 9207)."""
     request, session = journey.request, journey.arrival.session
     assert session is not None
-    made: list[str] = []
-    request.grant.request.desk.loaded = made.append
     _, _, headers = request.grant.create_authorization_response(request.redirect_uri, session.account_id)
-    location = dict(headers)["Location"]
+    location, code = dict(headers)["Location"], request.grant.request.desk.code
     event = Event(
         "oauth.code.issued",
         account=session.account_id,
@@ -45,7 +43,6 @@ def issue(journey: Journey, issuer: str, practice: Practice | None) -> Issued:
         session=session.id,
         details={"scope": request.scope, "audience": request.audience},
     )
-    [code] = made
     where = location + ("&" if "?" in location else "?") + urlencode({"iss": issuer})
     return Issued(where, code, event)
 

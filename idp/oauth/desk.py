@@ -49,6 +49,8 @@ class Desk:
     """Turns an event into an audit row."""
     loaded: Any = None
     """What the request's one statement found, in a form its grant knows."""
+    code: str = field(default="", repr=False)
+    """The code its grant made, at the authorize endpoint."""
     work: Callable[[], Work] | None = None
     """What to write; answers None or a Late refusal."""
     at_once: OneStatement | None = None

@@ -6,9 +6,9 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from idp.errors import Refused
-from idp.oauth.authorization_request import read_hint
 from idp.oauth.client_facts import ClientFacts
 from idp.oauth.memory import Picture
+from idp.oauth.parameters import read_hint
 from idp.signatures import BadToken
 
 

@@ -9,7 +9,7 @@ from idp.accounts.tables import Account, Flow, PendingLink
 from idp.database import transaction
 from idp.errors import Conflict, Invalid
 from idp.federation import upstreams
-from idp.registration import invitations
+from idp.registration import accepting, invitations
 from idp.web import pages
 from idp.web.boundary import TheService, Transaction
 from idp.web.forms import TheForm
@@ -47,7 +47,7 @@ def confirm(request: Request, db: Transaction, found: MaybeVisitor, form: TheFor
         return enter(request, signed_in, where)
     if found is None:
         return pages.go(request, address("/sign-in", here))
-    account = invitations.accept(db, offer.invitation.id, account_id=found.account.id)
+    account = accepting.accept(db, offer.invitation.id, account_id=found.account.id)
     flows.note(db, here, "invitation", None)
     flows.note(db, here, "joining", account.id)
     return pages.go(request, onward(db, here, found.session))
@@ -62,7 +62,7 @@ def _with_outside_login(
 ) -> tuple[Account, opening.SignedIn]:
     pending = pending_of(request, db, here)
     trusted = upstreams.trusted(db, pending.upstream_id, subject=pending.subject)
-    account = invitations.accept(db, invitation_id)
+    account = accepting.accept(db, invitation_id)
     linking.spend(db, pending, by=account.id)
     linking.link(
         db,
@@ -128,7 +128,7 @@ def register(request: Request, service: TheService, form: TheForm) -> Response:
         hashed = passwords.hashed(service.database.ring, password, rules.passwords)
         with transaction(service.database) as db:
             here = journey(request, db, here.id)
-            account = invitations.accept(db, offer.invitation.id)
+            account = accepting.accept(db, offer.invitation.id)
             added = local_logins.add(db, account.id, user_name, hashed)
             signed_in = login.by_new_login(db, added, browser=browser_facts(request))
             where = _joined(db, here, signed_in)

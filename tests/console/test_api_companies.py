@@ -16,7 +16,7 @@ from idp.entitlements.tables import Grant
 from idp.errors import Conflict
 from idp.first_managers import facts as known_facts
 from idp.partners import members, register
-from idp.registration import invitations
+from idp.registration import accepting, invitations
 from idp.settings import Settings
 from idp.wam import emergency, inactivity
 from tests.console.conftest import Api, with_app
@@ -224,19 +224,19 @@ def test_w6_the_insurer_invites_a_company_s_first_administrator_by_mail_and_nobo
     assert "/invitations/" not in sam.text, "staff never hold the link"
     waiting = str(api.one("SELECT id FROM invitation"))
     with pytest.raises(Conflict), transaction(world.database) as db:
-        invitations.accept(db, waiting, account_id=world.sam)
+        accepting.accept(db, waiting, account_id=world.sam)
     with transaction(world.database) as db:
         row = db.get(Grant, job)
         assert row is not None
         grants.end(db, row, by="operator", reason="left")
     with pytest.raises(invitations.InvitationLost), transaction(world.database) as db:
-        invitations.accept(db, waiting)
+        accepting.accept(db, waiting)
     with transaction(world.database) as db:
         grants.grant(
             db, account_id=world.sam, provider_id=insurer, line=LINE, entitlement="partner.manage", by="operator",
             reason="desk",
         )  # fmt: skip
-        gus = invitations.accept(db, waiting).id
+        gus = accepting.accept(db, waiting).id
         assert members.administers(db, gus, fresh)
         assert grants.live(db, gus, world.lakeside, clock.now()) == []
 

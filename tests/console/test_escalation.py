@@ -14,7 +14,7 @@ from idp.entitlements import bundles, grants
 from idp.entitlements.tables import Appointment, Grant
 from idp.errors import Invalid, Refused
 from idp.providers import organisations
-from idp.registration import invitations
+from idp.registration import accepting
 from idp.wam import appointments, granting
 from tests.console.conftest import Api
 from tests.wam.world import LINE
@@ -104,7 +104,7 @@ def test_invite_an_invitation_holds_no_more_than_its_inviter_may_give_when_it_is
     before = everything(api)
     try:
         with transaction(world.database) as db:
-            invitations.accept(db, made.json()["invitation"])
+            accepting.accept(db, made.json()["invitation"])
     except Refused:
         pass
     assert everything(api) == before

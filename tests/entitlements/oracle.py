@@ -140,7 +140,9 @@ def _record(w: Rows, q: Rows, f: Rows, at: int) -> str | None:
 
 def _strength(w: Rows, f: Rows, at: int) -> str | None:
     s = w["session"]
-    if s is None or s["ended"] is not None or not s["auth"] <= at < s["expires"] or at >= s["seen"] + MINUTES_15:
+    if s is None or s["ended"] is not None or s["shut"] is not None:
+        return "step_up_required"
+    if not s["auth"] <= at < s["expires"] or at >= s["seen"] + MINUTES_15:
         return "step_up_required"
     if s["acr"] == 1:
         return "step_up_required"

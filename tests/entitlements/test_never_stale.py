@@ -19,6 +19,7 @@ from idp.errors import Unavailable
 from idp.leaving import partners, people
 from idp.providers import affiliations, organisations
 from idp.providers.tables import Affiliation
+from idp.signals import epochs
 from tests.entitlements.workers import ASK, Workers, one, revoke, touch, within
 
 CHANGES = {
@@ -90,6 +91,31 @@ def test_invariant_8_an_ended_session_which_no_version_tells_is_seen_by_the_very
             return seen + [(await worker.decide(ASK)).outcome for worker in workers]
 
     assert asyncio.run(play()) == ["permit"] * 4 + ["step_up"] * 4 + ["permit"] * 2
+
+
+def test_security_35_a_session_opened_while_its_login_was_being_held_is_not_signed_in_to_any_worker(
+    ana: Database,
+) -> None:
+    """What a hold of the same moment leaves: it ended the sessions it saw, and this one was not among them."""
+
+    def login(change: str) -> None:
+        with transaction(ana) as db:
+            db.execute(
+                text(f"UPDATE login SET {change} WHERE id = (SELECT login_id FROM session WHERE id = 'ses_ana')")
+            )
+            epochs.changed_account(db, "acc_ana")
+
+    async def play() -> list[str]:
+        async with Workers(ana) as workers:
+            seen = [(await worker.decide(ASK)).outcome for worker in workers]
+            for change in ("held_at = linked_at", "held_at = NULL", "ended_at = linked_at"):
+                await asyncio.to_thread(login, change)
+                seen += [(await one(workers[0])).outcome, (await workers[1].decide(ASK)).outcome]
+            await asyncio.to_thread(login, "ended_at = NULL")
+            return seen + [(await one(worker)).outcome for worker in workers]
+
+    asked = ["permit"] * 2 + ["step_up"] * 2 + ["permit"] * 2 + ["step_up"] * 2 + ["permit"] * 2
+    assert asyncio.run(play()) == asked
 
 
 def test_invariant_8_a_change_between_reading_and_committing_is_noticed_by_the_commit(ana: Database) -> None:

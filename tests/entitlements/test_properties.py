@@ -124,6 +124,7 @@ worlds = st.fixed_dictionaries(
                 "seen": moments,
                 "factor": st.one_of(moments, moments, st.none()),
                 "ended": st.sampled_from([None] * 5 + [START]),
+                "shut": st.sampled_from([None] * 9 + [START]),
             }
         ),
     }
@@ -171,7 +172,7 @@ class Storage:
         w, s = self.w, self.w["session"]
         if sql is read_before._BEFORE:
             acr = AAL2 if s["acr"] == 2 else AAL1
-            return [(1, 1, "acc", acr, s["auth"], s["factor"], s["seen"], s["expires"], s["ended"], None)]
+            return [(1, 1, "acc", acr, s["auth"], s["factor"], s["seen"], s["expires"], s["ended"], None, s["shut"])]
         if sql is gathering.SHARED:
             t = w["shared"]
             return (

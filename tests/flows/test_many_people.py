@@ -92,3 +92,21 @@ def test_figure_signing_in_reads_by_key_however_many_people_there_are(crowded: W
         found[name] = whole(world, text, (None,) * count, prepared=count)
     wrong = {name: tables for name, tables in found.items() if tables}
     assert not wrong, "\n".join(f"{tables}: {name}" for name, tables in wrong.items())
+
+
+def test_security_35_adding_a_login_finds_those_removed_before_by_who_they_were(crowded: World) -> None:
+    world = crowded
+    asked: list[tuple[str, Any]] = []
+
+    def heard(_conn: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
+        if "FROM login" in statement and "ended_at IS NOT NULL" in statement:
+            asked.append((statement, values))
+
+    event.listen(world.database.engine, "before_cursor_execute", heard)
+    link_ana(world)
+    event.remove(world.database.engine, "before_cursor_execute", heard)
+    [(statement, values)] = asked
+    plan = "EXPLAIN QUERY PLAN " if world.database.is_sqlite else "EXPLAIN "
+    with world.database.engine.connect() as connection:
+        rows = connection.exec_driver_sql(plan + statement, values).all()
+    assert "ix_login_ended_identity" in str(rows)

@@ -22,7 +22,10 @@ def test_ru5_my_access_says_what_rests_why_and_who_can_lift_it(managed: Managed)
     with transaction(world.database) as db:
         pauses.suspend(db, place, ["message.send", "idcard.view"], by=world.wes, reason=pauses.AWAY)
         pauses.suspend(db, place, ["idcard.view"], by="operator", reason=pauses.DESK)
-    finn = managed.as_("finn")
+    finn = managed.as_("finn").get("/account")
+    assert "1 of your functions at Lakeside Clinic is paused by Meridian Health Plan" in finn.text, (
+        "not two: one is Wes's"
+    )
     for page in ("/account", f"/account/access/{world.lakeside}"):
         finn.get(page)
         assert finn.status == 200

@@ -7,7 +7,7 @@ from freezegun import freeze_time
 
 from idp import clock
 from idp.database import transaction
-from idp.registration import invitations
+from idp.registration import accepting, invitations
 from idp.web import dates
 from tests.browser import Browser
 from tests.flows.managing import Managed, filling, managed
@@ -23,7 +23,7 @@ def add(managed: Managed, **more: str) -> Browser:
 def accepted(managed: Managed) -> set[datetime | None]:
     """Take the only invitation up; return the ends of what it gave."""
     with transaction(managed.world.database) as db:
-        sol = invitations.accept(db, managed.one("SELECT id FROM invitation")).id
+        sol = accepting.accept(db, managed.one("SELECT id FROM invitation")).id
         managed.world.people["sol"] = sol
     given = managed.ends("sol")
     assert given
@@ -77,7 +77,7 @@ def test_w3_an_invitation_whose_access_has_ended_brings_nobody_in(managed: Manag
     with freeze_time(dates.end_of(today, zone), tick=True), transaction(managed.world.database) as db:
         invitation = managed.one("SELECT id FROM invitation")
         with pytest.raises(invitations.InvitationLost, match="The access this invitation gives has ended"):
-            invitations.accept(db, invitation)
+            accepting.accept(db, invitation)
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

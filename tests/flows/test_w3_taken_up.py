@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from idp.accounts import people
 from idp.database import transaction
-from idp.registration import invitations
+from idp.registration import accepting, invitations
 from tests.flows.managing import Managed, filling, managed
 
 __all__ = ["filling", "managed"]
@@ -26,7 +26,7 @@ def taken(managed: Managed, by: str | None, **more: str) -> str:
             **facts,  # type: ignore[arg-type]
         )
     with transaction(managed.world.database) as db:
-        return invitations.accept(db, made.id, account_id=managed.world.people[by] if by else None).id
+        return accepting.accept(db, made.id, account_id=managed.world.people[by] if by else None).id
 
 
 def told(managed: Managed) -> list[str]:

@@ -12,7 +12,7 @@ from idp.database import transaction
 from idp.entitlements.tables import Entitlement, Grant
 from idp.leaving import people as leaving
 from idp.providers import affiliations
-from idp.registration import invitations
+from idp.registration import accepting, invitations
 from idp.wam import appointments
 from tests.wam.world import LINE, World, practice
 
@@ -49,7 +49,7 @@ def test_security_64_an_invitation_gives_nothing_the_practice_does_not_hold_when
     invitation = invited(world, "wes", world.lakeside, "practice_manager")
     with transaction(world.database) as db:
         gate.withhold(db, world.lakeside, LINE, "fee.view", by="acc_staff", reason="no contract")
-        account = invitations.accept(db, invitation).id
+        account = accepting.accept(db, invitation).id
     held = given(world, account, world.lakeside)
     assert "claim.status.view" in held
     assert "fee.view" not in held
@@ -61,7 +61,7 @@ def test_domain_5_an_invitation_is_accepted_though_a_function_of_its_job_asks_fo
         function = db.get_one(Entitlement, "idcard.view")
         function.ial = 2
         db.add(function)
-        account = invitations.accept(db, invitation).id
+        account = accepting.accept(db, invitation).id
     held = given(world, account, world.lakeside)
     assert "eligibility.view" in held
     assert "idcard.view" not in held
@@ -72,7 +72,7 @@ def test_security_64_who_is_on_hold_brings_nobody_in_by_an_invitation_sent_befor
     with transaction(world.database) as db:
         leaving.suspend(db, world.wes, because="case", by="operator")
     with transaction(world.database) as db, pytest.raises(invitations.InvitationLost, match="no longer manages"):
-        invitations.accept(db, invitation)
+        accepting.accept(db, invitation)
 
 
 def test_t_10_who_represented_the_practice_until_yesterday_is_brought_back_by_an_invitation(world: World) -> None:
@@ -83,7 +83,7 @@ def test_t_10_who_represented_the_practice_until_yesterday_is_brought_back_by_an
     with freeze_time(clock.now() + timedelta(hours=2)):
         invitation = invited(world, "otto", world.harbor, "front_desk", who=world.hana)
         with transaction(world.database) as db:
-            invitations.accept(db, invitation, account_id=world.hana)
+            accepting.accept(db, invitation, account_id=world.hana)
             tie = affiliations.live(db, world.hana, world.harbor)
             assert tie is not None
             assert tie.ends_at is None
@@ -96,7 +96,7 @@ def test_security_64_practices_that_do_not_participate_give_no_more_by_an_invita
         appointments.appoint(db, account_id=world.finn, provider_id=small, by="operator", verified_by="claim")
     invitation = invited(world, "finn", small, "practice_manager")
     with transaction(world.database) as db:
-        account = invitations.accept(db, invitation).id
+        account = accepting.accept(db, invitation).id
     held = given(world, account, small)
     assert "claim.status.view" in held
     assert "fee.view" not in held

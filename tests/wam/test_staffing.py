@@ -7,7 +7,7 @@ import pytest
 from idp.database import Database, transaction
 from idp.errors import NotEntitled, NotFound
 from idp.partners import members
-from idp.registration import invitations
+from idp.registration import accepting, invitations
 from idp.wam import company, staffing
 from tests.engines import Filling
 from tests.wam.third_parties import FILLING, Parties
@@ -43,7 +43,7 @@ def invited(world: Parties, *, administrator: bool = False) -> str:
 def test_w6_an_invitation_of_a_company_makes_one_of_its_people_and_gives_nothing(world: Parties) -> None:
     waiting = invited(world)
     with transaction(world.database) as db:
-        gus = invitations.accept(db, waiting).id
+        gus = accepting.accept(db, waiting).id
         found = members.of_person(db, gus, world.firm)
         assert found is not None
         assert not found.administrator
@@ -60,7 +60,7 @@ def test_w6_who_no_longer_administers_brings_nobody_in(world: Parties) -> None:
     with transaction(world.database) as db:
         staffing.name(db, by=world.bo, partner_id=world.firm, member_id=ada, administrator=False)
     with pytest.raises(invitations.InvitationLost), transaction(world.database) as db:
-        invitations.accept(db, waiting)
+        accepting.accept(db, waiting)
 
 
 def test_w6_who_is_let_go_loses_all_they_had_through_the_company(world: Parties) -> None:

@@ -28,10 +28,10 @@ def strength(facts: Facts) -> Verdict:
 
 
 def _alive(facts: Facts, session: SessionFacts) -> bool:
-    """Say whether it is this person's session, begun, not ended, not idle, not over age, its login still trusted."""
+    """Say whether it is this person's session, begun, not ended, not idle, not over age, its login still good."""
     if session.account_id != facts.question.account_id or session.auth_time > facts.at:
         return False
-    if session.ended_at is not None and (not facts.replay or session.ended_at <= facts.at):
+    if any(end is not None and (not facts.replay or end <= facts.at) for end in (session.ended_at, session.login_shut)):
         return False
     if facts.at >= session.expires_at or facts.at >= session.last_seen_at + facts.world.idle[rank(session.acr)]:
         return False

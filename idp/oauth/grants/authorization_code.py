@@ -163,7 +163,7 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
 
     def save_authorization_code(self, code: str, request: Any) -> None:
         """Hand the code to the authorize endpoint, which stores it in its transaction."""
-        request.desk.loaded(code)
+        request.desk.code = code
 
     def query_authorization_code(self, code: str, client: Any) -> Ground | None:
         """Return what the code stands for; a spent one ends what it produced (security.md 43)."""

@@ -42,6 +42,11 @@ class Function:
     paused: str = ""
     """Why it rests and who can lift that; empty while it does not."""
 
+    @property
+    def paused_by_desk(self) -> bool:
+        """Say whether the security desk paused it."""
+        return self.paused == RESTS[pauses.DESK]
+
 
 @dataclass(frozen=True, slots=True)
 class Practice:
