@@ -7,15 +7,16 @@ never looked at here.
 import json
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 from idp.sharing import evidence, takeover
-from idp.sharing.estimate import Sample, fit, place, record, sharpen
+from idp.sharing.estimate import START_DAYS, Sample, fit, place, record, sharpen
 from idp.sharing.simulator.parameters import FIT, world
 from idp.sharing.simulator.world import World
 
 FIRST_SEED = 11
-VERSION = "2026-11-22.3"
+VERSION = "2026-11-22.4"
 KINDS = {"sharing": (evidence.KINDS, 14), "takeover": (takeover.KINDS, 3)}
 
 
@@ -48,13 +49,18 @@ def estimated(made: dict[str, Sample], how: str) -> dict[str, object]:
     """Estimate from what the worlds showed."""
     written: dict[str, object] = {"version": VERSION, "how": how}
     for what, (kinds, half_life) in KINDS.items():
-        prior, weights = fit(made[what], kinds)
+        prior, weights = fit(made[what], kinds, START_DAYS[what])
         if what == "sharing":  # takeovers are too few to sharpen on
-            weights = sharpen(made[what], weights)
+            weights = sharpen(made[what], weights, START_DAYS[what])
         lines = place(made[what], prior, weights)
         if what == "sharing":  # even odds are shown where a case begins
             prior, lines = prior - lines["case"], {band: round(at - lines["case"], 2) for band, at in lines.items()}
-        written[what] = {"prior": round(prior, 2), "half_life_days": half_life, "kinds": weights, "lines": lines}
+        written[what] = {
+            "prior": round(prior, 2),
+            "half_life_days": half_life,
+            "kinds": {kind: asdict(one) for kind, one in weights.items()},
+            "lines": lines,
+        }
         print(
             what, f"{made[what].months:.0f} innocent account-months, {len(made[what].shared)} labelled", written[what]
         )

@@ -16,6 +16,7 @@ import idp.entitlements.duty_tables
 import idp.entitlements.tables
 import idp.federation.tables
 import idp.notices.tables
+import idp.oauth.status_list.tables
 import idp.oauth.tables
 import idp.partners.tables
 import idp.providers.registry_tables

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import yaml
 
+from idp.apply import odd
+
 Place = tuple[str | int, ...]
 """Where a value stands: ("clients", 0, "auth_method")."""
 
@@ -58,23 +60,25 @@ class Source:
 
 def read(path: Path) -> Source:
     """Read a file by its ending (.yaml, .yml, .toml); raise FileWrong naming the line of a mistake."""
+    if path.suffix not in (".yaml", ".yml", ".toml"):
+        raise FileWrong([f"{path}: the file's name must end in .yaml, .yml or .toml"])
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise FileWrong([f"{path}: is not UTF-8 text"]) from None
+        text = odd.text_of(path)
+        data, line_of = (_toml if path.suffix == ".toml" else _yaml)(path.name, text)
     except OSError as problem:
         raise FileWrong([f"{path}: {problem.strerror}"]) from None
-    if path.suffix == ".toml":
-        data, line_of = _toml(path.name, text)
-    elif path.suffix in (".yaml", ".yml"):
-        data, line_of = _yaml(path.name, text)
-    else:
-        raise FileWrong([f"{path}: the file's name must end in .yaml, .yml or .toml"])
-    return Source(path.name, data, line_of, path.parent)
+    except odd.Odd as problem:
+        raise FileWrong([f"{path.name}{f':{problem.line}' if problem.line else ''}: {problem}"]) from None
+    made = Source(path.name, data, line_of, path.parent)
+    hidden = [made.problem(place, "holds a control character") for place in odd.texts(data)]
+    if hidden:
+        raise FileWrong(hidden)
+    return made
 
 
 def _yaml(name: str, text: str) -> tuple[dict[str, Any], Callable[[Place], int]]:
     try:
+        odd.check_events(yaml.parse(text, Loader=_Loader))
         loader = _Loader(text)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as problem:
@@ -92,13 +96,25 @@ def _yaml(name: str, text: str) -> tuple[dict[str, Any], Callable[[Place], int]]
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         raise FileWrong([f"{name}:{line}: {problem.problem}"]) from None
-    except ValueError as problem:
-        raise FileWrong([f"{name}: {problem}"]) from None
+    except (ValueError, KeyError, OverflowError):
+        raise odd.Odd("this value can't be read", _unreadable(node)) from None
 
     def line_of(place: Place) -> int:
         return _yaml_line(node, place)
 
     return data, line_of
+
+
+def _unreadable(node: Any) -> int:
+    """Return the line of the first value that is not what its tag says; of the file's node where it is none of them."""
+    if isinstance(node, yaml.ScalarNode):
+        try:
+            _Loader("").construct_object(node)
+        except (ValueError, KeyError, OverflowError):
+            return int(node.start_mark.line) + 1
+        return 0
+    parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+    return next((line for line in map(_unreadable, parts) if line), 0)
 
 
 def _refuse_twice(node: Any, name: str, seen: set[int]) -> None:
@@ -144,6 +160,11 @@ def _toml(name: str, text: str) -> tuple[dict[str, Any], Callable[[Place], int]]
         found = re.search(r"\(at line (\d+), column \d+\)|\(at end of document\)", str(problem))
         line = found.group(1) if found and found.group(1) else str(text.count("\n") + 1)
         raise FileWrong([f"{name}:{line}: {str(problem).split(' (at ')[0]}"]) from None
+    except RecursionError:
+        raise odd.Odd(odd.TOO_DEEP) from None
+    except ValueError:  # a number of more digits than the language reads
+        line = next((n for n, one in enumerate(text.split("\n"), 1) if re.search(r"\d{4300}", one)), None)
+        raise odd.Odd("this value can't be read", line) from None
     lines = _toml_lines(text)
 
     def line_of(place: Place) -> int:

@@ -111,6 +111,7 @@ VOCABULARY: dict[str, str] = {
     "entitlements.emergency.started": "Somebody took functions for an emergency",
     "entitlements.emergency.ended": "Functions taken for an emergency ended",
     "entitlements.emergency.reviewed": "A use of emergency access was reviewed",
+    "entitlements.emergency.lifted": "Emergency access was opened again to who had used it without need",
     "entitlements.emergency.overdue": "A use of emergency access was not reviewed in time",
     "wam.absence.set": "An access manager recorded that a person is away",
     "wam.absence.ended": "A person who was away is back",
@@ -276,9 +277,12 @@ VOCABULARY: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Event:
-    """What happened. `name` must be in the vocabulary; who and where come from the origin."""
+    """What happened. `name` must be in the vocabulary; who and where come from the origin.
+
+    Nobody changes it; it is not frozen because a frozen one takes five times as long to make, and every act makes one.
+    """
 
     name: str
     account: str | None = None

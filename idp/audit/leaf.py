@@ -158,6 +158,7 @@ def _tamed(value: Any, most: int) -> Any:
     return value
 
 
+@lru_cache(maxsize=4)
 def exact(at: datetime) -> str:
     """Return the moment in UTC with microseconds, so that the column `at` can be checked against it."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"

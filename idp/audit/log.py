@@ -1,6 +1,7 @@
 """Record events: in the session that makes the change, or with a group of the machines' lane."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -124,8 +125,8 @@ def machine_row(database: Database, event: Event, at: datetime) -> tuple[object,
 
 def _count(rows: Sequence[tuple[Any, ...]]) -> None:
     metrics.GROUP.observe(len(rows))
-    for row in rows:
-        _counter(row[_EVENT], row[_OUTCOME]).inc()
+    for (event, outcome), many in Counter((row[_EVENT], row[_OUTCOME]) for row in rows).items():
+        _counter(event, outcome).inc(many)
 
 
 @cache

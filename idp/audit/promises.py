@@ -55,6 +55,11 @@ def want_of_person(session: Session, account_id: str, keep: Callable[[dict[str, 
     _want(session, lambda event: event.account == account_id, _OF_PERSON.bindparams(named=account_id), keep)
 
 
+def want_named(session: Session, name: str, keep: Callable[[dict[str, Any]], object]) -> None:
+    """Promise the records of this transaction whose event has this name, and no others; `keep` hears it."""
+    _want(session, lambda event: event.name == name, _OF_ANYBODY, keep)
+
+
 def want_of_access(session: Session, keep: Callable[[dict[str, Any]], object]) -> None:
     """Promise every record of access given or taken in this transaction; `keep` hears it before the commit."""
     _want(session, lambda event: event.name.startswith(_GIVES_OR_TAKES), _OF_ANYBODY, keep)

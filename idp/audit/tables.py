@@ -62,7 +62,7 @@ class AuditUnsealed(Row, table=True):
 
     __tablename__ = "audit_unsealed"
     created_at: datetime | None = moment(nullable=True)  # type: ignore[assignment]  # the trigger gives only the number
-    seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    seq: int = Field(primary_key=True, sa_type=_BIG, sa_column_kwargs={"autoincrement": False})
     at: datetime | None = moment(nullable=True)
     """The record's own moment: it names the partition in which the record lies."""
     refused_at: datetime | None = moment(nullable=True)

@@ -1,6 +1,6 @@
 """A question of a case as its reader sees it: the person it was put to, or a practice's access managers."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,19 +43,29 @@ class Asked:
 
 
 def of_person(db: Db, account_id: str) -> list[Asked]:
-    """Return what a person was asked, by any account of theirs, newest first."""
-    return [_shown(db, one) for one in _of(db, "person", humans.same(db, account_id))]
+    """Return what a person is asked and has yet to answer, by any account of theirs, newest first."""
+    return _open(db, _of(db, "person", humans.same(db, account_id)))
 
 
 def of_practice(db: Db, provider_id: str, *, reader: str) -> list[Asked]:
-    """Return what a practice's access managers were asked, newest first, but not about the reader."""
+    """Return what a practice's access managers are asked and have yet to answer, newest first; not about the reader."""
     own = humans.same(db, reader)
-    return [_shown(db, one) for one in _of(db, "practice", (provider_id,)) if one.owner not in own]
+    return _open(db, (one for one in _of(db, "practice", (provider_id,)) if one.owner not in own))
 
 
 def _of(db: Db, audience: str, whom: Collection[str]) -> list[CaseQuestion]:
-    query = select(CaseQuestion).where(col(CaseQuestion.audience) == audience, col(CaseQuestion.whom).in_(whom))
-    return list(db.exec(query.order_by(col(CaseQuestion.created_at).desc()).limit(50)).all())
+    query = select(CaseQuestion).where(
+        col(CaseQuestion.audience) == audience,
+        col(CaseQuestion.whom).in_(whom),
+        col(CaseQuestion.answered_at).is_(None),
+        col(CaseQuestion.closed_at).is_(None),
+        col(CaseQuestion.due_at) > clock.now(),
+    )
+    return list(db.exec(query.order_by(col(CaseQuestion.created_at).desc())).all())
+
+
+def _open(db: Db, questions: Iterable[CaseQuestion]) -> list[Asked]:
+    return [found for found in (_shown(db, one) for one in questions) if found.open]
 
 
 def find(db: Db, question_id: str, audience: str, whom: str, *, reader: str) -> Asked:

@@ -27,7 +27,7 @@ from idp.errors import Conflict, Invalid, NotFound
 from idp.leaving import telling
 from idp.notices import outbox, saying
 from idp.providers.tables import Provider
-from idp.wam import authority
+from idp.wam import appointments, authority
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Effect:
     sessions: int
     families: int
     functions: int
+    roles: int
+    """Roles of access manager that end or rest with it."""
     practices: tuple[str, ...]
     managers: int
     """Access managers who will be told."""
@@ -113,6 +115,7 @@ def preview(db: Db, case: SecurityCase, wish: Wish) -> Effect:
         len(sessions.live_of(db, who)) if kind.ends_presence else 0,
         families,
         functions,
+        len(held),
         tuple(one.name for one in concerned),
         len(told),
         kind.always_two or bool(held),
@@ -195,6 +198,8 @@ def find(db: Db, action_id: str) -> CaseAction:
 def carry_out_and_tell(db: Db, case: SecurityCase, action: CaseAction, by: str) -> None:
     """Do it, with what it needs before: an interim manager where a line would be left without."""
     wish = Wish(action.kind, action.target, action.interim_id)
+    for place in sorted({one.provider_id for one in taken(db, case, wish)}):
+        appointments.hold(db, place)  # two whose access is paused at once are not each the one who stays
     left = interim.left_without(db, taken(db, case, wish))
     interim.check(db, left, action.interim_id, but={action.asked_by, by})
     if left:

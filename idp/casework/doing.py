@@ -34,7 +34,7 @@ class Kind:
     """What it is about: `account`, `practice`, `login` or `appointment`."""
     do: Callable[[Db, SecurityCase, CaseAction, str], str]
     takes_authority: bool = False
-    """Ends what the person manages: two people must want it where they manage anything."""
+    """Ends or pauses what the person manages: two people must want it where they manage anything."""
     always_two: bool = False
     ends_presence: bool = False
 
@@ -67,16 +67,12 @@ def _release_login(db: Db, _case: SecurityCase, action: CaseAction, by: str) -> 
 
 
 def _pause_access(db: Db, case: SecurityCase, action: CaseAction, by: str) -> str:
-    rows = authority.not_ended(db, action.target, _who(db, case))
-    paused = {(g.line_of_business, g.entitlement) for g in rows if pauses.is_desk_pause(g)}
-    lines: dict[str, set[str]] = {}
-    for row in rows:
-        if row.effect == "allow" and (row.line_of_business, row.entitlement) not in paused:
-            lines.setdefault(row.line_of_business, set()).add(row.entitlement)
+    who = _who(db, case)
+    lines = pauses.by_line(db, who, action.target, now_held=authority.not_ended(db, action.target, who))
     if not lines:
         raise Conflict("There is nothing to pause at this practice.")
     for line, keys in lines.items():
-        pauses.suspend(db, Place(_who(db, case), action.target, line), sorted(keys), by=by, reason=pauses.DESK)
+        pauses.suspend(db, Place(who, action.target, line), sorted(keys), by=by, reason=pauses.DESK)
     return f"paused {sum(len(keys) for keys in lines.values())} functions"
 
 
@@ -149,7 +145,7 @@ KINDS: dict[str, Kind] = {
         "Require new credentials, with two proofs", "account", _new_credentials, ends_presence=True
     ),
     "hold_login": Kind("Pause a login of an organization", "login", _hold_login),
-    "pause_access": Kind("Pause access to a practice", "practice", _pause_access),
+    "pause_access": Kind("Pause access to a practice", "practice", _pause_access, takes_authority=True),
     "resume_access": Kind("Give paused access back", "practice", _resume_access),
     "end_access": Kind(
         "End all access to a practice", "practice", _end_access, takes_authority=True, ends_presence=True

@@ -12,7 +12,7 @@ from idp.accounts.tables import Account
 from idp.cases import staff
 from idp.casework import roles
 from idp.database import of
-from idp.entitlements import appointed
+from idp.entitlements import appointed, pauses
 from idp.entitlements.tables import Appointment
 from idp.errors import Invalid
 from idp.notices import outbox, saying
@@ -53,7 +53,9 @@ def left_without(db: Db, held: list[Appointment]) -> list[Left]:
         known = {who.id for who in could} | {one.account_id}
         could += [who for who in insurers if who.id not in known]
         partial = roles.partial(db, [who.id for who in could])
-        free = tuple(who for who in could if who.id not in partial)
+        free = tuple(
+            who for who in could if who.id not in partial and not pauses.desk_pauses(db, who.id, one.provider_id)
+        )
         found.append(Left(db.get_one(Provider, one.provider_id), one.line, free))
     return found
 
@@ -96,7 +98,9 @@ def appoint(db: Db, left: list[Left], interim_id: str, *, by: str, case_id: str)
     """Appoint the interim manager of each line until a day, and tell them; before the other one goes."""
     until = clock.now() + configuration.current(db).clocks.case_interim
     for one in left:
-        if affiliations.live(db, interim_id, one.provider.id) is None:  # the insurer's own, for as long and no longer
+        if (
+            affiliations.current(db, interim_id, one.provider.id) is None
+        ):  # the insurer's own, for as long and no longer
             affiliations.approve(
                 db,
                 account_id=interim_id,

@@ -8,7 +8,7 @@ own months. Held records stay, whatever their age. For operators: it needs the r
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, func
+from sqlalchemy import delete, func, update
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
@@ -19,12 +19,14 @@ from idp.audit import holds as legal
 from idp.audit import log, rights, shredding
 from idp.audit.events import Event
 from idp.audit.tables import SubjectKey
-from idp.cases import file, holds, telling
+from idp.cases import file, holds, standing, telling
 from idp.cases.tables import OPEN, CaseAction, CaseAppeal, CaseEntry, CaseLabel, CaseQuestion, SecurityCase
 from idp.database import Database, transaction
 from idp.database.guards import unguarded
 from idp.entitlements import pauses
 from idp.errors import Conflict, Invalid, NotFound
+from idp.notices.tables import Outbox
+from idp.security import forgetting
 
 _PARTS = (CaseLabel, CaseAppeal, CaseAction, CaseQuestion, CaseEntry)
 _OVER = ("decided", "closed")
@@ -154,7 +156,19 @@ def shred(db: Db, account_id: str) -> int:
         raise NotFound("The log keeps no person fields of this account.")
     for one in sorted(keys):
         shredding.shred(db, one)
+    _forget(db, everyone)
     return len(keys)
+
+
+def _forget(db: Db, accounts: list[str]) -> None:
+    """Destroy what lies outside the log and the files: reasons of what was done, reports, mails to the person."""
+    cases = db.exec(select(SecurityCase.id).where(col(SecurityCase.account_id).in_(accounts))).all()
+    for case_id in cases:
+        standing.watch(db, case_id)  # the log says with it how the case stands without them
+    quick = {"synchronize_session": False}
+    db.execute(update(CaseAction).where(col(CaseAction.case_id).in_(cases)).values(reason=""), execution_options=quick)
+    forgetting.forget(db, accounts)
+    db.execute(delete(Outbox).where(col(Outbox.account_id).in_(accounts)), execution_options=quick)
 
 
 def _free(db: Db, case: SecurityCase) -> None:

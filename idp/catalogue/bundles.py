@@ -14,6 +14,7 @@ from idp import clock
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
+from idp.catalogue import apart
 from idp.catalogue.decided import decided
 from idp.catalogue.impact import Affected, Impact
 from idp.entitlements import bundles, duties, grants, rules
@@ -62,10 +63,14 @@ def coming(db: Session, key: str) -> Bundle | None:
 
 
 def impact(db: Session, key: str, items: Iterable[str], *, provider_id: str | None = None) -> Impact:
-    """Return for everybody who has the job what they would gain and lose if it were so now, by the whole decision."""
+    """Return for everybody who has the job what they would gain and lose if it were so now, by the whole decision.
+
+    Who has parts of it on their own comes last: they are not moved.
+    """
     wanted = frozenset(items)
     given = [_affected(db, one, wanted, _of_assignment(db, one)) for one in _assigned(db, key, provider_id)]
-    return Impact(tuple(decided(db, key, [a for a in given if a.gains or a.loses or a.stays_out])))
+    moved = decided(db, key, [a for a in given if a.gains or a.loses or a.stays_out])
+    return Impact((*moved, *apart.affected(db, key, wanted, provider_id=provider_id)))
 
 
 def people(db: Session, key: str, provider_id: str, line: str) -> int:

@@ -178,7 +178,6 @@ def listed(db: Session) -> list[tuple[DutyException, DutyConflict, str]]:
         .join(Account, col(Account.id) == col(DutyException.account_id))
         .where(col(DutyException.ended_at).is_(None), col(DutyException.ends_at) > clock.now())
         .order_by(col(DutyException.ends_at), col(DutyException.id))
-        .limit(500)
     ).all()
     return [(exception, pair, name) for exception, pair, name in rows]
 

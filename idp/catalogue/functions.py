@@ -93,8 +93,8 @@ def impact(db: Session, key: str, change: Mapping[str, Any]) -> Impact:
     affected: list[Affected] = []
     holding = places(db, key)
     levels = _levels(db, {account_id for account_id, _, _ in holding})
-    for account_id, *place in holding:
-        where = (place[0], place[1])
+    for account_id, provider_id, line in holding:
+        where = (provider_id, line)
         if where not in organisations:
             organisations[where] = drive(db, standing.organisation(*where, Dates(clock.micros(clock.now()))))
         had, has = (_fits(f, organisations[where], levels[account_id]) for f in (now, after))

@@ -33,6 +33,10 @@ class Affected:
     """What the change would take, and another grant still gives."""
     idle: tuple[str, ...] = ()
     """What the change would take, and the person could not use anyway: paused, or closed to the practice."""
+    misses: tuple[str, ...] = ()
+    """What the change adds to the job, and who has parts of it on their own does not get."""
+    apart: bool = False
+    """Has parts of the job on their own: not moved, only told (`apart`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,12 @@ class Impact:
     @property
     def keep(self) -> int:
         """People who keep by another grant something the change takes."""
-        return len({a.account_id for a in self.affected if a.keeps})
+        return len({a.account_id for a in self.affected if a.keeps and not a.apart})
+
+    @property
+    def apart(self) -> int:
+        """People the change does not move, because they have parts of the job on their own."""
+        return len({a.account_id for a in self.affected if a.apart})
 
     @property
     def practices(self) -> int:

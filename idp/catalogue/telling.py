@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sqlmodel import Session, col, select
 
 from idp import clock
+from idp.catalogue import apart
 from idp.catalogue.tables import CatalogueChange
 from idp.database import of
 from idp.entitlements.tables import Assignment, Bundle, Entitlement, Grant
@@ -27,7 +28,8 @@ def tell(db: Session) -> int:
             col(Assignment.bundle) == bundle.key, col(Assignment.ended_at).is_(None)
         )
         facts = {"what": f"the job {bundle.name}", "reason": bundle.reason, "from": _day(db, bundle)}
-        _write(db, db.exec(having.distinct()).all(), facts, "jobs")
+        places = {(place, line) for place, line in db.exec(having.distinct())} | apart.places(db, bundle.key)
+        _write(db, places, facts, "jobs")
         bundle.told_at = now
         db.add(bundle)
         return 1

@@ -264,7 +264,7 @@ def demo(
     check: Annotated[bool, typer.Option("--check", help="Stop again as soon as everything answers")] = False,
     code: Annotated[
         str | None,
-        typer.Option("--code", help="Only print the present one-time code of wes, sam, sue, ana, hana or ben"),
+        typer.Option("--code", help="Only print the present one-time code of somebody the demo names (wes, sam, ...)"),
     ] = None,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Where its databases, logs and secrets are  [default: var/demo]")

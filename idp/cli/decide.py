@@ -156,11 +156,13 @@ def who(
     day: Annotated[str, typer.Argument(help="2026-01-31, in UTC")],
     line: Annotated[str, typer.Option(help="Line of business")] = "medical",
 ) -> None:
-    """Print who could do something for a practice on a day, and why, as CSV."""
+    """Print who could do something for a practice on a day, and who held it and could not, and why, as CSV."""
     import csv
     from datetime import UTC, datetime, time, timedelta
 
-    from idp.cli.opened import changing
+    from idp.audit import origin
+    from idp.cli.opened import opened
+    from idp.database import transaction
     from idp.entitlements.tables import Entitlement
     from idp.errors import NotFound
     from idp.providers import organisations
@@ -170,11 +172,11 @@ def who(
         starts = datetime.combine(datetime.fromisoformat(day).date(), time(), UTC)
     except ValueError:
         raise typer.BadParameter("Give a day such as 2026-01-31.", param_hint="DAY") from None
-    with changing() as db:
-        if db.get(Entitlement, function) is None:
-            raise NotFound(f"There is no function {function}.")
-        organisations.find(db, provider)
-        table = csv.writer(sys.stdout)
-        table.writerows(
-            who_table.rows(db, who_table.asked(function, provider, line), starts, starts + timedelta(days=1))
-        )
+    asked, ends = who_table.Asked(provider, function, line), starts + timedelta(days=1)
+    with opened() as database:
+        with origin.acting_as("operator"), transaction(database) as db:
+            if db.get(Entitlement, function) is None:
+                raise NotFound(f"There is no function {function}.")
+            organisations.find(db, provider)
+            who_table.exporting(db, asked, starts, ends)
+        csv.writer(sys.stdout).writerows(who_table.exported(database, asked, starts, ends))

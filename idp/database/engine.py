@@ -21,6 +21,9 @@ _OWNER = "database"
 _USED = "used"
 _PATIENCE, _OFTEN = 5.0, 0.002
 """Seconds a writer waits for SQLite's write lock; how often the one looks who may not wait its turn."""
+LOG_PAGES = 4000
+"""Pages of SQLite's write-ahead log before a commit copies it into the file: what is written all day lies in it many
+times and is copied once. More than 4,062 would make every read look in a second place (sqlite.org/walformat.html)."""
 IDLE = 1.0
 """Seconds after which an idle connection is asked whether the server is still there."""
 
@@ -58,6 +61,7 @@ def _sqlite(url: Any) -> Engine:
             "synchronous=FULL",
             f"busy_timeout={_PATIENCE * 1000:.0f}",
             "foreign_keys=ON",
+            f"wal_autocheckpoint={LOG_PAGES}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from string import Template
 
@@ -35,6 +35,8 @@ from idp.wam import reviews
 
 _WORLD = Path(__file__).parent / "world"
 SERVICES = ("meridian", "evergreen")
+ATTESTED = {"first": timedelta(days=560), "last": timedelta(days=200)}
+"""How long before the demo began its people attested; each holds a year, so that last year has an answer, too."""
 _CLIENT_SECRETS = ("claims.secret", "hsconnect.secret", "evergreen.secret", "cascade.secret")
 
 
@@ -68,6 +70,7 @@ def _make_secrets(places: Places) -> None:
     wanted: dict[str, str] = {name: secrets.token_urlsafe(32) for name in _CLIENT_SECRETS}
     wanted |= {f"{person.key}.totp": pyotp.random_base32() for person in EVERYBODY}
     wanted |= {f"{name}.keys": f"demo:{base64.b64encode(secrets.token_bytes(32)).decode()}" for name in SERVICES}
+    wanted["begun"] = clock.now().replace(microsecond=0).isoformat()
     for name in SERVICES:
         key = Ed25519PrivateKey.generate()
         wanted[f"{name}.audit.pem"] = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -86,6 +89,8 @@ def _write_files(places: Places) -> None:
     names = {"main": places.main, "affiliate": places.affiliate}
     names |= {"claims": places.claims, "hsconnect": places.hsconnect}
     names |= {f"{person.key}_password": person.password for person in EVERYBODY}
+    begun = datetime.fromisoformat(places.secret("begun"))
+    names |= {f"attested_{name}": (begun - ago).isoformat() for name, ago in ATTESTED.items()}
     for name in SERVICES:
         text = (_WORLD / f"{name}.yaml").read_text(encoding="utf-8")
         (places.secrets / f"{name}.yaml").write_text(Template(text).substitute(names), encoding="utf-8")

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from idp import clock, entropy
 from idp.accounts.assurance import AAL1
-from idp.accounts.tables import Device, KnownDevice, Login, Session
+from idp.accounts.tables import Device, KnownDevice, Login, Session, TokenFamily
 from idp.audit import checkpoint, leaf, log, months, origin
 from idp.audit.events import Event
 from idp.audit.seal import Sealer
@@ -22,6 +22,7 @@ from idp.database import Database, transaction
 from idp.sharing.live import feeding
 
 WHO, WHERE, ADDRESS = "acc_ben", "prv_lakeside", "203.0.113.9"
+APP, LINE = "hsconnect", "medicare_advantage"
 DAYS, BOTH = 28, 11
 """Days of history with their weekends, and in how many of the last of them a second computer has the login too."""
 DESKS = {
@@ -73,6 +74,8 @@ def find(database: Database) -> None:
         for session, device, first, last in db.execute(_SESSIONS, {"who": WHO, "devices": list(DESKS)}).all():
             begins, ends = clock.from_micros(first), clock.from_micros(last) + timedelta(minutes=15)
             db.add(_session(login, session, device, begins, ends))
+            db.flush()
+            db.add(_tokens(session, begins, ends))
     checkpoint.ensure_key(database.settings)
     Sealer(database).seal_all()
     feeding.begin(database)
@@ -95,6 +98,20 @@ def _session(login: str, session: str, device: str, begins: datetime, ends: date
         expires_at=ends,
         ended_at=ends,
         ended_because="idle",
+    )
+
+
+def _tokens(session: str, begins: datetime, ends: datetime) -> TokenFamily:
+    """Return what the app was given in that session: a review says by it when somebody last used what they have."""
+    return TokenFamily(
+        session_id=session,
+        client_id=APP,
+        account_id=WHO,
+        provider_id=WHERE,
+        line=LINE,
+        started_at=begins,
+        ended_at=ends,
+        end_reason="session_ended",
     )
 
 
@@ -127,6 +144,6 @@ def _asked(function: str) -> Event:
         provider=WHERE,
         entitlement=function,
         outcome="permit",
-        client="hsconnect",
-        details={"line": "medicare_advantage"},
+        client=APP,
+        details={"line": LINE},
     )

@@ -45,4 +45,12 @@ SUE = DemoPerson(
     "sue", "Sue Lind", "another security analyst: the second word, and appeals", "Meridian", "sue",
     "velvet harbor pencil 46",
 )  # fmt: skip
-EVERYBODY = (ANA, WES, HANA, BEN, SAM, SUE)
+LOU = DemoPerson(
+    "lou", "Lou Danvers", "support desk of Meridian Health Plan: looks up, explains, gives nothing", "Meridian", "lou",
+    "anchor maple trumpet 52",
+)  # fmt: skip
+IRIS = DemoPerson(
+    "iris", "Iris Moreno", "administrator of Brightwater Billing, which works for practices", "Meridian", "iris",
+    "saddle meteor thistle 81",
+)  # fmt: skip
+EVERYBODY = (ANA, WES, HANA, BEN, SAM, SUE, LOU, IRIS)

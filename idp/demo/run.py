@@ -101,6 +101,7 @@ def guide(places: Places, link: str | None) -> str:
         f"     A case waits at {places.main}/security/cases: take it, ask Lakeside (Wes answers), decide.",
         "     It rests on four weeks of made-up work in the log, in which the detector found a second computer.",
         "     Sue is the second person where two must want something, and answers appeals.",
+        f"     Lou answers the support line at {places.main}/support: find Ben there, and see why he can't open CLM-1.",
         "     Wes also has a review to answer (Reviews), and companies he can let work for Lakeside (Delegations).",
         f"  6. In a browser nobody has used, open {places.main}/register: a new user name, TIN 12-3456789.",
         f"     The mails this world would send, with their codes, stand at {places.main}/mailbox.",

@@ -1,5 +1,7 @@
 """Who manages access where, now: the one reading of an appointment that everybody uses."""
 
+from datetime import datetime
+
 from sqlalchemy import ColumnElement, and_, exists, or_
 from sqlmodel import Session, col, select
 
@@ -22,6 +24,18 @@ def in_force() -> ColumnElement[bool]:
 
 def unhindered(entitlement: str = "access.manage") -> ColumnElement[bool]:
     """Return the condition that what an appointment brings is neither paused nor withheld from the organisation."""
+    withheld = exists().where(
+        col(WithheldFunction.provider_id) == col(Appointment.provider_id),
+        col(WithheldFunction.line) == col(Appointment.line),
+        col(WithheldFunction.entitlement) == entitlement,
+        col(WithheldFunction.ended_at).is_(None),
+        col(WithheldFunction.starts_at) <= clock.now(),
+    )
+    return and_(unpaused(entitlement), ~withheld)
+
+
+def unpaused(entitlement: str = "access.manage") -> ColumnElement[bool]:
+    """Return the condition that nothing pauses what an appointment brings: who is paused hears no managers' news."""
     now = clock.now()
     paused = exists().where(
         col(Grant.account_id) == col(Appointment.account_id),
@@ -33,14 +47,7 @@ def unhindered(entitlement: str = "access.manage") -> ColumnElement[bool]:
         col(Grant.not_before) <= now,
         or_(col(Grant.expires_at).is_(None), col(Grant.expires_at) > now),
     )
-    withheld = exists().where(
-        col(WithheldFunction.provider_id) == col(Appointment.provider_id),
-        col(WithheldFunction.line) == col(Appointment.line),
-        col(WithheldFunction.entitlement) == entitlement,
-        col(WithheldFunction.ended_at).is_(None),
-        col(WithheldFunction.starts_at) <= now,
-    )
-    return and_(~paused, ~withheld)
+    return ~paused
 
 
 def working_there() -> ColumnElement[bool]:
@@ -55,8 +62,27 @@ def working_there() -> ColumnElement[bool]:
     )
 
 
-def manages(db: Session, account_id: str, provider_id: str | None, line: str) -> bool:
+def able(db: Session, provider_id: str, line: str) -> set[str]:
+    """Return who can act as access manager of a line now: appointed, unhindered, working there, not on hold."""
+    acting = (
+        select(Appointment.account_id)
+        .join(Account, col(Account.id) == col(Appointment.account_id))
+        .where(
+            col(Appointment.provider_id) == provider_id,
+            col(Appointment.line) == line,
+            col(Account.status) == "active",
+            in_force(),
+            unhindered(),
+            working_there(),
+        )
+    )
+    return set(db.exec(acting).all())
+
+
+def manages(db: Session, account_id: str, provider_id: str | None, line: str, *, since: datetime | None = None) -> bool:
     """Say whether a person manages this line of an organisation now, unhindered, and hold it so until we are done.
+
+    `since`: by an appointment that was made by then.
 
     Who is on hold manages nothing: what they began before does not go on without them. The row is locked for
     share: its end waits for us, other managers do not.
@@ -74,4 +100,6 @@ def manages(db: Session, account_id: str, provider_id: str | None, line: str) ->
         )
         .with_for_update(read=True, of=Appointment)
     )
+    if since is not None:
+        held = held.where(col(Appointment.created_at) <= since)
     return db.exec(held).first() is not None

@@ -8,6 +8,7 @@ missed, on any worker (invariant 8). Pages read every row in their own transacti
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
@@ -173,8 +174,9 @@ class Decider:
             by_account.setdefault(question.account_id, []).append(place)
         found: dict[int, Decision] = {}
         known, others = [], []
+        now = clock.now()  # one moment for all that is remembered
         for group in by_account.values():
-            recalled = self._all_recalled([questions[n] for n in group])
+            recalled = self._all_recalled([questions[n] for n in group], now)
             if recalled is None:
                 others.append(group)
             else:
@@ -192,21 +194,21 @@ class Decider:
         return [found[place] for place in range(len(questions))]
 
     def _all_recalled(
-        self, questions: Sequence[Question]
+        self, questions: Sequence[Question], now: datetime
     ) -> tuple[list[Decision], list[tuple[Any, ...]], RestsOn] | None:
         """Return the decisions about one account, their records and ground, where nothing has to be read."""
         account_id, sid = questions[0].account_id, questions[0].sid
         known = self.memo.before(account_id, sid)
         if known is None:
             return None
-        at, decisions = clock.micros(clock.now()), []
+        at, decisions = clock.micros(now), []
         for question in questions:
             plain = question.sid == sid and _plain(question)
             decision = self._recalled(question, _asked(question), known, at, None) if plain else None
             if decision is None:
                 return None
             decisions.append(decision)
-        rows = [self._row(question, decision) for question, decision in zip(questions, decisions, strict=True)]
+        rows = [self._row(question, decision, now) for question, decision in zip(questions, decisions, strict=True)]
         return decisions, rows, self._ground({sid: known}, account_id, None)
 
     async def _before(self, question: Question, *, recall: bool) -> tuple[Before, Sequence[Any] | None]:
@@ -233,8 +235,8 @@ class Decider:
             session_state=state,
         )
 
-    def _row(self, question: Question, decision: Decision) -> tuple[object, ...]:
-        return log.machine_row(self._database, event(question, decision), clock.now())
+    def _row(self, question: Question, decision: Decision, now: datetime | None = None) -> tuple[object, ...]:
+        return log.machine_row(self._database, event(question, decision), now or clock.now())
 
 
 def _plain(question: Question) -> bool:
@@ -248,18 +250,7 @@ def _asked(question: Question) -> Asked:
 
 def _again(question: Question, at: int, seen: Seen, session: SessionFacts | None) -> Decision:
     """Decide on what the gates saw before, for a question and a session of now."""
-    facts = Facts(
-        question,
-        at,
-        seen.epoch,
-        seen.version,
-        seen.world,
-        seen.function,
-        seen.organisation,
-        seen.person,
-        session,
-        None,
-    )
+    facts = seen.anew(question, at, session)
     return decide(facts, settled(facts))
 
 

@@ -53,6 +53,8 @@ class Page:
     held: tuple[tuple[str, tuple[Period, ...]], ...]
     """People with the periods in which they held it and could not use it."""
     goes_on: str | None
+    looked: int = 0
+    """How many people were looked at for it."""
 
 
 def periods(question: Question, starts: int, ends: int, memo: Memo) -> Work:
@@ -92,7 +94,7 @@ def periods(question: Question, starts: int, ends: int, memo: Memo) -> Work:
 
 
 def _same(one: Decision, other: Decision) -> bool:
-    told = ("outcome", "reason", "because", "agreement")
+    told = ("outcome", "reason", "because", "agreement", "joining")
     return all(getattr(one, name) == getattr(other, name) for name in told)
 
 
@@ -106,18 +108,18 @@ def _held(facts: Facts) -> tuple[str, ...]:
     return tuple(name for name, starts, ends in dated if starts <= facts.at and (ends is None or facts.at < ends))
 
 
-def people(question: Question, starts: int, ends: int, *, after: str, limit: int) -> Work:
+def people(question: Question, starts: int, ends: int, *, after: str, limit: int, looks: int = LOOKED_AT) -> Work:
     """Read everybody who could do it between two moments, in order of id, with the periods; return a Page.
 
     Who held it and could not use it comes with them, and counts as one of the page. A page that finds few among many
-    is short and says after whom to go on.
+    is short and says after whom to go on: at most `looks` are looked at.
     """
     memo = Memo()
-    names = yield from candidates.of(replace(question, at=clock.from_micros(ends - 1)), "subject", after, LOOKED_AT + 1)
+    names = yield from candidates.of(replace(question, at=clock.from_micros(ends - 1)), "subject", after, looks + 1)
     found: list[tuple[str, tuple[Period, ...]]] = []
     idle: list[tuple[str, tuple[Period, ...]]] = []
     told: set[str] = set()
-    for place, name in enumerate(names[:LOOKED_AT]):
+    for place, name in enumerate(names[:looks]):
         all_of_it = yield from periods(replace(question, account_id=name), starts, ends, memo)
         could = tuple(period for period in all_of_it if period.decision.allowed)
         could_not = tuple(period for period in all_of_it if period.held and not period.decision.allowed)
@@ -127,5 +129,6 @@ def people(question: Question, starts: int, ends: int, *, after: str, limit: int
             idle.append((name, could_not))
         told |= {name} if could or could_not else set()
         if len(told) == limit and place + 1 < len(names):
-            return Page(tuple(found), tuple(idle), name)
-    return Page(tuple(found), tuple(idle), names[LOOKED_AT - 1] if len(names) > LOOKED_AT else None)
+            return Page(tuple(found), tuple(idle), name, place + 1)
+    last = names[looks - 1] if len(names) > looks else None
+    return Page(tuple(found), tuple(idle), last, min(len(names), looks))

@@ -6,6 +6,7 @@ purpose is a no.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import structlog
 
@@ -49,6 +50,8 @@ DECIDED_BY: tuple[Gate, ...] = (
 ASKED_EACH_TIME = frozenset({client_and_channel, organisation, delegation, purpose, routed, strength})
 """Gates that look at the app, its channel, the purpose, the record or the session. What the others say of a
 function depends on the person at the practice alone, and is remembered with them (`settled`)."""
+_OF_FUNCTION = DECIDED_BY.index(granted)
+"""What the settled gates before this one say of a person at a practice, they say whatever function is asked about."""
 ASK_MANAGER = frozenset({"entitlement_not_granted", "grant_expired", "grant_suspended"})
 """Refusals an access manager can cure; the answer names where to ask."""
 _log = structlog.get_logger("idp.entitlements")
@@ -79,6 +82,10 @@ class Decision:
     function: str = ""
     app: str = ""
     """Names for the sentence a person reads."""
+    line: str = ""
+    """The line of business that was asked about."""
+    joining: bool = False
+    """The person has not finished signing up: nothing is on hold."""
 
     @property
     def allowed(self) -> bool:
@@ -111,7 +118,7 @@ def settled(facts: Facts) -> Sequence[Gate]:
     question = facts.question
     if question.subject_type != "account" or question.resource_type != "provider" or facts.function is None:
         return DECIDED_BY  # a function that is not in the catalogue is nobody's, and none is remembered
-    known = facts.person.settled.get(question.entitlement)
+    known: tuple[Gate, ...] | None = facts.person.settled.get(question.entitlement)
     if known is None:
         try:
             known = _settle(facts)
@@ -122,8 +129,17 @@ def settled(facts: Facts) -> Sequence[Gate]:
 
 
 def _settle(facts: Facts) -> tuple[Gate, ...]:
+    begun = facts.person.begun
+    if begun is None:
+        begun = facts.person.begun = _left(facts, DECIDED_BY[:_OF_FUNCTION])
+    left, ends = begun
+    return left if ends else left + _left(facts, DECIDED_BY[_OF_FUNCTION:])[0]
+
+
+def _left(facts: Facts, gates: Sequence[Gate]) -> tuple[tuple[Gate, ...], bool]:
+    """Return what is left to ask of these gates, and whether one of them has stopped for good."""
     left: list[Gate] = []
-    for gate in DECIDED_BY:
+    for gate in gates:
         if gate in ASKED_EACH_TIME:
             left.append(gate)
             continue
@@ -131,8 +147,8 @@ def _settle(facts: Facts) -> tuple[Gate, ...]:
         if verdict is not PASS:
             left.append(_says(gate, verdict))
         if isinstance(verdict, Stop):
-            break
-    return tuple(left)
+            return tuple(left), True
+    return tuple(left), False
 
 
 def _says(gate: Gate, verdict: Verdict) -> Gate:
@@ -143,15 +159,20 @@ def _says(gate: Gate, verdict: Verdict) -> Gate:
     return again
 
 
+def by_the_desk(because: tuple[str, ...]) -> bool:
+    """Say whether a decision rests on a pause by the security desk, which no access manager lifts."""
+    return bool(because) and any(one.startswith(DESK_PAUSE) for one in because)
+
+
 def _answer(facts: Facts, outcome: str, stop: Stop | None, because: tuple[str, ...]) -> Decision:
     question, organisation, function = facts.question, facts.organisation, facts.function
     reason = wanted = contact = helps = None
     if stop is not None:
         reason, wanted, contact = stop.reason, stop.wanted, stop.contact
-        desk = any(one.startswith(DESK_PAUSE) for one in because)  # which no access manager lifts
-        helps = (question.app.help_url or "/account") if reason in ASK_MANAGER and not desk else None
+        if reason in ASK_MANAGER and not by_the_desk(because):
+            helps = question.app.help_url or _asking(facts)
     return Decision(
-        entropy.new_id("dec"),
+        entropy.ordered_id("dec"),
         outcome,
         reason,
         because,
@@ -165,4 +186,15 @@ def _answer(facts: Facts, outcome: str, stop: Stop | None, because: tuple[str, .
         organisation.name,
         "" if function is None else function.name,
         question.app.name,
+        question.asked_line,
+        facts.person.joining,
     )
+
+
+def _asking(facts: Facts) -> str:
+    """Return the person's own page where they ask their access manager, the function chosen."""
+    question = facts.question
+    if facts.function is None or question.provider_id is None or facts.organisation.is_insurer:
+        return "/account"
+    wanted = quote(f"{question.asked_line}:{question.entitlement}", safe=":")
+    return f"/account/access/{quote(question.provider_id, safe='')}?ask={wanted}"

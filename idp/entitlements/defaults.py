@@ -26,10 +26,10 @@ PORTAL: tuple[tuple[str, str, str, int, str, bool, str, tuple[str, ...]], ...] =
     ("eft.manage", "EFT enrollment and changes", "Payments", 5, "fresh ial2", False, "TPA", ()),
     ("fee.view", "Fee schedules and changes", "Contract", 3, "aal2", False, "insurer", ()),
     ("agreement.view", "Contract copy", "Contract", 3, "aal2", False, "insurer", ()),
-    ("precert.view", "Precertification status", "UM", 3, "aal2", True, "affiliate", ()),
-    ("precert.submit", "Request precertification", "UM", 4, "aal2", True, "affiliate", ()),
-    ("precert.clinical", "Attach clinical records", "UM", 4, "aal2", True, "affiliate", ()),
-    ("referral.manage", "Referrals", "UM", 4, "aal2", False, "by account", ()),
+    ("precert.view", "Precertification status", "Precertification", 3, "aal2", True, "affiliate", ()),
+    ("precert.submit", "Request precertification", "Precertification", 4, "aal2", True, "affiliate", ()),
+    ("precert.clinical", "Attach clinical records", "Precertification", 4, "aal2", True, "affiliate", ()),
+    ("referral.manage", "Referrals", "Precertification", 4, "aal2", False, "by account", ()),
     ("epa.launch", "Electronic prior authorization", "Pharmacy", 4, "aal2", True, "by account", ()),
     ("roster.view", "Panel roster and capitation", "Reports", 3, "aal2", False, "none", ()),
     ("report.financial", "Financial and operational reports", "Reports", 3, "aal2", False, "none", ()),
@@ -38,7 +38,7 @@ PORTAL: tuple[tuple[str, str, str, int, str, bool, str, tuple[str, ...]], ...] =
     ("demographics.update", "Directory and practice data", "Profile", 4, "fresh", False, "insurer", ()),
     ("message.send", "Secure messages", "Profile", 3, "aal2", True, "permit", ()),
     ("access.view", "See users, access and access reports", "Access", 3, "aal2", True, "permit", ()),
-    ("access.manage", "Give, change and remove access", "Access", 5, "fresh ial2", True, "permit", ()),
+    ("access.manage", "Manage people's access", "Access", 5, "fresh ial2", True, "permit", ()),
     ("delegation.approve", "Approve third-party delegation", "Access", 5, "fresh ial2", True, "permit", ()),
 )
 
@@ -145,6 +145,6 @@ BUNDLES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "What the practice delegated to the company; an end date is required",
         tuple(row[0] for row in PORTAL if row[3] < 5 and row[2] != "Access"),
     ),
-    ("wam", "Access manager", "Give, change and remove access; sees no member data by itself", FROM_APPOINTMENT),
+    ("wam", "Access manager", "Manage people's access; sees no member data by itself", FROM_APPOINTMENT),
     ("readonly_auditor", "Auditor", "See who has access; sees no member data", ("access.view",)),
 )

@@ -5,7 +5,7 @@ versions; purpose, record, client, channel, session and strength are taken anew 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from idp import clock
@@ -71,6 +71,7 @@ class Facts:
     """For replays: the policy version that held at the moment; None before they were kept."""
     until: int = FOREVER
     """For replays: the next moment at which an answer may differ; sessions are not looked at."""
+    _fresh: str | None = field(default=None, init=False, compare=False)
 
     @property
     def policy_version(self) -> int | None:
@@ -80,7 +81,9 @@ class Facts:
     @property
     def freshness(self) -> str:
         """An opaque token: the state this was computed from, or a later one."""
-        return f"{self.epoch}.{self.version}"
+        if self._fresh is None:
+            self._fresh = f"{self.epoch}.{self.version}"
+        return self._fresh
 
 
 def at_hand(question: Question, known: Before, at: int, memo: Memo) -> Facts | None:

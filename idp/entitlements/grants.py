@@ -79,10 +79,12 @@ def replace(
     reason: str,
     not_before: datetime | None = None,
     expires_at: datetime | None = None,
+    assignment_id: str | None = None,
 ) -> Grant:
     """End one grant and start another for the same function; raise Conflict when it had ended meanwhile.
 
     Nothing is taken away when the new one holds from now on: tokens and sessions go on (decisions.md 3).
+    `assignment_id` names the job it goes with from now on; without it the new one goes with what the old one did.
     """
     now = clock.now()
     starts = not_before or max(now, old.not_before)
@@ -109,7 +111,7 @@ def replace(
     made = grant_rows.row_of(
         place, old.entitlement, old.effect, by=by, reason=reason, not_before=starts, expires_at=expires_at
     )
-    made.assignment_id, made.delegation_id = old.assignment_id, old.delegation_id
+    made.assignment_id, made.delegation_id = assignment_id or old.assignment_id, old.delegation_id
     db.add(made)
     db.flush()
     was_live = old.not_before <= now and (old.expires_at is None or now < old.expires_at)

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from idp.database.lane import Mark
 from idp.entitlements.before import Before, SessionFacts
 from idp.entitlements.standing import Organisation, Person
-from idp.entitlements.world import Function, World
+from idp.entitlements.world import World
 
 if TYPE_CHECKING:
     from idp.entitlements.facts import Facts
+    from idp.entitlements.question import Question
 
 Asked = tuple[str, str | None, str | None, str, str]
 """Account, session, provider, line and function."""
@@ -35,11 +36,15 @@ class Seen(NamedTuple):
     until: int
     epoch: int
     version: int
-    world: World
-    function: Function | None
-    organisation: Organisation
-    person: Person
     session: SessionFacts | None
+    facts: Facts
+    """All of it, to be decided on again with another question, moment and session in it (`anew`)."""
+
+    def anew(self, question: Question, at: int, session: SessionFacts | None) -> Facts:
+        """Return the facts for a question of now: good until the next one is asked, so decide before anything else."""
+        facts = self.facts
+        facts.question, facts.at, facts.session = question, at, session
+        return facts
 
 
 class Memo:
@@ -65,8 +70,8 @@ class Memo:
         person, organisation = facts.person, facts.organisation
         if person.exists and person.affiliated_once and organisation.exists and facts.function is not None:
             since, until = max(person.since, organisation.since), min(person.until, organisation.until)
-            read = (facts.world, facts.function, organisation, person, facts.session)
-            _keep(self._seen, asked, Seen(mark, since, until, facts.epoch, facts.version, *read), self._limit)
+            seen = Seen(mark, since, until, facts.epoch, facts.version, facts.session, facts)
+            _keep(self._seen, asked, seen, self._limit)
 
     def still_seen(self, mark: Mark, asked: Asked, seen: Seen, session: SessionFacts | None) -> None:
         """Note that what was seen still holds at this mark, its session read anew."""

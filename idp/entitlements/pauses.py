@@ -6,22 +6,24 @@ What is given to somebody who is away, or whom the security desk paused, rests w
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from idp import clock, entropy
 from idp.audit import log
 from idp.audit.events import Event
 from idp.entitlements import grant_rows
-from idp.entitlements.defaults import DESK_PAUSE
+from idp.entitlements.defaults import DESK_PAUSE, FROM_APPOINTMENT
 from idp.entitlements.grant_rows import Place
-from idp.entitlements.tables import Absence, Grant
+from idp.entitlements.tables import Absence, Appointment, Grant
 from idp.signals import epochs
 
 AWAY = "leave"
 """Why a pause was made: the person is away."""
 DESK = "case"
-"""Why a pause was made: the security desk wants it. Only the desk ends it; what is given meanwhile rests too."""
+"""Why a pause was made: the security desk wants it. Only the desk ends it; what is given meanwhile rests too.
+
+A role of access manager rests by the same rows, about what an appointment brings: it stays, and can't be used.
+"""
 
 
 def suspend(
@@ -64,22 +66,21 @@ def suspend(
 
 def absences(db: Session, place: Place) -> Sequence[Absence]:
     """Return a person's absences from a line of a practice that are not over, earliest first."""
-    query = select(Absence).where(
-        col(Absence.account_id) == place.account_id,
-        col(Absence.provider_id) == place.provider_id,
-        col(Absence.line) == place.line,
-        col(Absence.ended_at).is_(None),
-        or_(col(Absence.ends_at).is_(None), col(Absence.ends_at) > clock.now()),
-    )
-    return db.exec(query.order_by(col(Absence.starts_at), col(Absence.id))).all()
+    now, found = clock.now(), open_absences(db, place.account_id, place.provider_id)
+    return [row for row in found if row.line == place.line and (row.ends_at is None or row.ends_at > now)]
+
+
+def open_absences(db: Session, account_id: str, provider_id: str | None = None) -> Sequence[Absence]:
+    """Return a person's absences, from one organisation or anywhere, that nobody has ended, earliest first."""
+    query = select(Absence).where(col(Absence.account_id) == account_id, col(Absence.ended_at).is_(None))
+    if provider_id is not None:
+        query = query.where(col(Absence.provider_id) == provider_id)
+    return db.exec(query.order_by(col(Absence.starts_at), col(Absence.line), col(Absence.id))).all()
 
 
 def end_absences(db: Session, account_id: str, provider_id: str | None, *, by: str) -> None:
     """End what is recorded of a person's times away, at one organisation or anywhere: they no longer work there."""
-    query = select(Absence).where(col(Absence.account_id) == account_id, col(Absence.ended_at).is_(None))
-    if provider_id is not None:
-        query = query.where(col(Absence.provider_id) == provider_id)
-    for row in db.exec(query).all():
+    for row in open_absences(db, account_id, provider_id):
         row.ended_at, row.ended_by = clock.now(), by
         db.add(row)
         record_absence(db, "wam.absence.ended", row, by)
@@ -128,3 +129,28 @@ def rest_with_others(db: Session, place: Place, entitlement: str) -> None:
     paused = desk_pauses(db, place.account_id, place.provider_id)
     if paused and not any((p.line_of_business, p.entitlement) == (place.line, entitlement) for p in paused):
         suspend(db, place, [entitlement], by="system", reason=DESK)
+
+
+def rest_with_role(db: Session, place: Place) -> None:
+    """Pause what a new appointment brings to somebody whom the security desk paused at this organisation."""
+    paused = desk_pauses(db, place.account_id, place.provider_id)
+    if paused:
+        known = {row.entitlement for row in paused if row.line_of_business == place.line}
+        suspend(db, place, [key for key in FROM_APPOINTMENT if key not in known], by="system", reason=DESK)
+
+
+def by_line(db: Session, account_id: str, provider_id: str, *, now_held: Sequence[Grant]) -> dict[str, set[str]]:
+    """Return what a person has by `now_held` and by appointments, begun or to come, and no desk pause rests yet."""
+    paused = {(g.line_of_business, g.entitlement) for g in now_held if is_desk_pause(g)}
+    has = {(g.line_of_business, g.entitlement) for g in now_held if g.effect == "allow"}
+    roles = select(Appointment.line).where(
+        col(Appointment.account_id) == account_id,
+        col(Appointment.provider_id) == provider_id,
+        col(Appointment.ended_at).is_(None),
+        or_(col(Appointment.ends_at).is_(None), col(Appointment.ends_at) > clock.now()),
+    )
+    has |= {(line, key) for line in db.exec(roles).all() for key in FROM_APPOINTMENT}
+    lines: dict[str, set[str]] = {}
+    for line, key in has - paused:
+        lines.setdefault(line, set()).add(key)
+    return lines

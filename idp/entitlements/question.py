@@ -40,9 +40,12 @@ class Supposition:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Question:
-    """One question; everything a caller may say, nothing it could make up about the person."""
+    """One question; everything a caller may say, nothing it could make up about the person.
+
+    Nobody changes it; it is not frozen because a frozen one takes five times as long to make, and each asker makes one.
+    """
 
     account_id: str
     entitlement: str

@@ -1,7 +1,6 @@
 """One catalogue of sentences for reasons, used by pages, answers to apps, and support (ui.md 1)."""
 
-from idp.entitlements.decision import Decision
-from idp.entitlements.defaults import DESK_PAUSE
+from idp.entitlements.decision import Decision, by_the_desk
 
 SENTENCES: dict[str, str] = {
     "account_inactive": "Your account is on hold. Your information is kept. Ask access support.",
@@ -16,7 +15,7 @@ SENTENCES: dict[str, str] = {
     "provider_not_granted": "You don't work for this practice in our records. Ask its access manager.",
     "affiliation_ended": "You no longer work for {p} in our records. Ask its access manager.",
     "organisation_not_granted": "{p} does not have {f}. Its access managers can ask us for it.",
-    "entitlement_not_granted": "Nobody has given you {f} at {p}. Ask its access manager.",
+    "entitlement_not_granted": "Nobody has given you {f} for {line} at {p}. Ask its access manager.",
     "grant_expired": "Your access to {f} at {p} has ended. Ask its access manager to renew it.",
     "grant_suspended": "Your access to {f} at {p} is paused. Its access manager can lift that: ask them.",
     "delegation_missing": "Your company has no permission to do this for {p}. Ask your company's administrator.",
@@ -37,6 +36,14 @@ BY_THE_DESK = (
     "Your access to {f} at {p} is paused by our security desk. Only the desk can lift that: ask access support."
 )
 """Instead of `grant_suspended`, where no access manager can help."""
+JOINING = "You have not finished signing up. Open the link you were sent, or sign in, and finish it."
+"""Instead of `account_inactive`, where nothing is on hold."""
+LINE_NAMES = {
+    "medical": "Medical",
+    "behavioural": "Behavioral health",
+    "dental": "Dental",
+    "medicare_advantage": "Medicare Advantage",
+}
 
 
 def sentence(decision: Decision) -> str | None:
@@ -46,10 +53,13 @@ def sentence(decision: Decision) -> str | None:
     contact = ""
     if decision.contact is not None:
         contact = ", ".join(part for part in (decision.contact.name, decision.contact.phone) if part)
-    desk = decision.reason == "grant_suspended" and any(one.startswith(DESK_PAUSE) for one in decision.because)
+    desk = decision.reason == "grant_suspended" and by_the_desk(decision.because)
+    if decision.joining and decision.reason == "account_inactive":
+        return JOINING
     return (BY_THE_DESK if desk else SENTENCES[decision.reason]).format(
         app=decision.app or "This app",
         f=decision.function or "this function",
         p=decision.practice or "this practice",
+        line=LINE_NAMES.get(decision.line, "this line of business"),
         contact=contact or "somebody else",
     )

@@ -106,10 +106,14 @@ class Person:
     until: int
     places: frozenset[str] | None = None
     """Places a third party's person works for, by the affiliation in force; None means all."""
+    joining: bool = False
+    """Invited or registering, and not done yet: not active, and never was on hold."""
     given: dict[str, object] = field(default_factory=dict)
     """What Casbin said of each function asked about; lives and dies with this object."""
     settled: dict[str, tuple[Any, ...]] = field(default_factory=dict, compare=False)
     """Gates still to be asked of each function (decision.py: settled); lives and dies with this object."""
+    begun: tuple[tuple[Any, ...], bool] | None = field(default=None, compare=False)
+    """The first of them, which are the same whatever the function; and whether they end there."""
 
 
 _GRANTED = attrgetter("not_before", "grant_id")
@@ -265,6 +269,7 @@ def person(who: tuple[str, str, str], world: World, dates: Dates, rows: Sequence
         dates.at,
         dates.until,
         places,
+        exists and status in ("invited", "verified"),
     )
 
 

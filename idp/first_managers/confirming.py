@@ -140,8 +140,8 @@ def accept(db: Db, claim_id: str, *, account_id: str) -> Provider:
     appointments.hold(db, provider.id)
     if managers.in_force(db, provider.id, claim.line):
         raise first_manager.ManagerExists
-    tie = affiliations.live(db, account_id, provider.id)
-    if tie is not None and tie.partner_id is not None and (tie.ends_at is None or tie.ends_at > clock.now()):
+    tie = affiliations.current(db, account_id, provider.id)
+    if tie is not None and tie.partner_id is not None:
         raise Conflict("You work for this practice through an outside company. Only its own people manage its access.")
     taken = db.execute(
         update(FirstManagerClaim)
@@ -192,7 +192,7 @@ def _let_in(db: Db, claim: FirstManagerClaim, provider: Provider, by: str) -> No
         )
         log.record(db, event)
     db.refresh(application)
-    if affiliations.live(db, claim.account_id, provider.id) is None:
+    if affiliations.current(db, claim.account_id, provider.id) is None:
         affiliations.approve(
             db,
             account_id=claim.account_id,

@@ -15,6 +15,8 @@ KEPT = timedelta(days=1)
 """Long enough that a second use is still recognised as one."""
 REMEMBERED = timedelta(days=90)
 """Ended sessions and delivered mail, for the pages that show them and for support."""
+SOON = timedelta(minutes=15)
+"""Where a row is left for each token; nothing asks about one that has run out."""
 CHUNK = 1000
 OVER = "expires_at < :day"
 SERVED = (
@@ -35,6 +37,9 @@ SERVED = (
     ("practice_fact", OVER),
     ("proof_key", OVER),
     ("api_answer", OVER),
+    ("status_entry", "expires_at < :soon"),
+    ("status_block", "list_number IN (SELECT number FROM status_list WHERE filled_at < :day)"),
+    ("status_list", "filled_at < :day AND NOT EXISTS (SELECT 1 FROM status_block WHERE list_number = number)"),
     # Names nobody has: there is no account to protect, and they would fill the table.
     ("throttle", "key LIKE '%/name:%' AND last_at < :day AND (not_before IS NULL OR not_before < :day)"),
 )
@@ -68,6 +73,7 @@ def _delete(database: Database, tables: tuple[tuple[str, str], ...]) -> bool:
     more = False
     now = clock.now()
     values = {"day": clock.micros(now - KEPT), "long": clock.micros(now - REMEMBERED)}
+    values["soon"] = clock.micros(now - SOON)
     row = "rowid" if database.is_sqlite else "ctid"
     for table, over in tables:
         given = {name: value for name, value in values.items() if f":{name}" in over}

@@ -34,7 +34,8 @@ def run(database: Database) -> bool:
 
 def _write(db: Db, day: str) -> None:
     counts = {name: (title, len(look(db))) for name, (title, look) in access_reviews.KINDS.items()}
-    lines = "\n".join(f"{title}: {count}" for title, count in counts.values())
+    most = access_reviews.MOST
+    lines = "\n".join(f"{title}: {count}{' or more' if count >= most else ''}" for title, count in counts.values())
     readers = staff.holders(db, "audit.search")
     for account_id in readers:
         outbox.send(db, account_id, "desk_digest", {"day": day, "cases": _cases(db, account_id), "lines": lines})

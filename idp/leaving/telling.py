@@ -39,7 +39,7 @@ def sole(db: Session, account_id: str) -> list[Provider]:
     now = clock.now()
     found = []
     for line, provider_id in _appointments(db, account_id):
-        others = managers_of(db, provider_id, line) - {account_id}
+        others = appointed.able(db, provider_id, line) - {account_id}
         if not others and _people(db, provider_id, now) - {account_id}:
             provider = db.get(Provider, provider_id)
             if provider is not None and provider not in found:
@@ -53,8 +53,11 @@ def _appointments(db: Session, account_id: str) -> list[tuple[str, str]]:
 
 
 def managers_of(db: Session, provider_id: str, line: str | None = None) -> set[str]:
-    """Return the access managers of an organisation now, of one line or of any."""
-    rows = db.exec(select(Appointment).where(appointed.in_force(), col(Appointment.provider_id) == provider_id)).all()
+    """Return the access managers of an organisation now, of one line or of any; not who is paused."""
+    here = select(Appointment).where(
+        appointed.in_force(), appointed.unpaused(), col(Appointment.provider_id) == provider_id
+    )
+    rows = db.exec(here).all()
     return {row.account_id for row in rows if line is None or row.line == line}
 
 

@@ -10,12 +10,13 @@ from sqlmodel import col, select
 
 from idp import clock, entropy
 from idp.accounts import humans
-from idp.entitlements import duties, grants
+from idp.entitlements import appointed, duties, grants, pauses
 from idp.entitlements.tables import Appointment, Assignment, Grant
 from idp.errors import Conflict
 from idp.merging import under_way
 from idp.providers import affiliations
 from idp.providers.tables import Affiliation
+from idp.wam import appointments
 
 
 class CannotBecomeOne(Conflict):
@@ -60,6 +61,20 @@ def refuse_conflicts(db: Db, *, kept: str, closed: str) -> None:
             )
 
 
+def refuse_to_leave_bare(db: Db, *, kept: str, closed: str) -> None:
+    """Raise CannotBecomeOne where a pause that comes along would leave a practice without an access manager."""
+    places = {row.provider_id for row in pauses.desk_pauses(db, closed)}
+    managed = select(Appointment).where(
+        col(Appointment.account_id) == kept, col(Appointment.provider_id).in_(places), appointed.in_force()
+    )
+    for row in db.exec(managed).all():
+        if appointments.is_last(db, kept, row.provider_id, row.line):
+            raise CannotBecomeOne(
+                "What our security desk paused would rest for both, and you are the only access manager there. "
+                "Appoint another one first, or call us."
+            )
+
+
 def move(db: Db, *, source: str, target: str, by: str, reason: str) -> dict[str, Any]:
     """Carry affiliations, jobs, grants, pauses and what is under way over; return old id -> new id of each kind."""
     moved: dict[str, Any] = {"affiliations": {}, "assignments": {}, "grants": {}}
@@ -93,8 +108,9 @@ def move(db: Db, *, source: str, target: str, by: str, reason: str) -> dict[str,
 
 
 def _affiliate(db: Db, row: Affiliation, target: str) -> str | None:
-    """Approve the target for the same organisation on the same word; None where it acts for it already."""
-    if affiliations.live(db, target, row.provider_id) is not None:
+    """Approve the target for the same organisation on the same word; None where it acts for it, or that has run out."""
+    over = row.ends_at is not None and row.ends_at <= clock.now()
+    if over or affiliations.current(db, target, row.provider_id) is not None:
         return None
     made = affiliations.approve(
         db,
@@ -133,11 +149,11 @@ def move_back(db: Db, moved: dict[str, Any], *, source: str, target: str, by: st
         db.add_all([job, again])
         jobs[job.id] = again.id
     for old_id, new_id in moved.get("affiliations", {}).items():
-        before = db.get(Affiliation, old_id)
-        if before is not None and affiliations.live(db, target, before.provider_id) is None:
-            _affiliate(db, before, target)
         now = db.get(Affiliation, new_id) if new_id else None
-        if now is not None and now.ended_at is None:
+        if now is not None and now.ended_at is not None:
+            continue  # it ended since: that was meant for the person who had it
+        _affiliate(db, db.get_one(Affiliation, old_id), target)
+        if now is not None:
             affiliations.end(db, now, by=by, reason=reason)
     for new_id in moved.get("grants", {}).values():
         row = db.get(Grant, new_id)

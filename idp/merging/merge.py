@@ -76,6 +76,7 @@ def preview(db: Db, pending: PendingMerge, session: Session) -> tuple[Account, A
             "The account you would close manages other people's access. Begin with that account, so that it stays."
         )
     access.refuse_conflicts(db, kept=kept.id, closed=closed.id)
+    access.refuse_to_leave_bare(db, kept=kept.id, closed=closed.id)
     return kept, closed
 
 

@@ -153,10 +153,10 @@ def _addresses_back(db: Db, found: LinkOperation, *, source: str, target: str) -
 
 def _unmerge(db: Db, found: LinkOperation, *, by: str) -> None:
     kept, closed = found.account_id, found.other_id
-    status, into = people.find(db, kept).status, people.find(db, kept).merged_into
-    if into is not None:
+    stayed = people.find(db, kept)
+    if stayed.merged_into is not None:
         raise Conflict("The account that stayed became part of another one since. Undo that merge first.")
-    if status == "closed":
+    if stayed.status == "closed":
         raise Conflict("The person closed the account for good since. There is nothing left to give back.")
     leaving.reopen(db, closed, because="merge_undone", by=by)
     _move_back(db, found, source=kept, target=closed, by=by)

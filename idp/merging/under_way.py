@@ -10,7 +10,7 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock, entropy
-from idp.entitlements import grants, pauses
+from idp.entitlements import grant_rows, grants, pauses
 from idp.entitlements.grant_rows import Place
 from idp.entitlements.tables import Absence, Grant
 from idp.wam import emergency, requests, reviews
@@ -34,7 +34,7 @@ def move(db: Db, *, source: str, target: str, by: str) -> dict[str, Any]:
 
     Comes after what was given was carried over. Returns what `move_back` needs.
     """
-    absences = [_away(db, row, target, by=by) for row in _absences(db, source)]
+    absences = [_away(db, row, target, by=by) for row in pauses.open_absences(db, source)]
     for item in db.exec(
         select(ReviewItem)
         .join(Review, col(Review.id) == col(ReviewItem.review_id))
@@ -60,12 +60,6 @@ def move_back(db: Db, moved: dict[str, Any], *, source: str, target: str, by: st
             grants.end(db, pause, by=by, reason="merge_undone")
 
 
-def _absences(db: Db, account_id: str) -> list[Absence]:
-    return list(
-        db.exec(select(Absence).where(col(Absence.account_id) == account_id, col(Absence.ended_at).is_(None))).all()
-    )
-
-
 def _away(db: Db, row: Absence, account_id: str, *, by: str) -> str:
     made = Absence(**row.model_dump(exclude={"id", "account_id", "created_at"}), account_id=account_id)
     made.id = entropy.new_id("abs")
@@ -79,18 +73,20 @@ def _away(db: Db, row: Absence, account_id: str, *, by: str) -> str:
 
 def _rest(db: Db, account_id: str) -> list[str]:
     """Pause whatever the account holds where it is away or paused by the desk, and is not paused for that yet."""
-    rows = db.exec(select(Grant).where(col(Grant.account_id) == account_id, col(Grant.ended_at).is_(None))).all()
+    rows = grant_rows.not_ended(db, account_id, None)
     desk = {row.provider_id for row in rows if pauses.is_desk_pause(row)}
+    made: list[Grant] = []
+    for provider_id in desk:
+        here = [row for row in rows if row.provider_id == provider_id]
+        for line, left in pauses.by_line(db, account_id, provider_id, now_held=here).items():
+            place = Place(account_id, provider_id, line)
+            made += pauses.suspend(db, place, sorted(left), by="system", reason=pauses.DESK)
     held: dict[Place, set[str]] = {}
     for row in rows:
         if row.effect == "allow":
             held.setdefault(Place(account_id, row.provider_id, row.line_of_business), set()).add(row.entitlement)
-    made: list[Grant] = []
     for place, keys in held.items():
         here = [r for r in rows if (r.provider_id, r.line_of_business) == (place.provider_id, place.line)]
-        if place.provider_id in desk:
-            left = keys - {row.entitlement for row in here if pauses.is_desk_pause(row)}
-            made += pauses.suspend(db, place, sorted(left), by="system", reason=pauses.DESK)
         for away in pauses.absences(db, place):
             known = [r for r in here if (r.effect, r.reason, r.expires_at) == ("deny", pauses.AWAY, away.ends_at)]
             left = keys - {row.entitlement for row in known}

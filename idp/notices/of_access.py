@@ -50,6 +50,10 @@ TEMPLATES: dict[str, Template] = {
         "Your emergency access at {provider} was reviewed",
         "{by} looked at your emergency access at {provider} and found it {verdict}. {note}",
     ),
+    "emergency_lifted": Template(
+        "Emergency access at {provider} is open to you again",
+        "{by} opened emergency access at {provider} to you again. {why}",
+    ),
     "duty_exception_over": Template(
         "{name} no longer has {function} at {provider}",
         "{function} of {name} at {provider} ended at once: {insurer} took back the exception by which it was given. "

@@ -52,6 +52,8 @@ class ClientFacts:
     pkce: str
     require_par: bool
     """Whether its authorization requests have to be pushed (RFC 9126)."""
+    token_status_list: bool
+    """Whether its access tokens have a place in a status list."""
     help_url: str | None
 
     @property
@@ -162,6 +164,7 @@ def facts_of(row: Mapping[str, Any], partner_status: str | None) -> ClientFacts:
         id_token_alg=row["id_token_alg"],
         pkce=row["pkce"],
         require_par=bool(row["require_par"]),
+        token_status_list=bool(row["token_status_list"]),
         help_url=row["help_url"],
     )
 

@@ -19,6 +19,7 @@ from idp.audit.events import Event
 from idp.database.lane import Append, Lane, OneStatement, RestsOn, Sql, Work
 from idp.oauth.client_facts import ClientFacts
 from idp.oauth.memory import Picture
+from idp.oauth.status_list.allotment import Allotments, Listed
 
 # Authlib's debug lines print whole tokens and PKCE verifiers (stack.md 3.4.6).
 logging.getLogger("authlib").setLevel(logging.INFO)
@@ -59,6 +60,8 @@ class Desk:
     assertion: tuple[str, str, int] | None = None
     """(client id, jti, end) of a client assertion, to be spent with the commit."""
     rests_on: RestsOn | None = None
+    allotments: Allotments | None = None
+    """Where tokens are made: the places in status lists this worker has at hand."""
     recall: bool = False
     """What was read before may serve: whatever is answered rests on it in the commit."""
 
@@ -66,6 +69,12 @@ class Desk:
     def micros(self) -> int:
         """Return the moment of this request as the database stores it."""
         return clock.micros(self.now)
+
+    def listed(self, client: ClientFacts) -> Listed | None:
+        """Return a place in a status list for a token of a client that wants one; raise Unallotted."""
+        if not client.token_status_list or self.allotments is None:
+            return None
+        return self.allotments.take(client.client_id, self.now)
 
     async def commit(self, lane: Lane) -> Late | None:
         """Write all of it, or only the record of a Late refusal; raise Stale when what it rests on has changed."""

@@ -9,6 +9,7 @@ from idp.oauth.client_authentication import ASSERTION_ALGORITHMS
 from idp.oauth.client_facts import AUTH_METHODS, GRANTS, ID_TOKEN_ALGORITHMS
 from idp.oauth.memory import Picture
 from idp.oauth.person import CLAIMS
+from idp.oauth.status_list.allotment import PATH
 
 SCOPES = (
     "openid", "profile", "email", "offline_access", "access:evaluate", "access:search", "access:simulate",
@@ -57,6 +58,7 @@ def document(issuer: str) -> bytes:
         "ui_locales_supported": ["en-US"],
         "prompt_values_supported": list(PROMPTS),
         "authorization_response_iss_parameter_supported": True,
+        "status_list_aggregation_endpoint": issuer + PATH,
     }
     return orjson.dumps(value)
 

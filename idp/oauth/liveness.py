@@ -55,17 +55,19 @@ PERSON = """, a.display_name, a.given_name, a.family_name, a.locale,
 """Columns of the person, for userinfo and ID tokens; see person.py."""
 
 
-def statement(*, account: str, session: str, family: str, provider: str, start: str = "", more: str = "") -> Sql:
+def statement(
+    *, account: str, session: str, family: str, provider: str, start: str = "", more: str = "", order: str = ""
+) -> Sql:
     """Write the one statement from where a request starts: a token's claims, a refresh token or a code.
 
-    $1 to $3 are what `moments` returns; the start's parameters follow.
+    $1 to $3 are what `moments` returns; the start's parameters follow. `order` ends it, where there may be many rows.
     """
     return Sql(
         f"SELECT {_COLUMNS}{more} FROM policy_epoch e {start} "  # noqa: S608 - our own texts
         f"LEFT JOIN account a ON a.id = {account} "
         f"LEFT JOIN session s ON s.id = {session} "
         f"LEFT JOIN token_family f ON f.id = {family} "
-        f"LEFT JOIN provider pr ON pr.id = {provider} {_JOINS} WHERE e.id = 1"
+        f"LEFT JOIN provider pr ON pr.id = {provider} {_JOINS} WHERE e.id = 1 {order}"
     )
 
 

@@ -28,7 +28,7 @@ _COLUMNS = (
     "client_id", "name", "client_class", "channel", "status", "partner_id", "auth_method", "secret_hashes", "jwks",
     "redirect_uris", "post_logout_redirect_uris", "backchannel_logout_uri", "grant_types", "scopes", "audiences",
     "entitlements", "lines", "default_line", "acts_for_provider", "first_party", "continue_page", "id_token_alg",
-    "pkce", "require_par", "help_url",
+    "pkce", "require_par", "token_status_list", "help_url",
 )  # fmt: skip
 _EPOCH = Sql("SELECT epoch FROM policy_epoch WHERE id = 1")
 _CONFIGURATION = Sql("SELECT body FROM configuration")

@@ -12,6 +12,7 @@ from idp.oauth.access_tokens import mint, new_jti
 from idp.oauth.client_facts import ClientFacts
 from idp.oauth.desk import Desk
 from idp.oauth.liveness import Standing, terms_claim
+from idp.oauth.status_list.allotment import INSERT as INSERT_ENTRY
 
 INSERT_REFRESH = Sql(
     "INSERT INTO refresh_token (token_hash, family_id, client_id, expires_at, created_at) VALUES ($1, $2, $3, $4, $5)"
@@ -43,6 +44,8 @@ class Ground:
     code_challenge_method: str = "S256"
     via: tuple[str, ...] = ()
     """Delegations through which a third party's person acts, the practice's own first."""
+    entry: tuple[Any, ...] | None = None
+    """The row of the access token's place in a status list, where its client has one."""
 
     @property
     def account_id(self) -> str:
@@ -87,6 +90,9 @@ def access_token(desk: Desk, client: ClientFacts, ground: Ground, scope: str) ->
         more["provider"] = found.provider_id
     if ground.via:
         more["via"] = list(ground.via)
+    listed = desk.listed(client)
+    if listed is not None:
+        more |= listed.claim(desk.issuer)
     token, lifetime = mint(
         desk.picture,
         desk.issuer,
@@ -98,7 +104,26 @@ def access_token(desk: Desk, client: ClientFacts, ground: Ground, scope: str) ->
         jti=jti,
         more=more,
     )
+    if listed is not None:
+        ground.entry = (
+            listed.number,
+            listed.idx,
+            client.client_id,
+            ground.account_id,
+            ground.session_id,
+            ground.family_id,
+            found.provider_id,
+            found.authz_epoch,
+            desk.micros + lifetime * 1_000_000 + int(desk.picture.leeway.total_seconds() * 1_000_000),
+            desk.micros,
+        )
     return {"access_token": token, "token_type": "Bearer", "expires_in": lifetime, "scope": scope}, jti
+
+
+def entered(ground: Ground) -> Work:
+    """Write the access token's place, where it has one."""
+    if ground.entry is not None:
+        yield INSERT_ENTRY, ground.entry
 
 
 def new_refresh(desk: Desk, ground: Ground) -> tuple[str, tuple[tuple[Any, ...], Callable[[], Work]]]:

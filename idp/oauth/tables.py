@@ -52,6 +52,8 @@ class Client(Row, table=True):
     pkce: str = "required"
     require_par: bool = False
     """Whether its authorization requests must be pushed first (RFC 9126)."""
+    token_status_list: bool = False
+    """Whether its access tokens have a place in a public status list."""
     help_url: str | None = None
 
 

@@ -11,6 +11,7 @@ from idp.database.lane import Append, RestsOn, Sql, Work
 from idp.oauth.client_facts import ClientFacts
 from idp.oauth.desk import at_hand
 from idp.oauth.family_end import COUNT, end_family
+from idp.oauth.status_list.allotment import GIVE_BACK
 
 _REVOKE = Sql(
     "INSERT INTO revoked_token (jti, expires_at, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1"
@@ -39,6 +40,8 @@ class Given:
     expires_at: int = 0
     """Microseconds, leeway included."""
     account_id: str | None = None
+    listed: tuple[str, int] | None = None
+    """Name of the status list an access token is in, and its place."""
 
     def check_client(self, client: ClientFacts) -> bool:
         """Say whether the token was made for the client."""
@@ -75,6 +78,9 @@ class Revocation(RevocationEndpoint):
                 yield from end_family(token.family_id, desk.micros, "revoked_by_app", desk.row)
             else:
                 first = yield _REVOKE, (token.jti, token.expires_at, desk.micros)
+                if first and token.listed is not None:
+                    whose = (token.client_id, token.account_id)
+                    yield GIVE_BACK, (*token.listed, *whose, token.expires_at, desk.micros)
                 if first:
                     yield from _announce(str(token.jti), desk.micros)
             yield Append(desk.row(event))

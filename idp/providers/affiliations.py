@@ -174,6 +174,15 @@ def live(db: Session, account_id: str, provider_id: str) -> Affiliation | None:
     ).one_or_none()
 
 
+def current(db: Session, account_id: str, provider_id: str) -> Affiliation | None:
+    """Return the affiliation of a person with an organisation, begun or to come, that is not over; or None.
+
+    One that has run out counts as over before a job has marked it, and `approve` closes it where another follows.
+    """
+    found = live(db, account_id, provider_id)
+    return found if found is not None and (found.ends_at is None or found.ends_at > clock.now()) else None
+
+
 def in_force(db: Session, account_id: str, at: datetime) -> list[Affiliation]:
     """Return every affiliation of a person in force at a moment, oldest first."""
     found = db.exec(

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from idp import clock
 from idp.accounts import sessions
-from idp.audit import log
+from idp.audit import log, promises
 from idp.audit.events import Event
 from idp.database.lane import Sql, Work, drive
 from idp.errors import Conflict, NotFound, Refused
@@ -74,7 +74,10 @@ def change(
     person.active, person.facts = _is_active(facts), dict(facts)
     person.version, person.changed_at = person.version + 1, clock.now()
     _store(db, person)
-    _record(db, person, "deactivated" if before.active and not person.active else "changed")
+    what = "deactivated" if before.active and not person.active else "changed"
+    if what == "deactivated":
+        _keep_promise(db, person, what)
+    _record(db, person, what)
     if not person.active:
         _close(db, person)
     if before.external_id != external_id:
@@ -86,8 +89,15 @@ def remove(db: Db, partner_id: str, person_id: str, *, version: int | None = Non
     person = _locked(db, partner_id, person_id, version)
     person.removed_at, person.active, person.version = clock.now(), False, person.version + 1
     _store(db, person)
+    _keep_promise(db, person, "removed")
     _record(db, person, "removed")
     _close(db, person)
+
+
+def turned_off(db: Db, partner_id: str, person_id: str) -> PartnerPerson | None:
+    """Return a person whom this partner turned off or took off its list, None for any other."""
+    person = db.get(PartnerPerson, person_id)
+    return person if person is not None and person.partner_id == partner_id and not person.active else None
 
 
 def find(db: Db, partner_id: str, person_id: str) -> PartnerPerson:
@@ -126,6 +136,15 @@ def turned_off_as(partner_id: str, subject: str) -> Work:
     """
     rows = yield _HELD, (partner_id, subject)
     return None if any(active for _, active in rows) else max((person for person, _ in rows), default=None)
+
+
+def _keep_promise(db: Db, person: PartnerPerson, what: str) -> None:
+    """Keep the log's promise of the partner's own act; what it ended here is not the partner's to read."""
+
+    def keep(promise: dict[str, Any]) -> None:
+        person.promise = promise
+
+    promises.want_named(db, f"partners.person.{what}", keep)
 
 
 def _is_active(facts: Mapping[str, Any]) -> bool:

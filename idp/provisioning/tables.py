@@ -41,3 +41,5 @@ class PartnerPerson(Row, table=True):
     version: int = 1
     changed_at: datetime = moment(default_now=True)
     removed_at: datetime | None = moment(nullable=True)
+    promise: dict[str, Any] | None = json_column(nullable=True, default=None)
+    """The log's signed promise that the partner turned this person off or took them off its list."""

@@ -85,8 +85,7 @@ def _admit(db: Db, offer: Offer, account: Account) -> None:
         raise InvitationLost(
             f"{offer.inviter} no longer manages access here. Ask another access manager to invite you."
         )
-    tie = affiliations.live(db, account.id, invitation.provider_id)
-    if tie is None or (tie.ends_at is not None and tie.ends_at <= clock.now()):
+    if affiliations.current(db, account.id, invitation.provider_id) is None:
         affiliations.approve(
             db,
             account_id=account.id,

@@ -58,8 +58,7 @@ def left_out(db: Db, registration: Registration, account_id: str) -> dict[str, s
 def _why_not(db: Db, registration: Registration, account_id: str, tin_hash: bytes) -> str | None:
     provider = practices.provider_of(db, tin_hash)
     if provider is not None:
-        tie = affiliations.live(db, account_id, provider.id)
-        if tie is not None and (tie.ends_at is None or tie.ends_at > clock.now()):
+        if affiliations.current(db, account_id, provider.id) is not None:
             return "You work for this practice already."
         if registration.route not in routes.open_for(db, provider.id):
             return "This practice does not take registrations this way. Ask its access manager to invite you."

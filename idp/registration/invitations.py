@@ -3,11 +3,12 @@
 The link's secret is shown once and kept as a hash. Taking one up is `accepting`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import ColumnElement, CursorResult, update
+from sqlalchemy import ColumnElement, CursorResult, and_, func, update
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
@@ -17,11 +18,16 @@ from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
-from idp.errors import Conflict, NotFound, Refused
+from idp.errors import Conflict, NotFound, Refused, TooMany
 from idp.notices import outbox
 from idp.partners.tables import Partner
 from idp.providers.tables import Provider
 from idp.registration.tables import Invitation
+
+LATE = timedelta(days=14)
+"""How long an invitation that nobody took up is still listed, to be sent again."""
+MOST_AN_HOUR, HOUR = 5, timedelta(hours=1)
+"""Mails with an invitation that a practice can have sent to one address."""
 
 
 class InvitationLost(Refused):
@@ -107,6 +113,19 @@ def invite(
     return invitation, secret
 
 
+def spare(db: Db, provider_id: str, email: str) -> None:
+    """Keep a practice from filling one mailbox, which may be a stranger's; raise TooMany past five mails an hour."""
+    address, since = people.normalised_email(email) if email else "", clock.now() - HOUR
+    mine = (col(Invitation.provider_id) == provider_id, col(Invitation.email) == address)
+    sent = select(func.count()).select_from(Invitation).where(*mine, col(Invitation.created_at) > since)
+    if address and db.exec(sent).one() >= MOST_AN_HOUR:
+        raise TooMany(
+            f"{MOST_AN_HOUR} invitations went to this address within the hour. Ask the person to look for them, or try "
+            "again later.",
+            retry_after=int(HOUR.total_seconds()),
+        )
+
+
 def _tell(db: Db, invitation: Invitation, secret: str) -> None:
     offer = _offer(db, invitation)
     facts = {
@@ -164,29 +183,57 @@ def offer_of(db: Db, invitation_id: str) -> Offer:
     return offer
 
 
-def withdraw(db: Db, invitation_id: str, *, by: str) -> None:
-    """Take an unused invitation back."""
+def withdraw(db: Db, invitation_id: str, *, by: str, replaced: bool = False) -> None:
+    """Take an unused invitation back, once: its link and every journey begun with it lead nowhere from now on.
+
+    `replaced` says in the log that another one is made instead. Raises NotFound; Conflict for one that was used or
+    withdrawn, if only a moment ago.
+    """
     invitation = db.get(Invitation, invitation_id)
     if invitation is None:
         raise NotFound
     ended = db.execute(
         update(Invitation)
-        .where(col(Invitation.id) == invitation_id, col(Invitation.spent_at).is_(None))
+        .where(
+            col(Invitation.id) == invitation_id,
+            col(Invitation.spent_at).is_(None),
+            col(Invitation.ended_at).is_(None),
+        )
         .values(ended_at=clock.now())
     )
     assert isinstance(ended, CursorResult)
     if ended.rowcount != 1:
-        raise Conflict("This invitation was used already.")
-    details = {"invitation": invitation_id, "by": by}
+        db.refresh(invitation)
+        raise Conflict(f"This invitation was {'used' if invitation.spent_at else 'withdrawn'} already.")
+    details = {"invitation": invitation_id, "by": by, "replaced": replaced}
     log.record(db, Event("registration.invitation.ended", provider=invitation.provider_id, details=details))
 
 
 def open_at(db: Db, provider_id: str) -> list[Invitation]:
     """Return an organisation's invitations that wait for their person."""
-    return _open(db, col(Invitation.provider_id) == provider_id)
+    return _waiting(db, col(Invitation.provider_id) == provider_id, since=clock.now())
 
 
-def _open(db: Db, whose: ColumnElement[bool]) -> list[Invitation]:
+def unanswered(db: Db, provider_id: str, lines: Collection[str]) -> list[Invitation]:
+    """Return those that wait in these lines, and those nobody took up in the last days: they can be sent again."""
+    whose = and_(col(Invitation.provider_id) == provider_id, col(Invitation.line).in_(lines))
+    return _waiting(db, whose, since=clock.now() - LATE)
+
+
+def of_practice(db: Db, provider_id: str, invitation_id: str, lines: Collection[str]) -> Invitation:
+    """Return an invitation of this practice in these lines, in whatever state; anything else is NotFound."""
+    found = db.get(Invitation, invitation_id)
+    if found is None or found.provider_id != provider_id or found.line not in lines:
+        raise NotFound
+    return found
+
+
+def open_of_company(db: Db, partner_id: str) -> list[Invitation]:
+    """Return a company's invitations that wait for their person."""
+    return _waiting(db, col(Invitation.partner_id) == partner_id, since=clock.now())
+
+
+def _waiting(db: Db, whose: ColumnElement[bool], *, since: datetime) -> list[Invitation]:
     return list(
         db.exec(
             select(Invitation)
@@ -194,13 +241,8 @@ def _open(db: Db, whose: ColumnElement[bool]) -> list[Invitation]:
                 whose,
                 col(Invitation.spent_at).is_(None),
                 col(Invitation.ended_at).is_(None),
-                col(Invitation.expires_at) > clock.now(),
+                col(Invitation.expires_at) > since,
             )
             .order_by(col(Invitation.created_at))
         )
     )
-
-
-def open_of_company(db: Db, partner_id: str) -> list[Invitation]:
-    """Return a company's invitations that wait for their person."""
-    return _open(db, col(Invitation.partner_id) == partner_id)

@@ -17,6 +17,7 @@ def in_force(db: Db, provider_id: str, line: str) -> list[Account]:
             col(Appointment.provider_id) == provider_id,
             col(Appointment.line) == line,
             appointed.in_force(),
+            appointed.unpaused(),
             col(Account.status) == "active",
         )
         .order_by(col(Appointment.starts_at), col(Appointment.id))

@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
-from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
 from idp.providers import affiliations
@@ -75,8 +74,7 @@ def _waiting(db: Db, account_id: str) -> list[Application]:
 
 def _works_there(db: Db, application: Application, account_id: str) -> bool:
     provider = practices.provider_of(db, application.tin_hash)
-    tie = affiliations.live(db, account_id, provider.id) if provider is not None else None
-    return tie is not None and (tie.ends_at is None or tie.ends_at > clock.now())
+    return provider is not None and affiliations.current(db, account_id, provider.id) is not None
 
 
 def _give(db: Db, application: Application, target: str) -> None:

@@ -220,7 +220,8 @@ def view(db: Db, report_id: str, *, by: str) -> Opened:
     if report is None or report.about_id in humans.same(db, by):
         raise NotFound("There is no report with this id.")
     ring = of(db).ring
-    words = ring.open("subjects", f"security_report.words:{report.id}", report.words).decode()
+    sealed = report.words  # empty once the person's fields were destroyed
+    words = ring.open("subjects", f"security_report.words:{report.id}", sealed).decode() if sealed else ""
     about = ring.open("subjects", f"security_report.about:{report.id}", report.about).decode() if report.about else ""
     log.record(db, Event("security.report.viewed", account=report.about_id, details={"report": report.id}))
     return Opened(report, words, about, db.get(Account, report.about_id) if report.about_id else None)

@@ -15,6 +15,7 @@ from idp.sharing import score, sharpening
 from idp.sharing.detector import WARM_DAYS, Crossed, Detector
 from idp.sharing.events import Event, Label
 from idp.sharing.judge import MONTH
+from idp.sharing.score import Weight
 from idp.sharing.state import DAY, AccountMemory
 
 BASE, RIDGE, ROUNDS, STEP = 0.01, 0.01, 600, 0.8
@@ -29,8 +30,11 @@ BOUND = {
 """Log-odds by kind: expected before anything is seen, and the most it may reach, whatever the simulated worlds say."""
 RATES = {"notice": 8.0, "case": 0.3, "containment": 0.02}
 """False findings per 1,000 accounts a month that each line may cost."""
-AIM = {"notice": 0.6, "case": 0.3, "containment": 0.3}
+AIM = {"notice": 0.6, "case": 0.1, "containment": 0.3}
 """The lines are laid at this share of the allowed rates: other people's worlds are not these, and are odder."""
+
+START_DAYS = {"sharing": 2.0, "takeover": 1.2}
+"""Full-strength days after which a kind has given 63 %, before anything is sharpened."""
 
 Amounts = dict[str, float]
 
@@ -68,8 +72,8 @@ class Sample:
 
     innocent: list[list[tuple[float, Amounts]]] = field(default_factory=list)
     """Each innocent account's moments."""
-    shared: list[list[Amounts]] = field(default_factory=list)
-    """Each labelled account's moments within its time."""
+    shared: list[list[tuple[float, Amounts]]] = field(default_factory=list)
+    """Each labelled account's moments within its time, in seconds since that began."""
     months: float = 0.0
 
     def add(self, recorder: Recorder, labels: Sequence[Label], *, what: str) -> None:
@@ -85,7 +89,8 @@ class Sample:
                 self.innocent.append(moments)
                 self.months += max(0.0, memory.today.last - memory.first - WARM_DAYS * DAY) / MONTH
             elif label.label == what:
-                self.shared.append([amounts for time, amounts in moments if label.begins <= time <= label.ends])
+                within = [one for one in moments if label.begins <= one[0] <= label.ends]
+                self.shared.append([(time - label.begins, amounts) for time, amounts in within])
 
     def merge(self, other: "Sample") -> None:
         """Take up what another sample holds."""
@@ -94,26 +99,26 @@ class Sample:
         self.months += other.months
 
 
-def _features(amounts: Amounts, kinds: Sequence[str]) -> list[float]:
+def _features(amounts: Amounts, expected: dict[str, Weight]) -> list[float]:
     """Tell how far each kind is saturated; which side of one fact is the weaker is judged by what was expected."""
-    expected = {kind: BOUND[kind][0] for kind in kinds}
     given = score.weighed(amounts, expected)
-    return [given.get(kind, 0.0) / expected[kind] for kind in kinds]
+    return [given.get(kind, 0.0) / one.most for kind, one in expected.items()]
 
 
-def fit(sample: Sample, kinds: Sequence[str]) -> tuple[float, dict[str, float]]:
-    """Estimate the prior and each kind's log-odds."""
+def fit(sample: Sample, kinds: Sequence[str], days: float) -> tuple[float, dict[str, Weight]]:
+    """Estimate the prior and each kind's log-odds, where each has given 63 % after so many full-strength days."""
+    expected = {kind: Weight(BOUND[kind][0], days) for kind in kinds}
     rows: list[tuple[list[float], float, float]] = []
     quiet = 0.0
     for innocent in sample.innocent:
         top = sorted(innocent, key=lambda one: -sum(one[1].values()))[:3]
-        rows += [(_features(amounts, kinds), 0.0, 1 / len(top)) for _, amounts in top]
+        rows += [(_features(amounts, expected), 0.0, 1 / len(top)) for _, amounts in top]
         quiet += not top
     rows.append(([0.0] * len(kinds), 0.0, quiet))
     silent = 0.0
     for moments in sample.shared:
-        top_shared = sorted(moments, key=lambda one: -sum(one.values()))[:3]
-        rows += [(_features(amounts, kinds), 1.0, 1 / len(top_shared)) for amounts in top_shared]
+        top_shared = sorted(moments, key=lambda one: -sum(one[1].values()))[:3]
+        rows += [(_features(amounts, expected), 1.0, 1 / len(top_shared)) for _, amounts in top_shared]
         silent += not top_shared
     rows.append(([0.0] * len(kinds), 1.0, silent))
     total = {truth: sum(weight for _, is_so, weight in rows if is_so == truth) for truth in (0.0, 1.0)}
@@ -138,19 +143,24 @@ def fit(sample: Sample, kinds: Sequence[str]) -> tuple[float, dict[str, float]]:
             pull = slope[index] + RIDGE * BASE * (weights[index] - BOUND[kind][0])
             speed[index] = 0.9 * speed[index] - STEP * 40 * pull
             weights[index] = min(BOUND[kind][1], max(0.0, weights[index] + speed[index]))
-    return prior, dict(zip(kinds, (round(weight, 2) for weight in weights), strict=True))
+    return prior, {kind: Weight(round(most, 2), days) for kind, most in zip(kinds, weights, strict=True)}
 
 
-def sharpen(sample: Sample, kinds: dict[str, float]) -> dict[str, float]:
-    """Move fitted weights to where the case line lies (sharpening.py)."""
+def sharpen(sample: Sample, fitted: dict[str, Weight], days: float) -> dict[str, Weight]:
+    """Move weights to where the case line lies (sharpening.py), from what was fitted and from what was expected."""
     innocent = [[amounts for _, amounts in moments] for moments in sample.innocent]
-    most = {kind: BOUND[kind][1] for kind in kinds}
+    most = {kind: BOUND[kind][1] for kind in fitted}
     allowed = RATES["case"] * sample.months / 1000
-    now = sharpening.sharpened(innocent, sample.shared, kinds, most, allowed)
-    return {kind: round(weight, 2) for kind, weight in now.items()}
+    expected = {kind: Weight(BOUND[kind][0], days) for kind in fitted}
+    starts = (fitted, expected)
+    _, now = max(
+        (sharpening.sharpened(innocent, sample.shared, start, most, allowed) for start in starts),
+        key=lambda one: one[0],
+    )
+    return {kind: Weight(round(one.most, 2), round(one.days, 2)) for kind, one in now.items()}
 
 
-def place(sample: Sample, prior: float, weights: dict[str, float]) -> dict[str, float]:
+def place(sample: Sample, prior: float, weights: dict[str, Weight]) -> dict[str, float]:
     """Lay the lines on the estimate's innocents."""
     placed: dict[str, float] = {}
     for band in score.BANDS:
@@ -159,7 +169,7 @@ def place(sample: Sample, prior: float, weights: dict[str, float]) -> dict[str, 
             months: dict[int, float] = {}
             for time, amounts in innocent:
                 given = score.weighed(amounts, weights)
-                if len(score.facts(given)) >= min(2, score.NEEDED[band]):
+                if score.agreed(given, weights) if band != "notice" else score.facts(given):
                     month = int(time // MONTH)
                     months[month] = max(months.get(month, -99.0), prior + sum(given.values()))
             peaks += months.values()

@@ -20,7 +20,7 @@ class Guards:
     slow_habit: bool = True
     """A slow code counts only where the person is not often slow."""
     corroboration: bool = True
-    """A case needs two kinds of evidence, containment three; a report alone is a notice."""
+    """A case needs two kinds of evidence or one on many days, containment three; a report alone is a notice."""
 
     def without(self, name: str) -> "Guards":
         """Return these guards with one turned off. Raises `TypeError` for an unknown name."""

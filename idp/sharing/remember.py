@@ -5,6 +5,7 @@ from statistics import median
 from idp.sharing.events import Factor, FactorChange, Request, SignIn
 from idp.sharing.evidence.role_split import pair
 from idp.sharing.evidence.slow_code import ENOUGH, LEAST, TIMES, TYPED
+from idp.sharing.evidence.two_places import moved
 from idp.sharing.seen import POOL_DAYS, Seen
 from idp.sharing.shifts import learn
 from idp.sharing.state import (
@@ -38,7 +39,8 @@ def presence(seen: Seen) -> Own:
     """Keep that this account used this device on this network now."""
     act, account = seen.act, seen.account
     assert isinstance(act, SignIn | Request | Factor | FactorChange)
-    users = seen.device(act.device).users
+    device = seen.device(act.device)
+    users = device.users
     user = users.get(account.account)
     if user is None:
         user = users[account.account] = UserOf(act.time)
@@ -59,6 +61,10 @@ def presence(seen: Seen) -> Own:
         _came_back(seen, own)
     own.last = act.time
     _network(seen)
+    if device.network != act.network:
+        if device.network and seen.stands_alone(act.device):
+            moved(seen, device.network, act.network)
+        device.network = act.network
     return own
 
 

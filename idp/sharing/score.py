@@ -10,13 +10,11 @@ from math import exp
 from idp.sharing.seen import Finding
 from idp.sharing.state import DAY, Standing
 
-SATURATION = 1.2
-"""Full-strength days after which a kind has given 63 % of what it can give."""
-COUNTS = 0.3
+COUNTS = 0.7
 """Log-odds from which a kind corroborates another."""
 BANDS = ("notice", "case", "containment")
-NEEDED = {"notice": 1, "case": 2, "containment": 3}
-"""Kinds of evidence each line asks for."""
+ALONE, MANY_DAYS = ("role_split", "new_work", "foreign_device", "absent_desktop", "two_places"), 2.5
+"""Kinds that carry a case without another once so much of them is left (full-strength days): chance does not repeat."""
 ONE_FACT = {
     "new_work": "role_split",
     "overlap": "two_hands",
@@ -30,13 +28,25 @@ ECHO = 0.15
 
 
 @dataclass(slots=True, frozen=True)
+class Weight:
+    """What a kind can give at most (log-odds), and after how many full-strength days it has given 63 % of it."""
+
+    most: float
+    days: float
+
+    def gives(self, left: float) -> float:
+        """Turn what is left of a kind's evidence into log-odds."""
+        return self.most * (1 - exp(-left / self.days))
+
+
+@dataclass(slots=True, frozen=True)
 class Weights:
-    """Log-odds by kind, and the lines on the sum; estimated, never edited by hand (docs/sharing.md)."""
+    """What each kind gives, and the lines on the sum; estimated, never edited by hand (docs/sharing.md)."""
 
     version: str
     prior: float
     half_life_days: float
-    kinds: dict[str, float]
+    kinds: dict[str, Weight]
     lines: dict[str, float]
 
 
@@ -45,7 +55,8 @@ def weights(what: str = "sharing") -> Weights:
     """Read the weights that are part of this version: of `sharing` or of `takeover`."""
     read = json.loads(files("idp.sharing").joinpath("weights.json").read_text(encoding="utf-8"))
     part = read[what]
-    return Weights(read["version"], part["prior"], part["half_life_days"], part["kinds"], part["lines"])
+    kinds = {kind: Weight(**one) for kind, one in part["kinds"].items()}
+    return Weights(read["version"], part["prior"], part["half_life_days"], kinds, part["lines"])
 
 
 def add(standings: dict[str, Standing], kind: str, found: Finding, *, time: float, day: int, half_life: float) -> bool:
@@ -71,9 +82,9 @@ def parts(standings: dict[str, Standing], time: float, by: Weights) -> dict[str,
     return weighed(left, by.kinds)
 
 
-def weighed(left: Mapping[str, float], kinds: Mapping[str, float]) -> dict[str, float]:
+def weighed(left: Mapping[str, float], kinds: Mapping[str, Weight]) -> dict[str, float]:
     """Turn what is left of each kind's evidence into log-odds, one fact counting once."""
-    given = {kind: kinds.get(kind, 0.0) * saturated(one) for kind, one in left.items()}
+    given = {kind: kinds[kind].gives(one) if kind in kinds else 0.0 for kind, one in left.items()}
     strongest: dict[str, str] = {}
     for kind, part in given.items():
         fact = fact_of(kind)
@@ -92,19 +103,24 @@ def facts(given: Mapping[str, float]) -> set[str]:
     return {fact_of(kind) for kind, part in given.items() if part >= COUNTS}
 
 
-def saturated(left: float) -> float:
-    """Turn an amount into the share (0 to 1) of what its kind can give."""
-    return 1 - exp(-left / SATURATION)
+def agreed(given: Mapping[str, float], kinds: Mapping[str, Weight]) -> bool:
+    """Say whether two facts agree, or one that can speak for itself was seen on many days."""
+    if len(facts(given)) >= 2:
+        return True
+    return any(given.get(kind, 0.0) >= kinds[kind].gives(MANY_DAYS) for kind in ALONE if kind in kinds)
 
 
 def band(given: dict[str, float], by: Weights, *, corroborated: bool = True) -> str:
-    """Name the highest line that is reached, or "" below all of them; above the lowest, two facts must agree."""
-    counted = [kind for kind, part in given.items() if part >= COUNTS]
-    agreeing = len(facts(given))
+    """Name the highest line that is reached, or "" below all of them; above the lowest, facts must agree."""
+    counted = sum(part >= COUNTS for part in given.values())
+    enough = {
+        "notice": counted >= 1,
+        "case": agreed(given, by.kinds),
+        "containment": counted >= 3 and len(facts(given)) >= 2,
+    }
     total, reached = by.prior + sum(given.values()), ""
     for name in BANDS:
-        enough = len(counted) >= NEEDED[name] and agreeing >= min(NEEDED[name], 2)
-        if total >= by.lines[name] and (enough or not corroborated):
+        if total >= by.lines[name] and (enough[name] or not corroborated):
             reached = name
     return reached
 

@@ -115,6 +115,8 @@ class DeviceMemory:
     form: str = "unknown"
     declared: bool = False
     users: dict[str, UserOf] = field(default_factory=dict)
+    network: str = ""
+    """Where it was used last."""
 
 
 @dataclass(slots=True)
@@ -128,6 +130,8 @@ class NetworkMemory:
     users: dict[str, int] = field(default_factory=dict)
     """The first accounts seen here: enough to tell a workplace from a home."""
     jumped: dict[str, float] = field(default_factory=dict)
+    moved: dict[str, int] = field(default_factory=dict)
+    """How often desktops were here and, at their last use before or next after, far away."""
     teleports: bool = False
 
 

@@ -11,8 +11,8 @@ from idp.providers import affiliations
 
 def tie(db: Session, found: Delegation, account_id: str, *, by: str, locations: list[str] | None) -> None:
     """See to it that the person acts for the practice as this company's agent, at these places (T-10)."""
-    known = affiliations.live(db, account_id, found.provider_id)
-    if known is not None and (known.ends_at is None or known.ends_at > clock.now()):
+    known = affiliations.current(db, account_id, found.provider_id)
+    if known is not None:
         if known.partner_id != found.partner_id:
             raise Conflict("This person works for the practice another way already, so not through your company.")
         if known.locations != locations and _by_others(db, found, account_id):

@@ -11,7 +11,8 @@ from idp.accounts import families
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
-from idp.entitlements import appointed, duties
+from idp.entitlements import appointed, duties, pauses
+from idp.entitlements.grant_rows import Place
 from idp.entitlements.tables import Appointment, Grant
 from idp.errors import Conflict, Invalid, NotFound
 from idp.providers.tables import LINES, Provider
@@ -74,6 +75,7 @@ def appoint(
         raise Conflict("This person is already an access manager here.") from None
     epochs.changed_account(db, account_id)
     _log(db, "wam.appointment.made", made, by, verified_by)
+    pauses.rest_with_role(db, Place(account_id, provider_id, line))
     return made
 
 
@@ -156,19 +158,7 @@ def is_last(db: Session, account_id: str, provider_id: str, line: str) -> bool:
 
 def able(db: Session, provider_id: str, line: str) -> set[str]:
     """Return who can act as access manager of a line now: appointed, unhindered, working there, not on hold."""
-    acting = (
-        select(Appointment.account_id)
-        .join(Account, col(Account.id) == col(Appointment.account_id))
-        .where(
-            col(Appointment.provider_id) == provider_id,
-            col(Appointment.line) == line,
-            col(Account.status) == "active",
-            appointed.in_force(),
-            appointed.unhindered(),
-            appointed.working_there(),
-        )
-    )
-    return set(db.exec(acting).all())
+    return appointed.able(db, provider_id, line)
 
 
 def _to_come(db: Session, provider_id: str, line: str) -> list[str]:

@@ -5,6 +5,7 @@ cannot both win.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
@@ -70,12 +71,12 @@ SEES = "access.view"
 _ORDER = ("medical", "behavioural", "dental", "medicare_advantage")
 
 
-def must_manage(db: Session, by: str, provider_id: str, line: str) -> None:
+def must_manage(db: Session, by: str, provider_id: str, line: str, *, since: datetime | None = None) -> None:
     """Require an appointment in force, and hold it until this transaction ends.
 
-    Raises NotYourLine.
+    `since`: one made by then, and not ended between. Raises NotYourLine.
     """
-    if not appointed.manages(db, by, provider_id, line):
+    if not appointed.manages(db, by, provider_id, line, since=since):
         raise NotYourLine("You are not an access manager of this line of business. Ask one of its access managers.")
 
 

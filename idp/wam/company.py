@@ -220,6 +220,7 @@ def give_back(db: Session, *, by: str, partner_id: str, delegation_id: str) -> N
     """End a delegation from the company's side; both sides are told. Raises NotFound, Conflict when it had ended."""
     must_administer(db, by, partner_id)
     found = of_company(db, partner_id, delegation_id)
+    delegating.ended_receipt(db, found, by=by, reason="given_back")
     if not ending.end(db, found, by=by, reason="given_back"):
         raise Conflict("This delegation had ended already.")
 
@@ -231,6 +232,7 @@ def take_back(db: Session, *, by: str, partner_id: str, delegation_id: str, chil
     child = db.get(Delegation, child_id)
     if child is None or child.parent_id != found.id:
         raise NotFound
+    delegating.ended_receipt(db, child, by=by, reason="taken_back")
     if not ending.end(db, child, by=by, reason="taken_back"):
         raise Conflict("This delegation had ended already.")
 

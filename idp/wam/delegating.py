@@ -4,7 +4,7 @@ Given by an access manager of every line it is for, never more than the practice
 gives access. The company's own administrators then choose its people (`company.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,10 +28,11 @@ from idp.partners.standing import GOOD
 from idp.partners.tables import Partner
 from idp.providers.registry_tables import ProviderLocation
 from idp.providers.tables import Affiliation, Provider
-from idp.wam import authority, holdings, receipts
+from idp.wam import authority, delegation_lost, holdings, receipts
 
 KINDS = ("third_party", "administrator")
 """Partners that work for practices: billing firms and the like, third-party administrators."""
+PAUSED_SHOWN = 20
 LONGEST = timedelta(days=2 * 366)
 MOST_SENSITIVE = 4
 """What moves money or gives access is nobody's to hand on (domain.md 6)."""
@@ -54,6 +55,17 @@ def companies(db: Session) -> list[Partner]:
     """Return the companies a practice may choose from: registered and in good standing, by name."""
     query = select(Partner).where(col(Partner.kind).in_(KINDS), col(Partner.status).in_(GOOD))
     return list(db.exec(query.order_by(col(Partner.name), col(Partner.id))).all())
+
+
+def paused(db: Session) -> list[Partner]:
+    """Return the companies that are registered and can't be chosen while the insurer has paused them, by name."""
+    query = select(Partner).where(col(Partner.kind).in_(KINDS), col(Partner.status) == "suspended")
+    return list(db.exec(query.order_by(col(Partner.name), col(Partner.id)).limit(PAUSED_SHOWN)).all())
+
+
+def in_force_with(db: Session, provider_id: str, partner_id: str, lines: Collection[str]) -> list[Delegation]:
+    """Return what a practice has delegated to a company already in these lines of business, in force or to come."""
+    return [one for one in all_of(db, provider_id, lines) if one.partner_id == partner_id and one.ended_at is None]
 
 
 def functions(db: Session, provider: Provider, lines: Sequence[str]) -> dict[str, Entitlement]:
@@ -86,20 +98,12 @@ def delegate(
 ) -> Delegation:
     """Let a company work for a practice; both sides are told. The same form again gives the same delegation.
 
-    Raises NotYourLine for a line the manager does not manage, Invalid for a company, function, place or date that
-    can't be chosen, MayNotGive for a manager who works for that company.
+    Raises as `proposed`.
     """
     known = receipts.earlier(db, by, form_id)
     if known is not None:
         return of_practice(db, provider_id, str(known.facts.get("delegation", "")))
-    if not scope.lines:
-        raise Invalid(fields={"line": "Choose at least one line of business."})
-    for line in scope.lines:
-        authority.must_manage(db, by, provider_id, line)
-    provider = authority.provider(db, provider_id)
-    partner = _company(db, partner_id)
-    _not_both_sides(db, by, partner)
-    _check(db, provider, scope)
+    partner = proposed(db, by=by, provider_id=provider_id, partner_id=partner_id, scope=scope)
     try:
         receipt = receipts.begin(db, kind="delegation", provider_id=provider_id, made_by=by, form_id=form_id)
     except receipts.AlreadyDone as done:
@@ -118,18 +122,40 @@ def delegate(
     return made
 
 
-def of_practice(db: Session, provider_id: str, delegation_id: str) -> Delegation:
-    """Return a delegation of this practice; anything else is NotFound."""
+def proposed(db: Session, *, by: str, provider_id: str, partner_id: str, scope: Scope) -> Partner:
+    """Return the company that may be let work like this by this manager; nothing is done.
+
+    Raises NotYourLine for a line the manager does not manage, Invalid for a company, function, place or date that
+    can't be chosen, all of them at once, MayNotGive for a manager who works for that company.
+    """
+    for line in scope.lines:
+        authority.must_manage(db, by, provider_id, line)
+    partner = _company(db, partner_id)
+    fields = {} if partner else {"company": "Choose one of the companies on this page."}
+    fields |= _wrong(db, authority.provider(db, provider_id), scope)
+    if partner is None or fields:
+        raise Invalid(fields=fields)
+    _not_both_sides(db, by, partner)
+    return partner
+
+
+def of_practice(db: Session, provider_id: str, delegation_id: str, lines: Collection[str] | None = None) -> Delegation:
+    """Return a delegation of this practice, in one of these lines of business at least; anything else is NotFound."""
     found = db.get(Delegation, delegation_id)
-    if found is None or found.provider_id != provider_id:
+    if found is None or found.provider_id != provider_id or not _in_lines(found, lines):
         raise NotFound
     return found
 
 
-def all_of(db: Session, provider_id: str) -> list[Delegation]:
-    """Return every delegation a practice ever made, the ones in force first, then the newest."""
-    rows = db.exec(select(Delegation).where(col(Delegation.provider_id) == provider_id)).all()
+def all_of(db: Session, provider_id: str, lines: Collection[str] | None = None) -> list[Delegation]:
+    """Return every delegation a practice ever made in these lines of business, in force first, then the newest."""
+    every = db.exec(select(Delegation).where(col(Delegation.provider_id) == provider_id)).all()
+    rows = (row for row in every if _in_lines(row, lines))
     return sorted(rows, key=lambda r: (r.ended_at is not None, -clock.micros(r.starts_at), r.id))
+
+
+def _in_lines(row: Delegation, lines: Collection[str] | None) -> bool:
+    return lines is None or not set(lines).isdisjoint(row.lines)
 
 
 def preview(db: Session, *, by: str, provider_id: str, delegation_id: str) -> list[Loss]:
@@ -148,10 +174,24 @@ def end(db: Session, *, by: str, provider_id: str, delegation_id: str, reason: s
     _must_manage_all(db, by, found)
     if reason not in REASONS:
         raise Invalid(fields={"reason": "Choose why it ends."})
+    ended_receipt(db, found, by=by, reason=reason)
     if not ending.end(db, found, by=by, reason=reason):
         raise Conflict("This delegation had ended already.")
     db.refresh(found)
     return found
+
+
+def ended_receipt(db: Session, found: Delegation, *, by: str, reason: str) -> None:
+    """Keep what this transaction records from here on as the receipt of a delegation's end, whichever side ends it."""
+    receipt = receipts.begin(
+        db,
+        kind="delegation_end",
+        provider_id=found.provider_id,
+        made_by=by,
+        form_id=receipts.new_form_id(),
+        reason=reason,
+    )
+    receipt.facts = {"delegation": found.id, "lines": list(found.lines), "lost": delegation_lost.kept(db, found)}
 
 
 def announce(db: Session, made: Delegation, *, by: str) -> None:
@@ -194,12 +234,10 @@ def _must_manage_all(db: Session, by: str, found: Delegation) -> None:
     raise authority.NotYourLine("You are not an access manager of a line of business of this delegation.")
 
 
-def _company(db: Session, partner_id: str) -> Partner:
+def _company(db: Session, partner_id: str) -> Partner | None:
     query = select(Partner).where(col(Partner.id) == partner_id).with_for_update(read=True)
     partner = db.exec(query).one_or_none()
-    if partner is None or partner.kind not in KINDS or partner.status not in GOOD:
-        raise Invalid(fields={"company": "Choose one of the companies on this page."})
-    return partner
+    return partner if partner is not None and partner.kind in KINDS and partner.status in GOOD else None
 
 
 def _not_both_sides(db: Session, by: str, partner: Partner) -> None:
@@ -225,20 +263,21 @@ def stored(scope: Scope) -> dict[str, Any]:
     }
 
 
-def _check(db: Session, provider: Provider, scope: Scope) -> None:
+def _wrong(db: Session, provider: Provider, scope: Scope) -> dict[str, str]:
+    """Return what of a scope can't be chosen, field by field."""
     fields = {}
     held = functions(db, provider, scope.lines)
     if not scope.entitlements:
         fields["f"] = "Choose at least one function."
-    elif not set(scope.entitlements) <= held.keys():
+    elif scope.lines and not set(scope.entitlements) <= held.keys():
         fields["f"] = "Choose from the functions on this page: the practice holds no other that it can hand on."
+    if not scope.lines:
+        fields["line"] = "Choose at least one line of business."
     if scope.locations is not None and not scope.locations:
         fields["place"] = "Choose at least one place, or all of them."
     elif scope.locations is not None and not set(scope.locations) <= {row.id for row in places(db, provider.id)}:
         fields["place"] = "Choose from the places on this page."
-    fields |= end_date(scope.ends_at)
-    if fields:
-        raise Invalid(fields=fields)
+    return fields | end_date(scope.ends_at)
 
 
 def end_date(ends_at: datetime | None, most: datetime | None = None) -> dict[str, str]:

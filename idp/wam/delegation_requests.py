@@ -4,9 +4,9 @@ The company names the practice by its TIN and learns nothing of whether we know 
 was asked for, and is a delegation like any other: within what the practice holds, in lines the manager manages.
 """
 
-import functools
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import islice
 
 from sqlalchemy import CursorResult, update
 from sqlmodel import Session, col, func, select
@@ -28,7 +28,7 @@ from idp.partners.standing import GOOD
 from idp.partners.tables import Partner
 from idp.providers import identifiers
 from idp.providers.tables import LINES, Provider
-from idp.wam import authority, company, delegating, receipts, waiting
+from idp.wam import authority, company, delegating, receipts
 from idp.wam.requests import AlreadyDecided
 from idp.wam.tables import DelegationRequest
 
@@ -38,7 +38,8 @@ MOST_OF_A_DAY = 40
 """Requests of one company within a day, those it took back among them: each may write to a practice's managers."""
 MOST_OF_A_MONTH = 3
 """Times a company may ask the same practice within thirty days: its managers are written to each time."""
-BATCH = 100
+MOST_SHOWN = 200
+"""Requests a list holds; it says so where there may be more."""
 
 
 def askable(db: Session) -> dict[str, Entitlement]:
@@ -76,15 +77,16 @@ def ask(db: Session, *, by: str, partner_id: str, tin: str, scope: Scope, note: 
         raise Conflict("You asked this practice already. Its answer is waited for.")
     found = db.get(DelegationRequest, made.id)
     assert found is not None
-    _log(db, "wam.delegation.requested", found, by)
-    _tell_practice(db, found, partner)
+    record(db, "wam.delegation.requested", found, by)
+    tell_practice(db, found, partner)
     return found
 
 
 def of_company(db: Session, partner_id: str) -> list[DelegationRequest]:
-    """Return what a company asked for, newest first."""
+    """Return what a company asked for, what waits for an answer first, then the newest."""
     query = select(DelegationRequest).where(col(DelegationRequest.partner_id) == partner_id)
-    return list(db.exec(query.order_by(col(DelegationRequest.created_at).desc()).limit(100)).all())
+    order = (col(DelegationRequest.status) != "requested", col(DelegationRequest.created_at).desc())
+    return list(db.exec(query.order_by(*order).limit(MOST_SHOWN)).all())
 
 
 def withdraw(db: Session, *, by: str, partner_id: str, request_id: str) -> None:
@@ -93,9 +95,9 @@ def withdraw(db: Session, *, by: str, partner_id: str, request_id: str) -> None:
     found = db.get(DelegationRequest, request_id)
     if found is None or found.partner_id != partner_id:
         raise NotFound
-    if not _take(db, found, status="withdrawn", by=by):
+    if not take(db, found, status="withdrawn", by=by):
         raise Conflict("This was answered already.")
-    _log(db, "wam.delegation.request_ended", found, by)
+    record(db, "wam.delegation.request_ended", found, by)
 
 
 def waiting_at(db: Session, provider: Provider, lines: Sequence[str]) -> list[DelegationRequest]:
@@ -110,9 +112,8 @@ def waiting_at(db: Session, provider: Provider, lines: Sequence[str]) -> list[De
             col(DelegationRequest.expires_at) > clock.now(),
         )
         .order_by(col(DelegationRequest.created_at), col(DelegationRequest.id))
-        .limit(200)
-    ).all()
-    return [row for row in rows if set(map(str, row.lines)) & set(lines)]
+    )
+    return list(islice((row for row in rows if set(map(str, row.lines)) & set(lines)), MOST_SHOWN))
 
 
 def find(db: Session, request_id: str, provider: Provider, lines: Sequence[str]) -> DelegationRequest:
@@ -163,7 +164,7 @@ def accept(
     )
     request.delegation_id = made.id
     db.add(request)
-    _log(db, "wam.delegation.request_accepted", request, by, provider_id=provider.id)
+    record(db, "wam.delegation.request_accepted", request, by, provider_id=provider.id)
     return made
 
 
@@ -175,46 +176,8 @@ def deny(db: Session, request: DelegationRequest, provider: Provider, *, by: str
     if not said or len(said) > 200:
         raise Invalid(fields={"reason": "Say why, in at most 200 characters. The company reads it."})
     _decide(db, request, "denied", by=by, reason=said)
-    _log(db, "wam.delegation.request_denied", request, by, provider_id=provider.id)
-    _tell_company(db, request, "delegation_denied", reason=said)
-
-
-def expire(db: Session) -> int:
-    """Close requests nobody answered in time; return how many."""
-    due = db.exec(
-        select(DelegationRequest)
-        .where(col(DelegationRequest.status) == "requested", col(DelegationRequest.expires_at) <= clock.now())
-        .limit(BATCH)
-    ).all()
-    closed = [row for row in due if _take(db, row, status="expired", by="system")]
-    for row in closed:
-        _log(db, "wam.delegation.request_ended", row, "system")
-        _tell_company(db, row, "delegation_unanswered")
-    return len(closed)
-
-
-def tend(db: Session) -> int:
-    """Remind practices of requests that wait, then tell the insurer; return how many steps were taken."""
-    return waiting.tend(
-        db, DelegationRequest, "requested", functools.partial(_remind, db), functools.partial(_escalate, db)
-    )
-
-
-def _remind(db: Session, row: DelegationRequest) -> None:
-    partner = db.get(Partner, row.partner_id)
-    if partner is not None:
-        _tell_practice(db, row, partner)
-
-
-def _escalate(db: Session, row: DelegationRequest) -> None:
-    """Tell the insurer, where there is such a practice; the company learns neither."""
-    provider, partner = _practice(db, row), db.get(Partner, row.partner_id)
-    if provider is None or partner is None:
-        return
-    facts = {"company": partner.name, "provider": provider.name, "request": row.id}
-    here = configuration.current(db).insurer.help_email
-    outbox.send(db, row.asked_by, "delegation_escalated", facts, to=(here,))
-    _log(db, "wam.delegation.request_escalated", row, "system", provider_id=provider.id)
+    record(db, "wam.delegation.request_denied", request, by, provider_id=provider.id)
+    tell_company(db, request, "delegation_denied", reason=said)
 
 
 def _check(db: Session, tin: str, scope: Scope, said: str) -> None:
@@ -246,7 +209,8 @@ def _within_measure(db: Session, made: DelegationRequest) -> None:
         raise TooMany("You asked this practice three times within a month. Talk to it.", retry_after=86_400)
 
 
-def _take(db: Session, row: DelegationRequest, *, status: str, by: str, reason: str = "") -> bool:
+def take(db: Session, row: DelegationRequest, *, status: str, by: str, reason: str = "") -> bool:
+    """Move a request on from waiting, once; False where it waits no more."""
     values = {"status": status, "decided_by": by, "decided_at": clock.now(), "reason": reason}
     taken = db.execute(
         update(DelegationRequest)
@@ -261,26 +225,29 @@ def _take(db: Session, row: DelegationRequest, *, status: str, by: str, reason: 
 
 def _decide(db: Session, row: DelegationRequest, status: str, *, by: str, reason: str) -> None:
     """The first decision holds, the second sees the outcome (W-2)."""
-    if row.expires_at <= clock.now() or not _take(db, row, status=status, by=by, reason=reason):
+    if row.expires_at <= clock.now() or not take(db, row, status=status, by=by, reason=reason):
         who = db.get(Account, row.decided_by) if row.status in ("approved", "denied") and row.decided_by else None
         said = f"{who.display_name} {row.status} this" if who else "This ended without a decision"
         raise AlreadyDecided(f"{said}. What you chose was not done.")
 
 
-def _tell_company(db: Session, row: DelegationRequest, template: str, **more: str) -> None:
+def tell_company(db: Session, row: DelegationRequest, template: str, **more: str) -> None:
+    """Write to the company's administrators what became of a request."""
     partner = db.get(Partner, row.partner_id)
     facts = {"company": partner.name if partner else "", "tin": row.tin_last4, **more}
     for member in members.in_force(db, row.partner_id, administrators=True):
         outbox.send(db, member.account_id, template, facts)
 
 
-def _practice(db: Session, row: DelegationRequest) -> Provider | None:
+def practice_of(db: Session, row: DelegationRequest) -> Provider | None:
+    """Return the practice a request means, or None where we know none; never told to the company."""
     known = select(Provider).where(col(Provider.tin_hash) == row.tin_hash, col(Provider.status) != "ended")
     return db.exec(known).first()
 
 
-def _tell_practice(db: Session, row: DelegationRequest, partner: Partner) -> None:
-    provider = _practice(db, row)
+def tell_practice(db: Session, row: DelegationRequest, partner: Partner) -> None:
+    """Write to the access managers of the lines asked for, where we know the practice."""
+    provider = practice_of(db, row)
     if provider is None:
         return
     page = f"{of(db).settings.issuer}/p/{provider.id}/inbox"
@@ -290,7 +257,8 @@ def _tell_practice(db: Session, row: DelegationRequest, partner: Partner) -> Non
         outbox.send(db, account_id, "delegation_wanted", facts)
 
 
-def _log(db: Session, event: str, row: DelegationRequest, by: str, provider_id: str | None = None) -> None:
+def record(db: Session, event: str, row: DelegationRequest, by: str, provider_id: str | None = None) -> None:
+    """Record what became of a request."""
     details = {
         "request": row.id,
         "partner": row.partner_id,

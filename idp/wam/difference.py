@@ -1,6 +1,6 @@
 """The difference a change makes: a pure function on plain values, shown before and applied after (W-4)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -48,6 +48,8 @@ class Difference:
     changed: tuple[Line, ...] = ()
     removed: tuple[Line, ...] = ()
     stay: tuple[Line, ...] = ()
+    joined: tuple[Line, ...] = ()
+    """Held on their own and as they are; from now on they go with the chosen job, and its versions move them."""
     clashes: tuple[Clash, ...] = field(default=())
     """Pairs that may not be in one person's hands: what is refused, and what an exception allows."""
     ends_at: datetime | None = None
@@ -70,7 +72,7 @@ class Difference:
     @property
     def count(self) -> int:
         """How many functions change."""
-        return len(self.added) + len(self.changed) + len(self.removed)
+        return len(self.added) + len(self.changed) + len(self.removed) + len(self.joined)
 
 
 def between(
@@ -80,14 +82,16 @@ def between(
     *,
     manages: bool = False,
     elsewhere: frozenset[str] = frozenset(),
+    jobs: Collection[str] = (),
 ) -> Difference:
     """Compare what is held in a line (function -> its grant) with what is wished.
 
     `clashes` tells the pairs among functions that may not be in one person's hands (entitlements.duties).
     `manages` says that the person is an access manager, which counts as holding `access.manage`;
-    `elsewhere` is what they hold in other lines there, which what is given here must go together with.
+    `elsewhere` is what they hold in other lines there, which what is given here must go together with. `jobs` are the
+    assignments of the chosen bundle that last: what was given otherwise joins the job.
     """
-    added, changed, removed, stay = [], [], [], []
+    added, changed, removed, stay, joined = [], [], [], [], []
     for key in sorted(held.keys() | wish.wanted):
         grant, bundled = held.get(key), key in wish.bundle_functions
         line = Line(key, grant, bundled)
@@ -97,15 +101,18 @@ def between(
             added.append(line)
         elif grant.expires_at != wish.ends_at and (bundled or wish.dates_for_all):
             changed.append(line)
+        elif bundled and grant.assignment_id not in jobs:
+            joined.append(line)
         else:
             stay.append(line)
     after = wish.wanted | ({"access.manage"} if manages else frozenset())
     fresh = {line.key for line in added + changed}
     found = tuple(c for c in clashes(after | elsewhere) if {c.first, c.second} <= after or {c.first, c.second} & fresh)
-    return Difference(tuple(added), tuple(changed), tuple(removed), tuple(stay), found, wish.ends_at)
+    kept = {"stay": tuple(stay), "joined": tuple(joined)}
+    return Difference(tuple(added), tuple(changed), tuple(removed), **kept, clashes=found, ends_at=wish.ends_at)
 
 
-def seen(grants: Iterable[Grant]) -> str:
-    """Return the version of a person's access a page was made from; it differs as soon as a grant does."""
-    rows = sorted(f"{g.id}{g.ended_at}" for g in grants)
+def seen(grants: Iterable[Grant], of_job: Iterable[str] = ()) -> str:
+    """Return the version of what a page was made from; it differs as soon as a grant does, or what a job gives here."""
+    rows = [*sorted(f"{g.id}{g.ended_at}" for g in grants), *sorted(of_job)]
     return sha256("\n".join(rows).encode()).hexdigest()[:20]

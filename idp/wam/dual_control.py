@@ -1,13 +1,14 @@
 """Two managers for what moves money: one asks, another confirms, and it begins a day later (domain.md 6).
 
 Redirected payments are the main fraud in this field. Nothing is given before the second word; every access manager
-hears of both, so that a stolen session is noticed while there is still time.
+hears of both, so that a stolen session is noticed while there is still time. What waits is for the work, and by the
+authority, of the moment it was asked in: where one of the two ended, it is asked for anew, with a new day of waiting.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import ColumnElement, CursorResult, exists, or_, update
 from sqlmodel import Session, col, select
 
 from idp import clock, configuration
@@ -19,9 +20,9 @@ from idp.entitlements import grants
 from idp.entitlements.tables import Entitlement, Grant
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound
 from idp.notices import outbox
-from idp.providers.tables import Provider
+from idp.providers.tables import Affiliation, Provider
 from idp.wam import appointments, authority, holdings, receipts
-from idp.wam.tables import HeldChange, Receipt
+from idp.wam.tables import HeldChange
 
 OPEN = timedelta(days=7)
 """How long a change waits for the second word."""
@@ -74,10 +75,31 @@ def waiting(db: Session, provider_id: str, lines: Sequence[str]) -> list[HeldCha
                 col(HeldChange.line).in_(lines),
                 col(HeldChange.status) == "waiting",
                 col(HeldChange.expires_at) > clock.now(),
+                _same_work(),
             )
             .order_by(col(HeldChange.created_at), col(HeldChange.id))
         ).all()
     )
+
+
+def _same_work() -> ColumnElement[bool]:
+    """Return the condition that the person still works here by the approval they had when it was asked for."""
+    return exists().where(
+        col(Affiliation.account_id) == col(HeldChange.account_id),
+        col(Affiliation.provider_id) == col(HeldChange.provider_id),
+        col(Affiliation.created_at) <= col(HeldChange.created_at),
+        col(Affiliation.ended_at).is_(None),
+        or_(col(Affiliation.ends_at).is_(None), col(Affiliation.ends_at) > clock.now()),
+    )
+
+
+def end_of(
+    db: Session, account_id: str, provider_id: str, lines: Sequence[str], function: str | None, *, by: str
+) -> None:
+    """Close what waits about functions just taken away from a person; all hear of it as of a refusal."""
+    for held in waiting(db, provider_id, lines):
+        if held.account_id == account_id and function in (None, held.entitlement):
+            _close(db, held, by)
 
 
 def find(db: Session, held_id: str, provider_id: str, lines: Sequence[str]) -> HeldChange:
@@ -103,14 +125,16 @@ def confirm(db: Session, held: HeldChange, *, by: str) -> Grant:
     authority.must_manage(db, by, held.provider_id, held.line)
     if by in (held.asked_by, held.account_id):
         raise NotEntitled("A second access manager has to confirm this.", code="may_not_give")
-    authority.must_manage(db, held.asked_by, held.provider_id, held.line)
+    authority.must_manage(db, held.asked_by, held.provider_id, held.line, since=held.created_at)
     person = authority.person(db, held.provider_id, held.account_id, lock=True)
     if person.affiliation is None:
         raise Conflict("This person no longer works for this practice.")
+    if person.affiliation.created_at > held.created_at:
+        raise Conflict("This person left after this was asked for. Ask anew: the day of waiting begins then.")
     if held.entitlement not in holdings.functions(db, authority.provider(db, held.provider_id), held.line):
         raise Invalid("This practice does not hold this function any more.")
     starts = begins(db, held)
-    receipt = _receipt(db, held, by)
+    _receipt(db, held, by, starts)
     _decide(db, held, "confirmed", by)
     rows = authority.not_ended(db, held.provider_id, held.account_id, held.line)
     before = [row for row in rows if row.entitlement == held.entitlement and row.effect == "allow"]
@@ -132,14 +156,12 @@ def confirm(db: Session, held: HeldChange, *, by: str) -> Grant:
         confirmed_by=by,
     )
     _log(db, "wam.change.confirmed", held, by, grant=made.id)
-    receipt.facts = receipt.facts | {"from": clock.iso(starts)}
-    db.add(receipt)
     _tell(db, "change_confirmed", held)
     return made
 
 
-def _receipt(db: Session, held: HeldChange, by: str) -> Receipt:
-    """Begin the receipt of the second word, with the log's promise of what comes now; raise Conflict for a second."""
+def _receipt(db: Session, held: HeldChange, by: str, starts: datetime) -> None:
+    """Write the receipt of the second word, with the log's promise of what comes now; raise Conflict for a second."""
     try:
         receipt = receipts.begin(
             db,
@@ -156,7 +178,7 @@ def _receipt(db: Session, held: HeldChange, by: str) -> Receipt:
         "confirmed": held.id,
         "line": held.line,
         "bundle": None,
-        "from": None,
+        "from": clock.iso(starts),
         "to": clock.iso(held.ends_at) if held.ends_at else None,
         "added": [held.entitlement],
         "changed": [],
@@ -164,12 +186,16 @@ def _receipt(db: Session, held: HeldChange, by: str) -> Receipt:
         "held": [],
         "stay": 0,
     }
-    return receipt
+    db.add(receipt)
 
 
 def refuse(db: Session, held: HeldChange, *, by: str) -> None:
     """Refuse it, or take it back; once. Raises NotYourLine, Conflict when it is over."""
     authority.must_manage(db, by, held.provider_id, held.line)
+    _close(db, held, by)
+
+
+def _close(db: Session, held: HeldChange, by: str) -> None:
     _decide(db, held, "refused", by)
     _log(db, "wam.change.refused", held, by)
     _tell(db, "change_refused", held)

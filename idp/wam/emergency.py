@@ -1,16 +1,19 @@
 """Emergency access (break glass): a person of the practice takes functions for a short time, and says why.
 
 What may be taken is the insurer's list, of it what the practice holds, never what moves money or gives access, and
-never past a pause: who is away, not seen for long or under review stays so. Every access manager hears of it at once,
-every decision by it shows it (its grants begin with `emg_`), and somebody else looks at it by the next business day.
+never past a pause: who is away, not seen for long or under review stays so. Every access manager of the line hears
+of it at once, every decision by it shows it (its grants begin with `emg_`), and one of them, or the insurer's desk,
+looks at it by the next business day.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import CursorResult, update
 from sqlmodel import Session, col, select
 
 from idp import clock, configuration, entropy
+from idp.accounts import humans
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
@@ -22,11 +25,13 @@ from idp.errors import Conflict, Invalid, NotEntitled, NotFound
 from idp.leaving import telling
 from idp.notices import outbox, saying
 from idp.providers.tables import Provider
-from idp.wam import authority, holdings
+from idp.wam import authority, emergency_bars, holdings
 from idp.wam.tables import EmergencyUse
 
 MOST_SENSITIVE = 4
 VERDICTS = {"justified": "Justified", "not_justified": "Not justified"}
+MOST_SHOWN = 200
+"""Uses a list holds; it says so where there may be more."""
 
 
 class NotForEmergency(NotEntitled):
@@ -52,7 +57,8 @@ def start(db: Session, *, account_id: str, provider_id: str, line: str, reason: 
     """Take what the list allows, from now, for four hours at most; everybody concerned is told.
 
     Raises NotFound for a practice one does not work for, NotForEmergency for an outside company's person, a paused
-    one, or where there is nothing to take, Invalid without a reason, Conflict while one runs.
+    one, or where there is nothing to take, Barred after one that was not justified, Invalid without a reason, Conflict
+    while one runs.
     """
     person = authority.person(db, provider_id, account_id, lock=True)
     if person.affiliation is None or person.affiliation.starts_at > clock.now():
@@ -64,6 +70,7 @@ def start(db: Session, *, account_id: str, provider_id: str, line: str, reason: 
         raise NotForEmergency("Emergency access is for people of the practice itself. Ask an access manager.")
     if any(g.effect == "deny" for g in grants.live(db, account_id, provider_id, clock.now())):
         raise NotForEmergency("Your access here is paused. Ask an access manager.")
+    emergency_bars.check(db, account_id, provider_id)
     if running(db, account_id, provider_id) is not None:
         raise Conflict("You have emergency access here already.")
     offered = functions(db, account_id, provider_id, line)
@@ -123,13 +130,17 @@ def close_run_out(db: Session, limit: int = 200, *, account_id: str | None = Non
     return sum(_close(db, use, "system", use.ends_at) for use in db.exec(query.limit(limit)).all())
 
 
-def review(db: Session, use: EmergencyUse, *, by: str, verdict: str, note: str) -> None:
+def review(db: Session, use: EmergencyUse, *, by: str, verdict: str, note: str, desk: bool = False) -> None:
     """Say whether a use was justified; once, and never about one's own. The person is told.
 
-    Raises NotEntitled for oneself, Invalid without verdict or sentence, Conflict when it was reviewed.
+    One that was not ends, with any the person has taken here since, and bars the next (`emergency_bars`). `desk` says
+    that the insurer's security desk judges, not an access manager of the line it was taken in. Raises NotEntitled for
+    oneself, NotYourLine, Invalid without verdict or sentence, Conflict when it was reviewed.
     """
-    if use.account_id == by:
+    if by in humans.same(db, use.account_id):
         raise NotEntitled("Nobody reviews their own emergency access.", code="may_not_give")
+    if not desk:
+        authority.must_manage(db, by, use.provider_id, use.line)
     said = " ".join(note.split())
     fields = {}
     if verdict not in VERDICTS:
@@ -138,10 +149,12 @@ def review(db: Session, use: EmergencyUse, *, by: str, verdict: str, note: str) 
         fields["note"] = "Say what you looked at, in at most 300 characters."
     if fields:
         raise Invalid(fields=fields)
+    who = humans.survivor(db, use.account_id)
+    db.exec(select(Account.id).where(col(Account.id) == who).with_for_update()).one()  # a start waits for the verdict
     done = db.execute(
         update(EmergencyUse)
         .where(col(EmergencyUse.id) == use.id, col(EmergencyUse.reviewed_at).is_(None))
-        .values(reviewed_by=by, reviewed_at=clock.now(), verdict=verdict, note=said)
+        .values(reviewed_by=by, reviewed_at=clock.now(), verdict=verdict, note=said, by_desk=desk)
         .execution_options(synchronize_session=False)
     )
     assert isinstance(done, CursorResult)
@@ -150,6 +163,9 @@ def review(db: Session, use: EmergencyUse, *, by: str, verdict: str, note: str) 
     db.refresh(use)
     if verdict == "not_justified":
         end(db, use, by=by)
+        since = running(db, who, use.provider_id)
+        if since is not None:
+            end(db, since, by=by)
     _log(db, "entitlements.emergency.reviewed", use, by, verdict=verdict)
     reviewer, provider = db.get(Account, by), db.get(Provider, use.provider_id)
     facts = {
@@ -158,7 +174,9 @@ def review(db: Session, use: EmergencyUse, *, by: str, verdict: str, note: str) 
         "verdict": VERDICTS[verdict].lower(),
         "note": said,
     }
-    outbox.send(db, use.account_id, "emergency_reviewed", facts)
+    if verdict == "not_justified":
+        facts["note"] += " None is open to you there until somebody opens it again; the page says whom to ask."
+    outbox.send(db, who, "emergency_reviewed", facts)
 
 
 def remind(db: Session, limit: int = 100) -> int:
@@ -194,10 +212,10 @@ def running(db: Session, account_id: str, provider_id: str) -> EmergencyUse | No
     ).first()
 
 
-def to_review(db: Session, limit: int = 200) -> list[EmergencyUse]:
+def to_review(db: Session) -> list[EmergencyUse]:
     """Return the uses nobody has looked at, those due first."""
     query = select(EmergencyUse).where(col(EmergencyUse.reviewed_at).is_(None))
-    return list(db.exec(query.order_by(col(EmergencyUse.due_at), col(EmergencyUse.id)).limit(limit)).all())
+    return list(db.exec(query.order_by(col(EmergencyUse.due_at), col(EmergencyUse.id)).limit(MOST_SHOWN)).all())
 
 
 def reviewed(db: Session, limit: int = 50) -> list[EmergencyUse]:
@@ -206,18 +224,32 @@ def reviewed(db: Session, limit: int = 50) -> list[EmergencyUse]:
     return list(db.exec(query.order_by(col(EmergencyUse.reviewed_at).desc()).limit(limit)).all())
 
 
-def of_practice(db: Session, provider_id: str, limit: int = 200) -> list[EmergencyUse]:
-    """Return a practice's uses, newest first."""
-    query = select(EmergencyUse).where(col(EmergencyUse.provider_id) == provider_id)
-    return list(db.exec(query.order_by(col(EmergencyUse.starts_at).desc()).limit(limit)).all())
+def of_practice(db: Session, provider_id: str, lines: Collection[str]) -> list[EmergencyUse]:
+    """Return a practice's uses in these lines of business, newest first."""
+    query = select(EmergencyUse).where(col(EmergencyUse.provider_id) == provider_id, col(EmergencyUse.line).in_(lines))
+    return list(db.exec(query.order_by(col(EmergencyUse.starts_at).desc()).limit(MOST_SHOWN)).all())
 
 
-def find(db: Session, use_id: str, provider_id: str | None = None) -> EmergencyUse:
-    """Return a use, of one practice where it is named; anything else is NotFound."""
+def find(db: Session, use_id: str) -> EmergencyUse:
+    """Return a use; anything else is NotFound."""
     found = db.get(EmergencyUse, use_id, populate_existing=True)
-    if found is None or (provider_id is not None and found.provider_id != provider_id):
+    if found is None:
         raise NotFound
     return found
+
+
+def find_here(db: Session, use_id: str, provider_id: str, lines: Collection[str]) -> EmergencyUse:
+    """Return a use of this practice in these lines of business; anything else is NotFound."""
+    found = find(db, use_id)
+    if found.provider_id != provider_id or found.line not in lines:
+        raise NotFound
+    return found
+
+
+def end_for_practice(db: Session, use: EmergencyUse, *, by: str) -> bool:
+    """End a use as an access manager of its line; return False when it had ended. Raises NotYourLine."""
+    authority.must_manage(db, by, use.provider_id, use.line)
+    return end(db, use, by=by)
 
 
 def _close(db: Session, use: EmergencyUse, by: str, at: datetime) -> bool:
@@ -236,7 +268,7 @@ def _close(db: Session, use: EmergencyUse, by: str, at: datetime) -> bool:
 
 
 def _tell(db: Session, template: str, use: EmergencyUse) -> None:
-    """Write to every access manager of the practice, to the insurer's desk, and to the person when it starts."""
+    """Write to every access manager of the line, to the insurer's desk, and to the person when it starts."""
     account, provider = db.get(Account, use.account_id), db.get(Provider, use.provider_id)
     names = {e.key: e.name for e in catalog.everything(db, insurer_side=False)}
     zone, issuer = of(db).settings.time_zone, of(db).settings.issuer
@@ -245,11 +277,13 @@ def _tell(db: Session, template: str, use: EmergencyUse) -> None:
         "provider": provider.name if provider else "",
         "functions": ", ".join(names.get(str(key), str(key)) for key in use.functions),
         "until": saying.moment(use.ends_at, zone),
-        "due": saying.moment(use.due_at, zone),
+        "due": saying.end_of_day(use.due_at, zone),
         "reason": use.reason,
         "page": f"{issuer}/p/{use.provider_id}/emergency",
     }
-    told = telling.managers_of(db, use.provider_id) | ({use.account_id} if template == "emergency_started" else set())
+    told = telling.managers_of(db, use.provider_id, use.line) | (
+        {use.account_id} if template == "emergency_started" else set()
+    )
     for account_id in sorted(told):
         outbox.send(db, account_id, template, facts)
     desk = facts | {"page": f"{issuer}/security/emergency"}

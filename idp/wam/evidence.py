@@ -16,11 +16,11 @@ from sqlmodel import Session, select
 from idp import clock
 from idp.audit import checkpoint
 from idp.database import of
-from idp.entitlements.tables import Entitlement
+from idp.entitlements.tables import Entitlement, Grant
 from idp.errors import Conflict
 from idp.providers.tables import Provider
 from idp.settings import NotConfigured
-from idp.wam import roster
+from idp.wam import review_report, roster
 from idp.wam.tables import Review
 
 PURPOSE = b"evidence pack v1\n"
@@ -77,7 +77,8 @@ def _pack(db: Session, review: Review, issuer: str) -> dict[str, Any]:
     report = review.report or {}
     people = list(report.get("people", []))
     ids = {one["account"] for one in people} | {one.get("by") or "" for one in people} | {review.signed_by or ""}
-    ids |= {grant["by"] for one in people for grant in _grants(one)}
+    held = {one["account"]: _grants(db, one) for one in people}
+    ids |= {grant["by"] for grants in held.values() for grant in grants}
     names = roster.names_of(db, ids)
     functions = {e.key: e.name for e in db.exec(select(Entitlement)).all()}
     provider = db.get(Provider, review.provider_id)
@@ -109,7 +110,16 @@ def _pack(db: Session, review: Review, issuer: str) -> dict[str, Any]:
                         "since": grant["from"],
                         "given_by": _named(grant["by"], names),
                     }
-                    for grant in _grants(one)
+                    for grant in held[one["account"]]
+                ],
+                "before": [
+                    {
+                        "grant": grant["grant"],
+                        "function": grant["function"],
+                        "name": functions.get(grant["function"], grant["function"]),
+                        "until": grant["until"],
+                    }
+                    for grant in one.get("before", [])
                 ],
             }
             for one in people
@@ -117,9 +127,16 @@ def _pack(db: Session, review: Review, issuer: str) -> dict[str, Any]:
     }
 
 
-def _grants(one: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what was held; reviews that ran out keep ids alone."""
-    return [grant for grant in one.get("grants", []) if isinstance(grant, dict)]
+def _grants(db: Session, one: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what was held; of reviews that ran out, older versions kept ids alone, and the rows say the rest."""
+    found = []
+    for grant in one.get("grants", []):
+        row = None if isinstance(grant, dict) else db.get(Grant, grant)
+        if isinstance(grant, dict):
+            found.append(grant)
+        elif row is not None:
+            found.append(review_report.held(row))
+    return found
 
 
 def _named(account: str | None, names: dict[str, str]) -> dict[str, str] | None:

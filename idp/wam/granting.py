@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import update
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from idp import clock
 from idp.audit import log
@@ -13,9 +12,9 @@ from idp.audit.events import Event
 from idp.entitlements import duties, grants, rules
 from idp.entitlements.grant_rows import Place
 from idp.entitlements.rules import DUAL
-from idp.entitlements.tables import Assignment, Entitlement, Grant
+from idp.entitlements.tables import Entitlement, Grant
 from idp.errors import Conflict, Invalid, NotEntitled
-from idp.wam import appointments, authority, difference, dual_control, holdings, receipts
+from idp.wam import appointments, authority, difference, dual_control, holdings, jobs, receipts
 from idp.wam.difference import Difference, Wish
 from idp.wam.tables import Receipt
 
@@ -103,10 +102,13 @@ def preview(
     manages = any(a.account_id == account_id for a in appointments.in_force(db, provider_id, line, clock.now()))
     pairs = partial(duties.clashes, db, account_id=account_id, provider_id=provider_id, line=line)
     elsewhere = frozenset(rules.held(db, account_id, provider_id, but=line))
-    made = difference.between(now_held, wish, pairs, manages=manages, elsewhere=elsewhere)
-    for entry in made.added + made.changed:
+    mine = jobs.assigned(db, Place(account_id, provider_id, line), wish.bundle)
+    made = difference.between(
+        now_held, wish, pairs, manages=manages, elsewhere=elsewhere, jobs=[one.id for one in mine]
+    )
+    for entry in made.added + made.changed + made.joined:
         _may_give(has, entry.key, by, account_id)
-    return Preview(made, difference.seen(rows), now_held, has, lacking)
+    return Preview(made, difference.seen(rows, wish.bundle_functions), now_held, has, lacking)
 
 
 def apply(
@@ -148,7 +150,7 @@ def apply(
     now = preview(db, by=by, provider_id=provider_id, account_id=account_id, line=line, wish=wish)
     if now.seen != seen:
         raise ChangedMeanwhile(
-            "Somebody changed this person's access after you opened the page. Nothing of yours was done.",
+            "This person's access, or the job, was changed after you opened the page. Nothing of yours was done.",
             then=(partial(_refused, by, provider_id, account_id, "changed_meanwhile"),),
         )
     if now.difference.conflicts:
@@ -169,9 +171,9 @@ def apply(
             ends_at=wish.ends_at,
             reason=reason,
         )
-    assignment = _assignment(db, by, Place(account_id, provider_id, line), wish) if wish.bundle else None
+    assignment = jobs.give(db, by, Place(account_id, provider_id, line), wish) if wish.bundle else None
     if assignment is not None:
-        _end_other_jobs(db, assignment)
+        jobs.end_others(db, assignment)
     for entry in made.removed:
         for row in authority.not_ended(db, provider_id, account_id, line):
             if row.entitlement == entry.key and row.effect == "allow":
@@ -183,7 +185,11 @@ def apply(
             others = [g for g in authority.not_ended(db, provider_id, account_id, line) if g.id != entry.grant.id]
             same = [g for g in others if g.entitlement == entry.key and g.effect == "allow"]
             grants.end_by(db, same, wish.ends_at, by=by, reason=reason)
-        grants.replace(db, entry.grant, by=by, reason=reason, expires_at=wish.ends_at)
+        joins = assignment.id if assignment and entry.from_bundle else None
+        grants.replace(db, entry.grant, by=by, reason=reason, expires_at=wish.ends_at, assignment_id=joins)
+    joined = [
+        entry.key for entry in made.joined if assignment is not None and jobs.join(db, entry, assignment, by, reason)
+    ]
     for entry in [entry for entry in made.added if entry not in two]:
         grants.grant(
             db,
@@ -206,7 +212,8 @@ def apply(
         "changed": [entry.key for entry in made.changed if entry not in two],
         "removed": [entry.key for entry in made.removed],
         "held": [entry.key for entry in two],
-        "stay": len(made.stay),
+        "stay": len(made.stay) + len(made.joined),
+        "joined": joined,
     }
     receipt.at = clock.now()
     db.add(receipt)
@@ -226,48 +233,6 @@ def needs_two(entry: difference.Line, wish: Wish) -> bool:
     ends = entry.grant.expires_at if entry.grant else None
     sooner = entry.grant is not None and wish.ends_at is not None and (ends is None or wish.ends_at <= ends)
     return not sooner
-
-
-def _assignment(db: Session, by: str, place: Place, wish: Wish) -> Assignment:
-    """Return the person's assignment of this bundle: the one they have, with the new end, or a new one."""
-    bundle = next(
-        j.bundle
-        for j in holdings.jobs(db, holdings.functions(db, authority.provider(db, place.provider_id), place.line))
-        if j.bundle.key == wish.bundle
-    )
-    found = db.exec(
-        select(Assignment).where(
-            col(Assignment.account_id) == place.account_id,
-            col(Assignment.provider_id) == place.provider_id,
-            col(Assignment.line) == place.line,
-            col(Assignment.bundle) == bundle.key,
-            col(Assignment.ended_at).is_(None),
-        )
-    ).first()
-    made = found or Assignment(
-        account_id=place.account_id,
-        provider_id=place.provider_id,
-        line=place.line,
-        bundle=bundle.key,
-        version=bundle.version,
-        assigned_by=by,
-        starts_at=wish.starts_at or clock.now(),
-    )
-    made.version, made.ends_at = bundle.version, wish.ends_at
-    db.add(made)
-    db.flush()
-    return made
-
-
-def _end_other_jobs(db: Session, chosen: Assignment) -> None:
-    """Who has another job now has the one before no longer: its later versions are not for them."""
-    same = (
-        col(Assignment.account_id) == chosen.account_id,
-        col(Assignment.provider_id) == chosen.provider_id,
-        col(Assignment.line) == chosen.line,
-    )
-    other = (col(Assignment.id) != chosen.id, col(Assignment.ended_at).is_(None))
-    db.execute(update(Assignment).where(*same, *other).values(ended_at=clock.now()))
 
 
 def _may_give(has: dict[str, Entitlement], key: str, by: str, account_id: str) -> None:

@@ -58,6 +58,8 @@ class Happened:
     outcome: str
     reason: str
     app: str
+    account_id: str
+    """Whose page tells more: of a person who works or worked here; empty for anybody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,13 @@ def people(db: Session, provider_id: str) -> list[tuple[str, str]]:
     query = select(Account.id, Account.display_name).where(col(Account.id).in_(here))
     found = db.execute(query.order_by(col(Account.display_name), col(Account.id)).limit(PEOPLE)).all()
     return [(str(who), str(name)) for who, name in found]
+
+
+def named(db: Session, provider_id: str, account_id: str) -> list[tuple[str, str]]:
+    """Return the id and name of one person who works or worked here; nothing for anybody else."""
+    here = select(Affiliation.account_id).where(col(Affiliation.provider_id) == provider_id)
+    query = select(Account.id, Account.display_name).where(col(Account.id) == account_id, col(Account.id).in_(here))
+    return [(str(who), str(name)) for who, name in db.execute(query).all()]
 
 
 def _told(db: Session, provider_id: str, rows: Any, lines: list[str]) -> list[Happened]:
@@ -135,4 +144,5 @@ def _one(row: Any, names: dict[str, str], functions: dict[Any, Any]) -> Happened
         row.outcome.replace("_", " "),
         (row.reason or "").replace("_", " "),
         row.client_id or "",
+        row.account_id if row.account_id in names else "",
     )

@@ -45,14 +45,15 @@ def read(
     raises Invalid for one that can't be; `known` are addresses already invited here.
     Raises Invalid when the file as a whole can't be used.
     """
+    written = text.lstrip("\ufeff").strip().replace("\r\n", "\n").replace("\r", "\n")
+    reader = csv.reader(io.StringIO(written, newline=""), strict=True)
     try:
-        rows = (
-            list(csv.reader(io.StringIO(text.lstrip("\ufeff").strip(), newline=""), strict=True))
-            if text.strip()
-            else []
-        )
-    except csv.Error:
-        raise Invalid(fields={"file": "This is not a CSV file: a quotation mark does not end."}) from None
+        rows = list(reader) if written else []
+    except csv.Error as problem:
+        long = "field larger" in str(problem)
+        why = "a cell is longer than a name or an address can be" if long else "a quotation mark does not end"
+        sentence = f"This is not a CSV file: in line {reader.line_num} {why}."
+        raise Invalid(fields={"file": sentence}) from None
     if not rows:
         raise Invalid(fields={"file": "Choose a file, or paste its lines."})
     heading = [cell.strip().lower().replace(" ", "_") for cell in rows[0]]

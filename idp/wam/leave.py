@@ -20,13 +20,8 @@ from idp.wam import authority
 
 def of_person(db: Session, account_id: str, provider_id: str) -> list[Absence]:
     """Return a person's absences from a practice that are not over, earliest first."""
-    query = select(Absence).where(
-        col(Absence.account_id) == account_id,
-        col(Absence.provider_id) == provider_id,
-        col(Absence.ended_at).is_(None),
-    )
     now = clock.now()
-    rows = db.exec(query.order_by(col(Absence.starts_at), col(Absence.line))).all()
+    rows = pauses.open_absences(db, account_id, provider_id)
     return [row for row in rows if row.ends_at is None or row.ends_at > now]
 
 

@@ -4,6 +4,8 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
+import orjson
+from sqlalchemy import ColumnElement, Text, type_coerce
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -11,9 +13,6 @@ from idp import entropy
 from idp.audit import promises
 from idp.errors import Invalid, NotFound
 from idp.wam.tables import Receipt
-
-_LOOKED_AT = 200
-"""Newest receipts of a person at a practice that are looked through."""
 
 
 def new_form_id() -> str:
@@ -55,14 +54,33 @@ class AlreadyDone(Exception):
 
 
 def of(db: Session, provider_id: str, account_id: str, name: str, value: str) -> Receipt | None:
-    """Return the receipt of a change of a person's access here whose facts say this, or None."""
-    rows = db.exec(
+    """Return the newest receipt of a change of a person's access here whose facts say this, or None."""
+    return _newest(db, name, value, col(Receipt.provider_id) == provider_id, col(Receipt.account_id) == account_id)
+
+
+def about(db: Session, provider_id: str, kind: str, name: str, value: str) -> Receipt | None:
+    """Return the newest receipt of a kind at a practice whose facts say this, or None."""
+    return _newest(db, name, value, col(Receipt.provider_id) == provider_id, col(Receipt.kind) == kind)
+
+
+def _newest(db: Session, name: str, value: str, *where: ColumnElement[bool]) -> Receipt | None:
+    said = type_coerce(col(Receipt.facts), Text).contains(orjson.dumps({name: value}).decode()[1:-1], autoescape=True)
+    rows = db.exec(select(Receipt).where(*where, said).order_by(col(Receipt.created_at).desc(), col(Receipt.id).desc()))
+    return next((row for row in rows if row.facts.get(name) == value), None)  # what is nested says it, too
+
+
+def joined(db: Session, provider_id: str, account_id: str) -> Receipt | None:
+    """Return the receipt of the invitation by which a person came to a practice last, or None."""
+    return db.exec(
         select(Receipt)
-        .where(col(Receipt.provider_id) == provider_id, col(Receipt.account_id) == account_id)
+        .where(
+            col(Receipt.provider_id) == provider_id,
+            col(Receipt.account_id) == account_id,
+            col(Receipt.kind) == "joined",
+        )
         .order_by(col(Receipt.created_at).desc())
-        .limit(_LOOKED_AT)
-    )
-    return next((row for row in rows if row.facts.get(name) == value), None)
+        .limit(1)
+    ).first()
 
 
 def seen(receipt: Receipt, lines: Collection[str]) -> bool:

@@ -13,7 +13,7 @@ from idp.entitlements.tables import Appointment, Assignment
 from idp.errors import Invalid, NotEntitled
 from idp.leaving import people
 from idp.signals import revocations
-from idp.wam import appointments, authority, receipts
+from idp.wam import appointments, authority, dual_control, receipts
 from idp.wam.tables import Receipt
 
 REASONS = {
@@ -82,6 +82,7 @@ def remove(
             raise Invalid("This person's access has ended already.")
         whole = _nothing_elsewhere(db, account_id, provider_id, lines)
         _keep_a_manager(db, account_id, provider_id, lines)
+    dual_control.end_of(db, account_id, provider_id, lines, function, by=by)
     because = reason if not note else f"{reason}: {note.strip()}"
     if whole:
         people.leave(db, account_id, provider_id, reason=reason, by=by)

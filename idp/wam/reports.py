@@ -54,6 +54,7 @@ class Step:
     by: str
     reason: str
     grant_id: str
+    account_id: str
 
 
 def as_of(db: Session, provider_id: str, lines: Sequence[str], at: datetime) -> list[Had]:
@@ -139,14 +140,21 @@ def history(db: Session, provider_id: str, lines: Sequence[str], *, since: datet
             ("Will begin" if coming else "Given", "Ended") if g.effect == "allow" else ("Paused", "Pause ended")
         )
         if g.not_before >= since:
-            steps.append(Step(g.not_before, who, line, what, began, names[g.granted_by], g.reason, g.id))
+            steps.append(Step(g.not_before, who, line, what, began, names[g.granted_by], g.reason, g.id, g.account_id))
         if g.ended_at is not None and g.ended_at >= since:
-            steps.append(Step(g.ended_at, who, line, what, over, names[g.ended_by or ""], g.end_reason or "", g.id))
+            steps.append(
+                Step(g.ended_at, who, line, what, over, names[g.ended_by or ""], g.end_reason or "", g.id, g.account_id)
+            )
     return sorted(steps, key=lambda s: (s.at, s.grant_id), reverse=True)[:most]
 
 
-def idle(db: Session, provider_id: str, *, unseen: timedelta = IDLE) -> list[tuple[Account, datetime | None]]:
-    """Return who works here and was not seen for so long, the longest first; with when they were seen last."""
+def idle(
+    db: Session, provider_id: str, *, unseen: timedelta = IDLE, most: int | None = 0
+) -> list[tuple[Account, datetime | None]]:
+    """Return who works here and was not seen for so long, the longest first; with when they were seen last.
+
+    At most `IDLE_SHOWN`; all of them with `most=None`.
+    """
     last = (
         select(BrowserSession.account_id, func.max(col(BrowserSession.last_seen_at)).label("seen"))
         .group_by(col(BrowserSession.account_id))
@@ -164,7 +172,7 @@ def idle(db: Session, provider_id: str, *, unseen: timedelta = IDLE) -> list[tup
             or_(last.c.seen.is_(None), last.c.seen <= now - unseen),
         )
         .order_by(last.c.seen.is_not(None), last.c.seen, col(Account.display_name), col(Account.id))
-        .limit(IDLE_SHOWN)
+        .limit(most if most is None else IDLE_SHOWN)
     ).all()
     return [(account, seen) for account, seen in rows]
 

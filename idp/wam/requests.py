@@ -26,6 +26,8 @@ MOST_OPEN = 20
 BATCH = 100
 MOST_SHOWN = 200
 """Requests an inbox holds, the oldest; it says so where there may be more."""
+ANSWERED = 100
+"""Answered requests of one person that are listed, the newest."""
 
 
 class AlreadyDecided(Conflict):
@@ -39,9 +41,7 @@ def askable(db: Session, account_id: str, provider_id: str, line: str) -> list[E
     """Return what a person could ask for here: what the practice holds, and they have not and don't ask for."""
     has = holdings.functions(db, authority.provider(db, provider_id), line)
     held = {g.entitlement for g in authority.not_ended(db, provider_id, account_id, line) if g.effect == "allow"}
-    asked = {
-        r.entitlement for r in of_person(db, account_id, provider_id) if r.line == line and r.status == "submitted"
-    }
+    asked = {r.entitlement for r in of_person(db, account_id, provider_id, waiting=True) if r.line == line}
     return sorted((f for key, f in has.items() if key not in held | asked), key=lambda f: (f.app, f.name))
 
 
@@ -57,7 +57,7 @@ def ask(db: Session, *, account_id: str, provider_id: str, line: str, entitlemen
         raise Invalid(fields={"note": "Say what you need it for, in at most 200 characters."})
     if entitlement not in {f.key for f in askable(db, account_id, provider_id, line)}:
         raise Invalid(fields={"function": "Choose one of the functions on this page."})
-    if sum(r.status == "submitted" for r in of_person(db, account_id, provider_id)) >= MOST_OPEN:
+    if len(of_person(db, account_id, provider_id, waiting=True)) >= MOST_OPEN:
         raise TooMany("Twenty of your requests wait already. Wait for an answer, or take one back.", retry_after=3600)
     now = clock.now()
     made = AccessRequest(
@@ -105,16 +105,16 @@ def give_up(db: Session, *, account_id: str, provider_id: str, line: str, entitl
     return ended
 
 
-def of_person(db: Session, account_id: str, provider_id: str) -> list[AccessRequest]:
-    """Return a person's requests at a practice, newest first."""
-    return list(
-        db.exec(
-            select(AccessRequest)
-            .where(col(AccessRequest.account_id) == account_id, col(AccessRequest.provider_id) == provider_id)
-            .order_by(col(AccessRequest.created_at).desc())
-            .limit(100)
-        ).all()
+def of_person(db: Session, account_id: str, provider_id: str, *, waiting: bool) -> list[AccessRequest]:
+    """Return a person's requests at a practice, newest first: all that wait, or the newest 100 that were answered."""
+    is_open = col(AccessRequest.status) == "submitted"
+    query = select(AccessRequest).where(
+        col(AccessRequest.account_id) == account_id,
+        col(AccessRequest.provider_id) == provider_id,
+        is_open if waiting else ~is_open,
     )
+    query = query.order_by(col(AccessRequest.created_at).desc(), col(AccessRequest.id))
+    return list(db.exec(query if waiting else query.limit(ANSWERED)).all())
 
 
 def waiting_at(db: Session, provider_id: str, lines: Sequence[str]) -> list[AccessRequest]:

@@ -21,7 +21,7 @@ from idp.entitlements.grant_rows import Place
 from idp.entitlements.tables import Entitlement, Grant
 from idp.notices import outbox
 from idp.providers.tables import Affiliation, PortalAccess, Provider
-from idp.wam import appointments, authority, reviews
+from idp.wam import appointments, authority, review_report, reviews
 from idp.wam.tables import Review, ReviewCalendar, ReviewItem
 
 BATCH = 50
@@ -221,7 +221,7 @@ def _end(db: Session, review: Review, item: ReviewItem) -> dict[str, object]:
     mine = [row for row in rows if row.effect == "allow" or row.reason == reviews.PAUSED]
     for row in sorted(mine, key=lambda g: g.effect):  # the allow first, so that nothing opens in between
         grants.end(db, row, by="system", reason="review_missed")
-    return {"account": item.account_id, "grants": [row.id for row in mine if row.effect == "allow"]}
+    return {"account": item.account_id, "grants": [review_report.held(row) for row in mine if row.effect == "allow"]}
 
 
 def _unanswered(db: Session, review: Review) -> list[ReviewItem]:

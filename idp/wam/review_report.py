@@ -8,12 +8,10 @@ from sqlmodel import Session, col, or_, select
 from idp import clock
 from idp.entitlements.tables import Grant
 from idp.wam import authority
-from idp.wam.tables import Review, ReviewItem
+from idp.wam.tables import ANSWERS, Review, ReviewItem
 
 
-def made(
-    db: Session, review: Review, people: Sequence[ReviewItem], *, by: str, answers: Sequence[str]
-) -> dict[str, Any]:
+def made(db: Session, review: Review, people: Sequence[ReviewItem], *, by: str) -> dict[str, Any]:
     """Return what was decided about whom, as it stood before the removals; `by` signs."""
     lines = []
     for item in sorted(people, key=lambda i: i.account_id):
@@ -24,23 +22,24 @@ def made(
             "by": item.answered_by,
             "at": clock.iso(item.answered_at) if item.answered_at else None,
             "paused": item.paused,
-            "grants": [
-                {
-                    "grant": row.id,
-                    "function": row.entitlement,
-                    "from": clock.iso(row.not_before),
-                    "until": clock.iso(row.expires_at) if row.expires_at else None,
-                    "by": row.granted_by,
-                }
-                for row in rows
-                if row.effect == "allow"
-            ],
+            "grants": [held(row) for row in rows if row.effect == "allow"],
         }
         if item.answer == "change":
             line["before"] = _before(db, review, item.account_id)
         lines.append(line)
-    counts = {name: sum(1 for i in people if i.answer == name) for name in answers}
+    counts = {name: sum(1 for i in people if i.answer == name) for name in ANSWERS}
     return {"people": lines, "counts": counts, "signed_by": by, "signed_at": clock.iso(clock.now())}
+
+
+def held(row: Grant) -> dict[str, Any]:
+    """Return one grant as a report keeps it."""
+    return {
+        "grant": row.id,
+        "function": row.entitlement,
+        "from": clock.iso(row.not_before),
+        "until": clock.iso(row.expires_at) if row.expires_at else None,
+        "by": row.granted_by,
+    }
 
 
 def _before(db: Session, review: Review, account_id: str) -> list[dict[str, Any]]:

@@ -19,13 +19,14 @@ from idp.entitlements import grants
 from idp.entitlements.tables import Grant
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound
 from idp.wam import appointments, authority, receipts, removing, review_report
-from idp.wam.tables import Receipt, Review, ReviewItem
+from idp.wam.tables import ANSWERS, Receipt, Review, ReviewItem
 
-ANSWERS = ("keep", "change", "remove")
 PAUSED = "review_missed"
 """The reason of pauses made because nobody answered."""
 SUCCESSION = timedelta(days=30)
 UNDER_WAY = ("open", "missed")
+MOST_SHOWN = 100
+"""Reviews a list holds, the newest; it says so where there may be more."""
 
 
 class NotAllAnswered(Conflict):
@@ -105,7 +106,7 @@ def of_practice(db: Session, provider_id: str, lines: Sequence[str]) -> list[tup
         .where(col(Review.provider_id) == provider_id, col(Review.line).in_(lines))
         .group_by(col(Review.id))
         .order_by(col(Review.created_at).desc())
-        .limit(100)
+        .limit(MOST_SHOWN)
     ).all()
     return [(review, total, answered) for review, total, answered in found]
 
@@ -186,7 +187,11 @@ def sign(db: Session, review: Review, *, by: str, word: bool) -> Review:
     waiting = [i for i in waiting if not (alone and i.account_id == by)]
     if waiting:
         raise NotAllAnswered(f"{len(waiting)} of {len(people)} people have no answer yet.")
-    report = review_report.made(db, review, people, by=by, answers=ANSWERS)
+    kept = {"review": review.id, "line": review.line}
+    receipts.begin(
+        db, kind="review", provider_id=review.provider_id, made_by=by, form_id=receipts.new_form_id()
+    ).facts = kept
+    report = review_report.made(db, review, people, by=by)
     for item in people:
         if item.answer == "remove" and _holds(db, review, item.account_id):
             removing.remove(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, or_
+from sqlalchemy import and_, or_, true
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, func, select
 
@@ -31,14 +31,22 @@ class Entry:
     account: Account
     affiliation: Affiliation
     partner: str | None = None
-    manages: bool = False
+    managed: int = 0
+    """Lines of business in which they manage people's access, which counts as a function of each, as on their page."""
     jobs: list[str] = field(default_factory=list)
     functions: int = 0
     paused: bool = False
+    emergency: bool = False
+    """Some of their functions were taken for an emergency."""
     ends_at: datetime | None = None
     """When the first of their functions ends, if any has an end."""
     ends_soon: bool = False
     last_seen_at: datetime | None = None
+
+    @property
+    def manages(self) -> bool:
+        """Say whether they are an access manager here."""
+        return self.managed > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,8 @@ class Held:
     given_by: str
     job: str | None
     paused: bool
+    emergency: bool = False
+    """Taken by the person for an emergency, for a few hours."""
 
 
 def key_of(entry: Entry) -> tuple[str, str]:
@@ -151,14 +161,19 @@ def functions_of(db: Session, provider_id: str, account_id: str, line: str | Non
         Held(
             g,
             catalogue[g.entitlement],
-            names[g.granted_by],
+            "taken in an emergency" if _in_emergency(g.id) else names[g.granted_by],
             jobs.get(g.assignment_id or ""),
             (g.line_of_business, g.entitlement) in pauses,
+            _in_emergency(g.id),
         )
         for g in rows
         if g.effect == "allow"
     ]
     return sorted(held, key=lambda h: (h.grant.line_of_business, h.function.app, h.function.name))
+
+
+def _in_emergency(grant_id: str) -> bool:
+    return grant_id.startswith("emg_")
 
 
 def names_of(db: Session, ids: set[str]) -> dict[str, str]:
@@ -191,7 +206,7 @@ def _mark(
             appointed.in_force(),
         )
     ).all():
-        entries[account_id].manages = True
+        entries[account_id].managed += 1
     seen = select(BrowserSession.account_id, func.max(col(BrowserSession.last_seen_at))).where(
         col(BrowserSession.account_id).in_(ids)
     )
@@ -209,21 +224,21 @@ def _mark_access(
     db: Session, provider_id: str, entries: dict[str, Entry], now: datetime, lines: Collection[str] | None
 ) -> None:
     # Columns, not objects: a page of fifty has hundreds of grants, and making objects of them costs most of its time.
-    columns = (Grant.account_id, Grant.line_of_business, Grant.entitlement, Grant.effect, Grant.assignment_id)
+    columns = (Grant.id, Grant.account_id, Grant.line_of_business, Grant.entitlement, Grant.effect, Grant.assignment_id)
     rows = db.execute(
         sql_select(*map(col, columns), col(Grant.expires_at)).where(
             col(Grant.provider_id) == provider_id,
             col(Grant.account_id).in_(list(entries)),
             col(Grant.ended_at).is_(None),
             or_(col(Grant.expires_at).is_(None), col(Grant.expires_at) > now),
+            true() if lines is None else col(Grant.line_of_business).in_(lines),
         )
     ).all()
     jobs = _job_names(db, {assignment for *_, assignment, _ in rows if assignment})
     counted: dict[str, set[tuple[str, str]]] = {}
-    for account_id, line, entitlement, effect, assignment, expires_at in rows:
-        if lines is not None and line not in lines:
-            continue
+    for grant_id, account_id, line, entitlement, effect, assignment, expires_at in rows:
         entry = entries[account_id]
+        entry.emergency = entry.emergency or _in_emergency(grant_id)
         if effect == "deny":
             entry.paused = True
             continue

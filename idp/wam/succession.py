@@ -10,7 +10,8 @@ from idp.entitlements.tables import Appointment
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound
 from idp.notices import outbox
 from idp.providers.tables import Provider
-from idp.wam import appointments, authority, reviews
+from idp.wam import appointments, authority, receipts, reviews
+from idp.wam.tables import Receipt
 
 REASONS = {"left": "Left the practice", "role_change": "Changed role", "other": "Another reason"}
 NEEDED_IAL = 2
@@ -45,7 +46,9 @@ def appoint(db: Session, *, by: str, provider_id: str, line: str, account_id: st
         why = "Only people of the practice itself can be access managers."
     if why is not None:
         raise Invalid(fields={"account": why})
+    receipt = _receipt(db, provider_id, account_id, by, "appointed")
     made = appointments.appoint(db, account_id=account_id, provider_id=provider_id, line=line, by=by, verified_by=by)
+    receipt.facts = {"appointment": made.id, "line": line}
     _tell(db, "manager_appointed", made, {"by": _name(db, by)})
     return made
 
@@ -63,6 +66,8 @@ def end(db: Session, *, by: str, provider_id: str, appointment_id: str, reason: 
     if found is None or found.provider_id != provider_id:
         raise NotFound
     authority.must_manage(db, by, provider_id, found.line)
+    receipt = _receipt(db, provider_id, found.account_id, by, reason)
+    receipt.facts = {"appointment": found.id, "line": found.line, "ended": True}
     if not appointments.end(db, found, by=by, reason=reason):
         raise Conflict("This appointment had ended already.")
     db.refresh(found)
@@ -71,6 +76,19 @@ def end(db: Session, *, by: str, provider_id: str, appointment_id: str, reason: 
     more = {"left": f"{left}. Appoint a second one" if left < appointments.WARN_BELOW else str(left)}
     _tell(db, "manager_ended", found, more)
     return found
+
+
+def _receipt(db: Session, provider_id: str, account_id: str, by: str, reason: str) -> Receipt:
+    """Keep what this transaction records from here on as a receipt."""
+    return receipts.begin(
+        db,
+        kind="appointment",
+        provider_id=provider_id,
+        account_id=account_id,
+        made_by=by,
+        form_id=receipts.new_form_id(),
+        reason=reason,
+    )
 
 
 def _why_not(db: Session, provider_id: str, line: str, account: Account) -> str | None:

@@ -13,7 +13,10 @@ class Receipt(Row, table=True):
     """What one sent form did, written with it: the proof page, and the reason a double click does nothing."""
 
     __table_args__ = (
-        CheckConstraint("kind IN ('change','removal','invitation','delegation')", name="kind"),
+        CheckConstraint(
+            "kind IN ('change','removal','invitation','delegation','delegation_end','appointment','review','joined')",
+            name="kind",
+        ),
         Index("uq_receipt_form", "made_by", "form_id", unique=True),
     )
     id: str = id_column("rct")
@@ -65,6 +68,9 @@ class Review(Row, table=True):
     signed_at: datetime | None = moment(nullable=True)
     report: dict[str, Any] | None = json_column(nullable=True, default=None)
     """What was decided about whom: ids, functions, times; never names. Written once, with the signature or the end."""
+
+
+ANSWERS = ("keep", "change", "remove")
 
 
 class ReviewItem(Row, table=True):
@@ -178,6 +184,12 @@ class EmergencyUse(Row, table=True):
     reviewed_at: datetime | None = moment(nullable=True)
     verdict: str | None = None
     note: str = ""
+    by_desk: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    """The insurer's security desk reviewed it: what it found not justified, it alone lifts."""
+    lifted_at: datetime | None = moment(nullable=True)
+    """When emergency access was opened again to who used it without need; until then it is closed to them."""
+    lifted_by: str | None = None
+    lifted_because: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class HeldChange(Row, table=True):

@@ -122,16 +122,7 @@ async def _text_of(file: UploadFile) -> str:
 def checked(request: Request, items: Iterable[tuple[str, object]]) -> Form:
     """Return the fields of a form that proves where it came from; raise ForeignForm otherwise."""
     service = service_of(request)
-    form = Form()
-    form.many = {}
-    for name, value in items:
-        if isinstance(value, str):
-            if "\x00" in value:
-                raise Refused("The form holds a character that can't be used.", code="unreadable_form")
-            form.many.setdefault(name, []).append(value)
-    for name, values in form.many.items():
-        if len(values) == 1:
-            form[name] = values[0]
+    form = _fields(items)
     _check_origin(request, service.settings, service.database.ring.derived("forms"), form)
     form.pop(CSRF_FIELD, None)
     return form
@@ -150,6 +141,25 @@ def _check_origin(request: Request, settings: Settings, forms_key: bytes, form: 
         raise ForeignForm
     request.state.shown_to = mark
     same_person(request)
+
+
+def _fields(items: Iterable[tuple[str, object]]) -> Form:
+    form = Form()
+    form.many = {}
+    for name, value in items:
+        if isinstance(value, str):
+            if "\x00" in value:
+                raise Refused("The form holds a character that can't be used.", code="unreadable_form")
+            form.many.setdefault(name, []).append(value)
+    for name, values in form.many.items():
+        if len(values) == 1:
+            form[name] = values[0]
+    return form
+
+
+def in_address(request: Request) -> Form:
+    """Return choices that an address keeps, so that back and reload keep them; nothing may be done by them alone."""
+    return _fields(request.query_params.multi_items())
 
 
 TheForm = Annotated[Form, Depends(_read)]

@@ -97,6 +97,10 @@ def group(area: str, current: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     return current, ()
 
 
+MANAGED = 5
+"""Practices, and companies, that each page links to; the page of one's own links to every one."""
+
+
 def areas(db: Session, account_id: str) -> list[Area]:
     """Return where this person works: their own account, each practice they manage, each company, the security desk.
 
@@ -112,11 +116,14 @@ def areas(db: Session, account_id: str) -> list[Area]:
         )
         .order_by(col(Provider.name))
         .distinct()
-        .limit(5)
+        .limit(MANAGED + 1)
     ).all()
+    administered = members.administered(db, account_id)
     found = [Area("account", "My account", "/account")]
-    found += [Area("practice", f"Manage {provider.name}", f"/p/{provider.id}/people") for provider in managed]
-    found += [Area("company", one.name, f"/company/{one.id}") for one in members.administered(db, account_id)[:5]]
+    found += [Area("practice", f"Manage {provider.name}", f"/p/{provider.id}/people") for provider in managed[:MANAGED]]
+    found += [Area("company", one.name, f"/company/{one.id}") for one in administered[:MANAGED]]
+    if max(len(managed), len(administered)) > MANAGED:  # the page of one's own has them all
+        found.append(Area("all", "All that I manage", "/account"))
     held = _at_the_insurer(db, account_id, now)
     return found + [Area(key, label, href) for needs, key, label, href in _STAFF if needs & held]
 

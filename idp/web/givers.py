@@ -13,6 +13,11 @@ OPERATOR = "the service's operator"
 _OURS = {"operator": OPERATOR, "system": "the service itself"}
 
 
+def called(who: str) -> str | None:
+    """Return how whoever is no person is called, None for a person."""
+    return _OURS.get(who) or (None if who else "nobody recorded")
+
+
 def names(db: Db, sources: Iterable[Source]) -> dict[str, str]:
     """Return by a source's id who gave it; a pause by the security desk names the desk, not one of its people."""
     given = {one.id: one.by for one in sources}

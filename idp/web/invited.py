@@ -10,6 +10,7 @@ from idp.database import transaction
 from idp.errors import Conflict, Invalid
 from idp.federation import upstreams
 from idp.registration import accepting, invitations
+from idp.wam import receipts
 from idp.web import pages
 from idp.web.boundary import TheService, Transaction
 from idp.web.forms import TheForm
@@ -42,12 +43,12 @@ def confirm(request: Request, db: Transaction, found: MaybeVisitor, form: TheFor
     here = journey(request, db, form.get("flow", ""))
     offer = _offer(db, here)
     if "link" in here.facts:
-        account, signed_in = _with_outside_login(request, db, here, offer.invitation.id)
+        account, signed_in = _with_outside_login(request, db, here, offer)
         where = _joined(db, here, signed_in)
         return enter(request, signed_in, where)
     if found is None:
         return pages.go(request, address("/sign-in", here))
-    account = accepting.accept(db, offer.invitation.id, account_id=found.account.id)
+    account = _accept(db, offer, account_id=found.account.id)
     flows.note(db, here, "invitation", None)
     flows.note(db, here, "joining", account.id)
     return pages.go(request, onward(db, here, found.session))
@@ -57,12 +58,30 @@ def _offer(db: Transaction, here: Flow) -> invitations.Offer:
     return invitations.offer_of(db, str(here.facts.get("invitation", "")))
 
 
+def _accept(db: Transaction, offer: invitations.Offer, account_id: str | None = None) -> Account:
+    """Take the invitation up, with a receipt of what it gave (a company's own invitation is no practice's access)."""
+    invitation, receipt = offer.invitation, None
+    if invitation.provider_id is not None:
+        receipt = receipts.begin(
+            db,
+            kind="joined",
+            provider_id=invitation.provider_id,
+            made_by=account_id or invitation.id,
+            form_id=receipts.new_form_id(),
+        )
+    account = accepting.accept(db, invitation.id, account_id=account_id)
+    if receipt is not None:
+        receipt.account_id = receipt.made_by = account.id
+        receipt.facts = {"invitation": invitation.id, "lines": [invitation.line] if invitation.line else []}
+    return account
+
+
 def _with_outside_login(
-    request: Request, db: Transaction, here: Flow, invitation_id: str
+    request: Request, db: Transaction, here: Flow, offer: invitations.Offer
 ) -> tuple[Account, opening.SignedIn]:
     pending = pending_of(request, db, here)
     trusted = upstreams.trusted(db, pending.upstream_id, subject=pending.subject)
-    account = accepting.accept(db, invitation_id)
+    account = _accept(db, offer)
     linking.spend(db, pending, by=account.id)
     linking.link(
         db,
@@ -128,7 +147,7 @@ def register(request: Request, service: TheService, form: TheForm) -> Response:
         hashed = passwords.hashed(service.database.ring, password, rules.passwords)
         with transaction(service.database) as db:
             here = journey(request, db, here.id)
-            account = accepting.accept(db, offer.invitation.id)
+            account = _accept(db, _offer(db, here))
             added = local_logins.add(db, account.id, user_name, hashed)
             signed_in = login.by_new_login(db, added, browser=browser_facts(request))
             where = _joined(db, here, signed_in)

@@ -84,7 +84,7 @@ class Edge:
         host, agent = seen_headers.get(b"host"), seen_headers.get(b"user-agent")
         forwarded = seen_headers.get(b"x-forwarded-for")
         length, given_id = seen_headers.get(b"content-length"), seen_headers.get(b"x-request-id")
-        request_id = given_id.decode() if given_id and _REQUEST_ID.match(given_id) else entropy.mark()
+        request_id = given_id.decode() if given_id and _REQUEST_ID.match(given_id) else entropy.ordered_mark()
         address = scope["client"][0] if scope.get("client") else None
         if address in self._proxies and forwarded:
             address = forwarded.decode("latin-1").rsplit(",", 1)[-1].strip()

@@ -20,7 +20,7 @@ from idp.accounts.sessions import InForce
 from idp.database import reading
 from idp.errors import Refused
 from idp.notices import saying
-from idp.web import cookies, forms, frame, moulds
+from idp.web import cookies, dates, forms, frame, moulds
 from idp.web.boundary import service_of
 from idp.web.built import asset
 from idp.web.middleware import POLICY
@@ -71,6 +71,9 @@ def clock_time(moment: datetime, zone: str = "America/Chicago", *, fine: bool = 
     return f"{local:%b} {local.day}, {local.hour % 12 or 12}:{local:{'%M:%S' if fine else '%M'}} {local:%p}"
 
 
+_NEAR = timedelta(days=2)
+
+
 def day(moment: datetime, zone: str = "America/Chicago") -> Markup:
     """Show the day of a moment as "Nov 21, 2026"."""
     local = moment.astimezone(ZoneInfo(zone))
@@ -81,7 +84,12 @@ def day(moment: datetime, zone: str = "America/Chicago") -> Markup:
 
 
 def last_day(end: datetime, zone: str = "America/Chicago") -> Markup:
-    """Show the last day an end date includes: "Nov 30, 2027" for the moment after it."""
+    """Show the last day an end date includes: "Nov 30, 2027" for the moment after it.
+
+    An end in the middle of a day is told to the minute while it is near: emergency access lasts four hours.
+    """
+    if abs(end - clock.now()) < _NEAR and end != dates.end_of(dates.last_day(end, zone), zone):
+        return when(end, zone)
     return day(end - timedelta(microseconds=1), zone)
 
 

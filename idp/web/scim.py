@@ -4,6 +4,7 @@ A token of the client credentials grant with the scope `scim`; the client's part
 """
 
 import json
+import re
 from typing import Any
 
 import orjson
@@ -13,30 +14,39 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from idp.database import transaction
-from idp.errors import NotEntitled, Refused
+from idp.errors import NotEntitled, NotFound, Refused
+from idp.provisioning import people
+from idp.web import saved
 from idp.web.bearer import bearer
 from idp.web.boundary import Service
 from idp.web.guards import open_to_anyone
 
 PREFIX = "/scim/v2"
+_PERSON = re.compile(r"/Users/([a-z0-9_]{1,64})", re.ASCII)
+_RECEIPT = re.compile(PREFIX + _PERSON.pattern + "/receipt", re.ASCII)
+"""The log's signed promise that the partner turned a person off (docs/security-staff.md, signed receipts)."""
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def routes(service: Service) -> list[BaseRoute]:
     """Return the routes of this part of the lane."""
 
-    async def people(request: Request) -> Response:
+    async def asked_of(request: Request) -> Response:
         partner_id = None
         if request.url.path != f"{PREFIX}/ServiceProviderConfig":
             caller = await bearer(service, request, "scim")
             if caller.account_id is not None or caller.client.partner_id is None:
                 raise NotEntitled("Only a partner's own system may use this: its client must belong to a partner.")
             partner_id = caller.client.partner_id
+        of = _RECEIPT.fullmatch(request.url.path)
+        if of is not None and request.method == "GET":
+            return await run_in_threadpool(_receipt, service, of[1], str(partner_id))
         asked = await _asked(service, request)
         return await run_in_threadpool(_answer, service, asked, partner_id)
 
-    open_to_anyone("requires a token itself; the service's description is public (RFC 7643 5)")(people)
-    return [Route(PREFIX, people, methods=_METHODS), Route(PREFIX + "/{rest:path}", people, methods=_METHODS)]
+    open_to_anyone("requires a token itself; the service's description is public (RFC 7643 5)")(asked_of)
+    methods = _METHODS
+    return [Route(PREFIX, asked_of, methods=methods), Route(PREFIX + "/{rest:path}", asked_of, methods=methods)]
 
 
 async def _asked(service: Service, request: Request) -> object:
@@ -76,11 +86,23 @@ def _answer(service: Service, asked: object, partner_id: str | None) -> Response
         _once(asked.body or b"")
         with transaction(service.database) as db:
             made = ScimHandler(scim, PartnerPeople(db, partner_id or "")).handle(asked)
+            person = _PERSON.fullmatch(asked.path)
+            if person and asked.method != "GET" and people.turned_off(db, partner_id or "", person[1]) is not None:
+                where = f"{asked.base_url}{asked.path}/receipt"
+                made.headers["Link"] = f'<{where}>; rel="describedby"; type="application/json"'
     except SCIMException as refusal:
         made = scim.error_response(refusal)
     body = b"" if made.body is None else orjson.dumps(made.body)
     made.headers["Cache-Control"] = "no-store"
     return Response(body, int(made.status), made.headers)
+
+
+def _receipt(service: Service, person_id: str, partner_id: str) -> Response:
+    with transaction(service.database) as db:
+        found = people.turned_off(db, partner_id, person_id)
+        if found is None:
+            raise NotFound
+        return saved.signed(found.id, found.promise)
 
 
 def _once(body: bytes) -> None:

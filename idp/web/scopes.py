@@ -8,6 +8,7 @@ from sqlmodel import Session as Db
 
 from idp import clock
 from idp.database import of
+from idp.entitlements import sentences
 from idp.entitlements.chains import Scope
 from idp.entitlements.tables import Delegation, Entitlement
 from idp.errors import Invalid
@@ -16,12 +17,7 @@ from idp.wam import holdings
 from idp.web import dates
 from idp.web.forms import Form
 
-LINE_NAMES = {
-    "medical": "Medical",
-    "behavioural": "Behavioral health",
-    "dental": "Dental",
-    "medicare_advantage": "Medicare Advantage",
-}
+LINE_NAMES = sentences.LINE_NAMES
 
 
 def read(db: Db, form: Form, *, places: bool) -> Scope:

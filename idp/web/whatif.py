@@ -27,10 +27,18 @@ from idp.entitlements.supposing import NotSupposable
 from idp.entitlements.tables import Appointment, Delegation, Entitlement, Grant
 from idp.errors import Invalid
 from idp.providers.tables import Affiliation, Provider
-from idp.web import dates, givers
+from idp.web import dates, givers, said_of
 
 NAMES = frozenset({"function", "line", "at", "without", "give", "job", "less", "more", "account_number", "owner"})
 OWNERS = {"partner": "its administrator", "insurer": "the insurer", "affiliate": "the affiliate"}
+
+REASONS = {
+    "invited": "came with an invitation",
+    "appointment": "appointed as access manager",
+    "delegation": "delegated to the company",
+    "applied from configuration": "set up by the service",
+}
+"""Reasons the service wrote itself, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +122,35 @@ def _supposed(given: dict[str, str], known: set[str], number: str) -> tuple[Supp
 def choices(db: Db, account_id: str, provider_id: str, line: str) -> list[Choice]:
     """Return what a person has at a practice, now or once, that a question may suppose had ended."""
     tables: tuple[type[Any], ...] = (Affiliation, Appointment, Grant)
+    names, zone = _function_names(db), of(db).settings.time_zone
     found = []
     for table in tables:
         for row in db.exec(select(table).where(table.account_id == account_id, table.provider_id == provider_id)):
             if isinstance(row, Grant):
-                of_line, words, since = row.line_of_business, row.entitlement, row.not_before
+                of_line, words, since = (
+                    row.line_of_business,
+                    names.get(row.entitlement, row.entitlement),
+                    row.not_before,
+                )
                 words += " (pause)" if row.effect == "deny" else ""
             else:
                 managing = isinstance(row, Appointment)
                 of_line, words = (row.line, "Access manager") if managing else (line, "Working here")
                 since = row.starts_at
             if of_line == line:
-                found.append(Choice(row.id, f"{words}, since {since:%b %d, %Y}{', ended' if row.ended_at else ''}"))
+                found.append(Choice(row.id, f"{words}, since {_day(since, zone)}{', ended' if row.ended_at else ''}"))
     delegations = db.exec(select(Delegation).where(col(Delegation.provider_id) == provider_id))
     of_line_too = [one for one in delegations if line in one.lines]
-    return found + [Choice(one.id, f"Delegation since {one.starts_at:%b %d, %Y}") for one in of_line_too]
+    return found + [Choice(one.id, f"Delegation since {_day(one.starts_at, zone)}") for one in of_line_too]
+
+
+def _function_names(db: Db) -> dict[str, str]:
+    return {one.key: one.name for one in db.exec(select(Entitlement)).all()}
+
+
+def _day(at: datetime, zone: str) -> str:
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{local:%b} {local.day}, {local.year}"
 
 
 def shown(db: Db, question: Question, given: dict[str, str], known: list[Choice]) -> dict[str, Any]:
@@ -154,11 +176,13 @@ def shown(db: Db, question: Question, given: dict[str, str], known: list[Choice]
         "contact": shows.contact,
         "given_by": given_by,
         "by": givers.names(db, given_by),
+        "named": said_of.named(db, [*(one for step in explanation.steps for one in step.rests_on), *decision.because]),
+        "reasons": REASONS,
         "moment": clock.from_micros,
         "whom": db.get(Account, question.account_id),
         "practice": db.get(Provider, question.provider_id),
         "function": db.get(Entitlement, question.entitlement),
-        "supposed": [_words(one, known) for one in question.supposes],
+        "supposed": [_words(db, one, known) for one in question.supposes],
         "as_it_is": "?" + urlencode(as_it_is),
         **forms(db, known),
     }
@@ -175,14 +199,18 @@ def forms(db: Db, known: list[Choice]) -> dict[str, Any]:
     }
 
 
-def _words(one: Supposition, known: list[Choice]) -> str:
+def _words(db: Db, one: Supposition, known: list[Choice]) -> str:
     if one.kind == "end":
         return next((choice.words for choice in known if choice.id == one.id), one.id) + " had ended"
+    names = _function_names(db)
     if one.kind == "grant":
-        return f"{one.id} had been given"
+        return f"{names.get(one.id, one.id)} had been given"
     if one.kind == "bundle":
-        parts = [f"{word} {keys[0]}" for word in ("with", "without") if (keys := one.values.get(word))]
-        return f"the job {one.id} came {' and '.join(parts)}"
+        jobs = {job.key: job.name for job in bundles.current(db)}
+        parts = [
+            f"{word} {names.get(keys[0], keys[0])}" for word in ("with", "without") if (keys := one.values.get(word))
+        ]
+        return f"the job {jobs.get(one.id, one.id)} came {' and '.join(parts)}"
     return f"{OWNERS[one.id]} answered for it on account {one.values['shared_account']}"
 
 

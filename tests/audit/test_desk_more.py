@@ -5,12 +5,16 @@ from datetime import timedelta
 
 import pytest
 from freezegun import freeze_time
+from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from idp import clock
 from idp.audit import log, origin
 from idp.audit.events import Event
 from idp.database import Database, transaction
+from idp.entitlements import asking, told
+from idp.entitlements.decision import OURSELVES, Question, decide
+from idp.web.desk import then
 from tests.audit.test_desk_pages import _as, _recorded, desk  # noqa: F401 - the desk's world
 
 pytestmark = pytest.mark.usefixtures("desk")
@@ -90,8 +94,11 @@ def test_a_session_and_a_device_are_drawn_and_told_as_a_table(desk: TestClient, 
             with origin.acting_as("acc_ana", session_id=session, device_id="dev_desk", provider_id="prv_lake"):
                 log.record(db, Event("entitlements.decision.made", account="acc_ana", outcome=outcome))
     page = desk.get("/security/timeline?session=ses_one").text
-    assert page.count('fill="#00703c"') == 1
-    assert page.count('stroke="#b50909"') == 1
+    wide, slim = re.findall(r'<svg viewBox="0 0 (?:1000|340) .*?</svg>', page, re.DOTALL)
+    for drawn, width in ((wide, 1000), (slim, 340)):
+        assert drawn.count('fill="#00703c"') == 1
+        assert drawn.count('stroke="#b50909"') == 1
+        assert all(0 < float(x) < width for x in re.findall(r'cx="([\d.]+)"', drawn))
     assert page.count('<th scope="row">') == 2
     both = desk.get("/security/timeline?device=dev_desk").text
     assert "Ana Ruiz, ses_one" in both
@@ -132,3 +139,29 @@ def test_every_value_of_a_record_leads_on(desk: TestClient) -> None:  # noqa: F8
         assert label in page
     for href in set(re.findall(r'href="(/security/(?:search|timeline|acting)\?[^"]+)"', page)):
         assert desk.get(href.replace("&amp;", "&")).status_code == 200, href
+
+
+def test_se_6_a_refused_decision_leads_to_its_checks_for_that_person_function_line_and_moment(
+    desk: TestClient,  # noqa: F811
+    database: Database,
+) -> None:
+    with transaction(database) as db:
+        question = Question("acc_ana", "claim.status.view", "prv_lake", OURSELVES, line="medicare_advantage")
+        log.record(db, told.event(question, decide(asking.look_in_session(db, question))))
+        number = db.execute(text("SELECT max(seq) FROM audit_record WHERE event = :e"), {"e": then.EVENT}).scalar_one()
+    page = desk.get(f"/security/records/{number}").text
+    [href] = re.findall(r'href="(/security/why\?[^"]+)"', page)
+    assert "Why not: every check of this decision, for Ana Ruiz at that moment" in page
+    href = href.replace("&amp;", "&")
+    for part in (
+        "account=acc_ana",
+        "provider=prv_lake",
+        "line=medicare_advantage",
+        "function=claim.status.view",
+        "at=",
+    ):
+        assert part in href
+    answer = desk.get(href)
+    assert answer.status_code == 200
+    assert re.search(r"Ana Ruiz: [^<]+ for Lakeside Clinic", answer.text)
+    assert "/security/why?" not in desk.get("/security/records/5").text

@@ -2,11 +2,15 @@
 
 import pytest
 from sqlalchemy import text
+from starlette.testclient import TestClient
 
+from idp.app import create_app
 from idp.audit import log, origin, search
 from idp.audit.events import Event
 from idp.database import Database, gathering, reading, transaction
+from idp.database.lane import queue
 from idp.errors import Invalid
+from idp.settings import Settings
 
 
 def _changed(session: object, number: int) -> None:
@@ -56,3 +60,17 @@ def test_a_key_that_a_savepoint_made_and_took_back_is_not_used_again(database: D
     with reading(database) as db:
         numbers = db.execute(text("SELECT seq FROM audit_record ORDER BY seq")).scalars().all()
         assert [search.record(db, n).personal for n in numbers] == [{"name": "Ana"}] * 2
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_security_89_what_no_longer_fits_the_queue_is_answered_so_and_never_dropped_silently(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = {"data": {"grant_type": "client_credentials"}, "auth": ("nobody", "x" * 40)}
+    with TestClient(create_app(settings), base_url=settings.issuer) as client:
+        assert client.post("/oauth/token", **sent).status_code == 401  # refused, and that is recorded
+        monkeypatch.setattr(queue, "QUEUE_LIMIT", 0)
+        full = client.post("/oauth/token", **sent)
+        assert (full.status_code, full.headers["retry-after"]) == (503, "2"), "no answer without its record"
+        monkeypatch.undo()
+        assert client.post("/oauth/token", **sent).status_code == 401

@@ -13,6 +13,7 @@ from idp.leaving import people
 from idp.wam import granting, leave, removing
 from tests.cases.test_deciding import SHARED, decide, want
 from tests.cases.test_opening import opened
+from tests.wam import acts
 from tests.wam.world import LINE, World
 
 
@@ -99,15 +100,7 @@ def test_se_3_somebody_who_is_away_is_paused_beyond_their_return(world: World) -
     before = held(world)
     function = next(key for key in before if answer(world, key) == "permit")
     with transaction(world.database) as db:
-        leave.begin(
-            db,
-            by=world.wes,
-            provider_id=world.lakeside,
-            account_id=world.finn,
-            lines=[LINE],
-            starts_at=None,
-            ends_at=None,
-        )
+        acts.away(db, world, "finn")
     case_id = opened(world, "finn")
     want(world, case_id, "pause_access", world.lakeside)
     with transaction(world.database) as db:

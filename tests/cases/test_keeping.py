@@ -6,16 +6,20 @@ import pytest
 from freezegun import freeze_time
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
+from sqlmodel import select
 
 from idp import clock
 from idp.audit import holds as legal
 from idp.audit import shredding
 from idp.cases import file
 from idp.cases.tables import SecurityCase
-from idp.casework import keeping
+from idp.casework import acting, keeping
+from idp.casework.acting import Wish
 from idp.database import transaction
 from idp.errors import Conflict, Invalid, NotFound
 from idp.leaving import people
+from idp.security import reports
+from idp.security.reports import Told
 from tests import engines
 from tests.cases.test_deciding import SHARED, Verdict, decide, one, tell, want
 from tests.cases.test_opening import opened
@@ -139,3 +143,29 @@ def test_security_76_a_hold_and_a_shredding_reach_every_account_of_one_human(wor
         assert keeping.shred(db, world.hana) >= 1
     left = "SELECT count(*) FROM subject_key WHERE key IS NOT NULL AND account_id IN (:a, :b)"
     assert one(world, left, a=world.finn, b=world.hana) == 0
+
+
+def test_security_76_what_was_said_of_a_shredded_person_is_readable_nowhere(world: World) -> None:
+    said = "Finn let a temp in"
+    case_id = opened(world, "finn")
+    with transaction(world.database) as db:
+        told = Told(form_id="f" * 32, words=said, about="finn@practice.example")
+        report = reports.by_owner(db, world.finn, told, lock=False).id
+    with transaction(world.database) as db:
+        acting.want(db, case_id, Wish("education"), by=world.sam, reason=f"{said}, three times")
+    with transaction(world.database) as db:
+        every = db.exec(select(SecurityCase.id).where(SecurityCase.account_id == world.finn)).all()
+    assert len(every) == 2, "the report has its own"
+    for one_case in every:
+        decide(world, one_case, SHARED)
+        tell(world, one_case)
+    _leave(world, "finn")
+    with freeze_time(clock.now() + timedelta(days=31)), transaction(world.database) as db:
+        keeping.shred(db, world.finn)
+    with transaction(world.database) as db:
+        read = reports.view(db, report, by=world.sam)
+        assert (read.words, read.about, read.report.outcome) == ("", "", "")
+        assert file.check(db, file.hold(db, case_id)).whole
+    left = "SELECT count(*) FROM case_action WHERE case_id = :c AND reason <> ''"
+    assert one(world, left, c=case_id) == 0
+    assert one(world, "SELECT count(*) FROM outbox WHERE account_id = :a", a=world.finn) == 0

@@ -6,20 +6,9 @@ from idp.catalogue import functions, gate
 from idp.database import transaction
 from idp.entitlements import bundles, pauses
 from idp.entitlements.grant_rows import Place
-from tests.engines import Filling
-from tests.wam.world import FILLING, LINE, World, person, practice
+from tests.wam.world import LINE, World, person, practice
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-
-
-@pytest.fixture
-def filling() -> Filling:
-    return FILLING
-
-
-@pytest.fixture
-def world(database, facts) -> World:
-    return World(database, **facts)
 
 
 def test_domain_5_who_could_not_use_a_function_anyway_does_not_lose_it_by_its_new_version(world: World) -> None:

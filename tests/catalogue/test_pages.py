@@ -10,10 +10,12 @@ from starlette.testclient import TestClient
 from idp import clock
 from idp.accounts.tables import Contact
 from idp.app import create_app
+from idp.audit import log
 from idp.catalogue import bundles as versions
 from idp.catalogue import functions
 from idp.database import Database, transaction
-from idp.entitlements import bundles, grants
+from idp.entitlements import asking, bundles, grants, told
+from idp.entitlements.decision import OURSELVES, Question, decide
 from idp.jobs import catalogue as job
 from idp.providers import organisations
 from idp.settings import Settings
@@ -156,6 +158,25 @@ def test_the_support_desk_looks_and_explains_each_look_is_recorded_and_it_gives_
     ):
         assert sam.post(path, form | {"form_key": key}).status in (403, 404), path
     assert desk.held("finn") == before
+
+
+def test_se_6_support_finds_a_person_by_part_of_a_name_by_mail_or_by_the_number_an_app_showed(desk: Managed) -> None:
+    with transaction(desk.world.database) as db:
+        db.add(Contact(account_id=desk.world.finn, email="finn@lakeside.example"))
+        question = Question(desk.world.finn, "eft.manage", desk.world.lakeside, OURSELVES, line=LINE)
+        decision = decide(asking.look_in_session(db, question))
+        log.record(db, told.event(question, decision))
+    sam = desk.as_("sam")
+    for words in ("oak", "Oakes fin", "FINN@lakeside.example", desk.world.finn):
+        assert "This look is recorded" in sam.get("/support").submit("Look up", words=words).text, words
+        assert "Finn Oakes" in sam.text
+    for words in ("finn@lakeside", "dec_" + "0" * 26, "acc_nobody"):
+        assert "Finn Oakes" not in sam.get("/support").submit("Look up", words=words).text, words
+    sam.get("/support").submit("Look up", words=decision.id)
+    assert "Finn Oakes: " in sam.text
+    assert decision.reason in ("entitlement_not_granted", "precondition_failed")
+    assert decision.reason in sam.text
+    assert "What would change it" in sam.text or "What if" in sam.text
 
 
 @pytest.mark.parametrize("name", ["wes", "ana"])

@@ -28,7 +28,7 @@ def _answer(browser: Browser) -> str:
 
 def _grant(browser: Browser) -> str:
     """Return the one grant of secure messages the page offers to suppose away."""
-    [held] = re.findall(r'<option value="(grt_\w+)"[^>]*>message\.send', browser.response.text)
+    [held] = re.findall(r'<option value="(grt_\w+)"[^>]*>Secure messages', browser.response.text)
     return str(held)
 
 
@@ -43,7 +43,7 @@ def test_w8_a_manager_asks_why_and_what_if_and_nothing_is_changed(desk: Managed)
     asked = f"{here}/why?function=message.send&line={LINE}"
     assert _answer(wes) == "yes"
     assert _answer(wes.get(f"{asked}&without={held}")) == "entitlement_not_granted"
-    assert "message.send, since" in wes.text
+    assert "Secure messages, since" in wes.text
     assert _answer(wes.get(f"{here}/why?function=fee.view&line={LINE}")) == "entitlement_not_granted"
     assert _answer(wes.get(f"{here}/why?function=fee.view&line={LINE}&give=fee.view")) != "entitlement_not_granted"
     assert _answer(wes.get(f"{asked}&at=01/01/2001")) != "yes"

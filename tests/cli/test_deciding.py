@@ -5,12 +5,15 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
 import orjson
 import pytest
+from sqlalchemy import text
 
+from idp import clock
 from idp.app import create_app
 from idp.apply.run import apply_file
 from idp.database import Database, transaction
@@ -93,4 +96,13 @@ def test_the_command_line_explains_supposes_and_lists(world: Database, idp: Run)
     assert grant in rows[0]["rests_on"]
     assert rows[0]["given_by"] == "operator"
     assert rows[0]["agreement"].startswith("agr_")
-    assert idp("who", "remit.view", "prv_lakeside", "2026-07-15").output.count("\n") == 1
+    assert (rows[0]["could"], rows[0]["reason"], rows[0]["why"]) == ("yes", "", "")
+    with transaction(world) as db:
+        went_out = "SELECT actor_id, entitlement, provider_id FROM audit_record WHERE event = 'audit.log.exported'"
+        assert [tuple(row) for row in db.execute(text(went_out))] == [("operator", "remit.view", "prv_lakeside")]
+        ended = clock.micros(datetime(2026, 5, 1, tzinfo=UTC))
+        db.execute(text("UPDATE affiliation SET ended_at = :at WHERE account_id = 'acc_ana'"), {"at": ended})
+    [held] = csv.DictReader(io.StringIO(idp("who", "remit.view", "prv_lakeside", "2026-06-01").output))
+    assert (held["person"], held["could"], held["reason"]) == ("acc_ana", "no", "affiliation_ended")
+    assert grant in held["rests_on"]
+    assert held["why"]

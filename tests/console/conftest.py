@@ -38,6 +38,22 @@ def with_app(database: Database) -> World:
     return world
 
 
+@pytest.fixture
+def companies_app(api: "Api") -> None:
+    """An app of outside companies, and of people who act for no practice yet."""
+    with transaction(api.world.database) as db:
+        clients.register(
+            db,
+            client_id="companies",
+            name="Companies",
+            secret=SECRET,
+            redirect_uris=[CALLBACK],
+            grant_types=["authorization_code"],
+            scopes=["openid", "wam"],
+            acts_for_provider=False,
+        )
+
+
 def _fill(database: Database) -> dict[str, Any]:
     made = with_app(database)
     return {"lakeside": made.lakeside, "harbor": made.harbor, "people": made.people, "logins": made.logins}
@@ -106,3 +122,12 @@ def api(database: Database, settings: Settings, facts: dict[str, Any]) -> Iterat
     """Lakeside Clinic (Wes and Mia manage it; Ana, Finn) and Harbor Imaging (Otto, Hana), behind the API."""
     with TestClient(create_app(settings), base_url=settings.issuer) as client:
         yield Api(World(database, **facts), settings, {settings.issuer: client})
+
+
+def promised(api: Api, calls: Calling, answer: Any) -> list[str]:
+    """Return the events that the signed receipt of an answer promises, checked with the public key alone."""
+    from tests.wam.test_more_receipts import events
+
+    kept = calls.get(f"/receipts/{answer.json()['receipt']}/signed")
+    assert kept.status_code == 200, kept.text
+    return events(api.world.database, kept.json())

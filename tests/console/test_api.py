@@ -15,7 +15,7 @@ from idp.entitlements import grants
 from idp.providers import organisations
 from idp.wam import dual_control, requests, reviews
 from idp.web.scopes import LINE_NAMES
-from tests.console.conftest import Api
+from tests.console.conftest import Api, promised
 from tests.wam.world import LINE
 
 SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -57,6 +57,9 @@ def test_a_key_sent_again_gives_the_same_answer_and_with_something_else_is_refus
     again = wes.post(f"/people/{finn}/removals", body, key="k" * 20)
     assert first.status_code == again.status_code == 200
     assert first.content == again.content
+    found = wes.get("/people", q="finn oak").json()  # who left is found by a search, and only by one
+    assert (found["total"], [(one["account"], one["name"]) for one in found["left"]]) == (0, [(finn, "Finn Oakes")])
+    assert wes.get("/people", q="ana").json()["left"] == wes.get("/people").json()["left"] == []
     assert "idempotent-replayed" in again.headers
     assert api.one("SELECT count(*) FROM receipt WHERE account_id = :a", a=finn) == 1
     for path, other in (
@@ -141,13 +144,16 @@ def test_w8_w9_reports_go_on_by_cursor_and_managers_are_appointed_and_ended(api:
     assert names + [one["name"] for one in rest["people"]] == ["Ana Ruiz", "Finn Oakes", "Mia Ode", "Wes Kane"]
     assert rest["next"] is None
     assert wes.get("/people", q="finn").json()["total"] == 1
+    assert wes.get("/people", q="finn").json()["left"] == []  # who works here did not leave
     matrix = wes.get("/reports/matrix").json()
     assert {row["name"]: sum(row["has"]) for row in matrix["people"]} == {"Finn Oakes": 6, "Mia Ode": 1, "Wes Kane": 1}
     assert wes.get("/reports/idle").json()["days"] == 60
     assert wes.get("/reports/history", limit=2).json()["rows"][0]["what"] == "Given"
     made = wes.post("/managers", {"account": world.finn, "line": LINE})
     assert made.status_code == 201
-    assert wes.post(f"/managers/{made.json()['appointment']}/end", {"reason": "other"}).status_code == 200
+    assert "wam.appointment.made" in promised(api, wes, made)
+    ended = wes.post(f"/managers/{made.json()['appointment']}/end", {"reason": "other"})
+    assert "wam.appointment.ended" in promised(api, wes, ended)
     assert [one["name"] for one in wes.get("/managers").json()["managers"]] == ["Wes Kane", "Mia Ode"]
 
 

@@ -19,7 +19,7 @@ from idp.partners import members, register
 from idp.registration import accepting, invitations
 from idp.settings import Settings
 from idp.wam import emergency, inactivity
-from tests.console.conftest import Api, with_app
+from tests.console.conftest import Api, promised, with_app
 from tests.console.test_escalation import BARRED
 from tests.engines import Filling
 from tests.first_managers import world as first
@@ -93,7 +93,11 @@ def test_w6_a_company_is_chosen_let_in_previewed_and_ended_over_the_api(api: Api
     assert api.mails("delegation_made") > 0
     [loss] = wes.post(f"/delegations/{delegation}/preview", None).json()["losses"]
     assert (loss["account"], loss["leaves"]) == (world.bo, True)
-    assert wes.post(f"/delegations/{delegation}/end", {"reason": "other"}).json()["status"] == "ended"
+    ended = wes.post(f"/delegations/{delegation}/end", {"reason": "other"})
+    assert ended.json()["status"] == "ended"
+    after = wes.get(f"/delegations/{delegation}").json()
+    assert (after["lost"], after["ended_by"], shown["lost"]) == ([loss], world.wes, [])
+    assert {"wam.delegation.ended", "entitlements.grant.ended"} <= set(promised(api, wes, ended))
     assert wes.post(f"/delegations/{delegation}/end", {"reason": "other"}).status_code == 409
     assert [one["end_reason"] for one in wes.get("/delegations").json()["delegations"]] == ["other"]
     assert not world.can("bo")
@@ -162,12 +166,22 @@ def test_domain_7_leave_begins_and_ends_over_the_api_and_never_one_s_own(api: Ap
 
 
 @SQLITE
-def test_se_4_emergency_access_is_listed_ended_and_reviewed_over_the_api_by_somebody_else(api: Api) -> None:
+def test_se_4_emergency_access_is_listed_ended_and_reviewed_over_the_api_by_somebody_else(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world, wes = parties(api), api.calls("wes")
     with transaction(world.database) as db:
         why = "On call, colleague unreachable"
         use = emergency.start(db, account_id=world.finn, provider_id=world.lakeside, line=LINE, reason=why).id
-    [listed] = wes.get("/emergencies").json()["emergencies"]
+    assert wes.get("/emergencies").json()["more"] is False
+    monkeypatch.setattr(emergency, "MOST_SHOWN", 1)
+    found = wes.get("/emergencies").json()
+    [listed] = found["emergencies"]
+    [waits] = wes.get("/inbox").json()["emergencies"]
+    assert (waits["emergency"], waits["reason"], waits["verdict"]) == (use, why, None)
+    taken = [one for one in wes.get(f"/people/{world.finn}").json()["held"] if one["emergency"]]
+    assert {one["given_by"] for one in taken} == {"taken in an emergency"}
+    assert found["more"] is True, "a list that may be cut says so"
     assert (listed["emergency"], listed["account"], listed["reviewed_at"]) == (use, world.finn, None)
     assert wes.post(f"/emergencies/{use}/review", {"verdict": "justified", "note": ""}).status_code == 422
     sent = {"verdict": "not_justified", "note": "No such patient"}

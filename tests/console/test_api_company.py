@@ -1,50 +1,29 @@
 """The API of a company's own side: as its pages, by its administrators, and never by a token made for a practice."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlmodel import col, select
-from starlette.testclient import TestClient
 
 from idp import clock
 from idp.accounts.tables import Session as BrowserSession
-from idp.app import create_app
-from idp.database import Database, transaction
+from idp.database import transaction
 from idp.first_managers import keys as proof_keys
-from idp.oauth import clients
 from idp.partners.tables import PartnerMember
 from idp.registration.tables import ProofKey
-from idp.settings import Settings
-from tests.console.conftest import CALLBACK, SECRET, Api
-from tests.console.test_api_companies import FILLING, parties
+from idp.wam import delegation_requests
+from tests.console.conftest import Api
+from tests.console.test_api_companies import api, filling, parties
 from tests.console.test_escalation import BARRED
-from tests.engines import Filling
-from tests.wam import third_parties
-from tests.wam.third_parties import Parties
 from tests.wam.world import LINE
 
-pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+__all__ = ["api", "filling"]
+pytestmark = [
+    pytest.mark.parametrize("engine", ["sqlite"], indirect=True),
+    pytest.mark.usefixtures("companies_app"),
+]
 """What the routes call is tested on both databases beside the domain."""
-
-
-@pytest.fixture
-def filling() -> Filling:
-    return FILLING
-
-
-@pytest.fixture
-def api(database: Database, settings: Settings, facts: dict[str, Any]) -> Iterator[Api]:
-    """The world of the companies, and an app of theirs that acts for no practice."""
-    with transaction(database) as db:
-        clients.register(
-            db, client_id="companies", name="Companies", secret=SECRET, redirect_uris=[CALLBACK],
-            grant_types=["authorization_code"], scopes=["openid", "wam"], acts_for_provider=False,
-        )  # fmt: skip
-    with TestClient(create_app(settings), base_url=settings.issuer) as client:
-        mine = {name: facts[name] for name in third_parties._NAMES}
-        yield Api(Parties(database, **mine), settings, {settings.issuer: client})
 
 
 def measure(*functions: str, days: int = 40, **more: Any) -> dict[str, Any]:
@@ -99,7 +78,9 @@ def test_w6_a_company_assigns_passes_on_withdraws_and_gives_back_over_the_api(ap
     assert not world.can("cy")
 
 
-def test_w6_a_company_invites_names_and_lets_go_and_asks_practices_over_the_api(api: Api) -> None:
+def test_w6_a_company_invites_names_and_lets_go_and_asks_practices_over_the_api(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = parties(api)
     ada = api.calls("ada", company=world.firm)
     people = {one["name"]: one for one in ada.get("/people").json()["people"]}
@@ -124,6 +105,13 @@ def test_w6_a_company_invites_names_and_lets_go_and_asks_practices_over_the_api(
     assert ada.post("/requests", measure("eft.manage", tin="12-3456789", note="Bills")).status_code == 422
     assert ada.post(f"/requests/{known['request']}/withdrawal", None).json()["status"] == "withdrawn"
     assert {one["status"] for one in ada.get("/requests").json()["requests"]} == {"requested", "withdrawn"}
+    late = ada.post("/requests", measure(tin="12-3456788", note="Bills")).json()
+    ada.post(f"/requests/{late['request']}/withdrawal", None)
+    assert ada.get("/requests").json()["more"] is False
+    monkeypatch.setattr(delegation_requests, "MOST_SHOWN", 1)
+    cut = ada.get("/requests").json()
+    assert [one["request"] for one in cut["requests"]] == [unknown["request"]], "what waits is never cut for newer ones"
+    assert cut["more"] is True
     assert (
         api.calls("ed", company=world.helper).post(f"/requests/{unknown['request']}/withdrawal", None).status_code
         == 404

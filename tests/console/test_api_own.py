@@ -1,42 +1,20 @@
 """A person's own acts over the API: asking, giving back, and becoming a practice's first access manager (RU-5, W-1)."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from starlette.testclient import TestClient
 
 from idp import clock
-from idp.app import create_app
-from idp.database import Database, transaction
+from idp.database import transaction
 from idp.first_managers import confirming
 from idp.first_managers import facts as known_facts
-from idp.oauth import clients
-from idp.settings import Settings
-from tests.console.conftest import CALLBACK, FILLING, SECRET, Api, Calling
-from tests.engines import Filling
+from tests.console.conftest import Api, Calling
 from tests.first_managers.world import LIST, TIN, claim
-from tests.wam.world import LINE, World, practice
+from tests.wam.world import LINE, practice
 
-pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+pytestmark = [
+    pytest.mark.parametrize("engine", ["sqlite"], indirect=True),
+    pytest.mark.usefixtures("companies_app"),
+]
 """What the routes call is tested on both databases beside the domain."""
-
-
-@pytest.fixture
-def filling() -> Filling:
-    return FILLING
-
-
-@pytest.fixture
-def api(database: Database, settings: Settings, facts: dict[str, Any]) -> Iterator[Api]:
-    """The small world, the console's app, and one that acts for no practice."""
-    with transaction(database) as db:
-        clients.register(
-            db, client_id="companies", name="Companies", secret=SECRET, redirect_uris=[CALLBACK],
-            grant_types=["authorization_code"], scopes=["openid", "wam"], acts_for_provider=False,
-        )  # fmt: skip
-    with TestClient(create_app(settings), base_url=settings.issuer) as client:
-        yield Api(World(database, **facts), settings, {settings.issuer: client})
 
 
 def own(api: Api, name: str, practice_id: str | None = None) -> Calling:

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import orjson
 import pytest
+from freezegun import freeze_time
 from typer.testing import CliRunner
 
 from idp import clock
 from idp.audit import checkpoint
 from idp.cli.app import app
 from idp.database import transaction
-from idp.wam import printed, reviews
+from idp.wam import evidence, printed, review_calendar, reviews
+from idp.wam.tables import Review
 from tests.console.conftest import Api
+from tests.wam import acts
 from tests.wam.world import LINE
 
 SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -114,5 +117,53 @@ def test_a_name_in_any_script_is_printed_and_many_pages_are_numbered() -> None:
     }  # fmt: skip
     made = printed.pdf(pack, b"{}", by="Wes", at=clock.now(), zone="America/Chicago")
     assert len(re.findall(rb"/Type /Page\b", made)) >= 3
-    assert printed.plain("Đặng Łukasz 李") == "?ang ?ukasz ?"
     assert b"/Lang (en-US)" in made
+
+
+def test_nothing_of_a_name_is_lost_in_print_what_has_no_letters_there_names_its_line_of_the_signed_file() -> None:
+    data = {"people": [{"name": "Đặng Łukasz 李"}, {"name": "Wei 王"}, {"name": "José Müller"}, {"name": "Zoë Novák"}]}
+    signed = orjson.dumps(data, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+    at = {one["name"]: number for number, line in enumerate(signed.decode().split("\n"), 1)
+          for one in data["people"] if one["name"] in line}  # fmt: skip
+    letters = printed.Letters(signed)
+    assert letters.plain("José Müller") == "José Müller"
+    assert letters.plain("Zoë Novák") == "Zoë Novák"
+    assert letters.plain("Đặng Łukasz 李") == f"[evidence.json, line {at['Đặng Łukasz 李']}]"
+    assert letters.plain("Wei 王") != letters.plain("Đặng Łukasz 李")
+    assert letters.plain("Nguyễn") == "Nguyen (Nguy\\u1ec5n)", "who prints is not in the file: every letter is told"
+    assert "?" not in letters.plain("王\u202e\x00")
+
+
+@SQLITE
+def test_w7_the_evidence_says_what_somebody_held_before_the_change_and_what_ended_unanswered(api: Api) -> None:
+    checkpoint.make_key(api.settings.audit_key_file)
+    world, now = api.world, clock.now()
+    with transaction(world.database) as db:
+        made = reviews.open_review(db, world.lakeside, LINE, [world.finn], due_at=now + timedelta(days=40))
+        assert made is not None
+    acts.remove(world, world.mia, world.finn, function="idcard.view")
+    with transaction(world.database) as db:
+        review = db.get_one(Review, made.id)
+        reviews.answer(db, review, {world.finn: "change"}, by=world.mia)
+        reviews.sign(db, review, by=world.wes, word=True)
+    wes = api.as_("wes")
+    [finn] = orjson.loads(wes.get(f"{api.here}/reviews/{made.id}/evidence.json").response.content)["pack"]["people"]
+    before, after = ({one["function"] for one in finn[part]} for part in ("before", "held"))
+    assert before - after == {"idcard.view"}
+    assert {"name", "until", "grant"} <= finn["before"][0].keys()
+    lines = printed.before(finn, "America/Chicago", lambda text: text)
+    assert [row[-1] for row in lines if row[-1] == "taken away since"] == ["taken away since"]
+    with transaction(world.database) as db:
+        late = reviews.open_review(db, world.lakeside, LINE, [world.ana, world.finn], due_at=now + timedelta(days=40))
+        assert late is not None
+    for days, step in ((41, review_calendar.miss), (80, review_calendar.finish)):
+        with freeze_time(now + timedelta(days=days)), transaction(world.database) as db:
+            step(db)
+    with transaction(world.database) as db:
+        over = db.get_one(Review, late.id)
+        assert over.status == "ended"
+        pack = evidence.made(db, over)["pack"]
+        assert {one["function"] for one in pack["people"][0]["held"]} == after
+        people = [{**one, "grants": [row["grant"] for row in one["grants"]]} for one in over.report["people"]]
+        over.report = {**over.report, "people": people}  # as older versions stored it: ids alone
+        assert {one["function"] for one in evidence.made(db, over)["pack"]["people"][0]["held"]} == after

@@ -10,21 +10,12 @@ from idp.first_managers import facts as known_facts
 from idp.partners import register
 from idp.providers import affiliations
 from idp.registration.tables import Application, FirstManagerClaim
-from tests.engines import Filling
 from tests.first_managers.world import LIST, TIN, claim
-from tests.wam.world import FILLING, World, practice
+from tests.wam.conftest import filling, world
+from tests.wam.world import World, practice
 
+__all__ = ["filling", "world"]
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-
-
-@pytest.fixture
-def filling() -> Filling:
-    return FILLING
-
-
-@pytest.fixture
-def world(database, facts) -> World:
-    return World(database, **facts)
 
 
 def test_w1_who_came_by_an_outside_companys_login_opens_no_claim(world: World) -> None:

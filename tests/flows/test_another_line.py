@@ -1,13 +1,19 @@
 """Managers and auditors of one line of business learn nothing of another one, and a closed line closes no other."""
 
+from datetime import timedelta
+from functools import partial
+
 import pytest
 
 from idp import clock
+from idp.accounts.tables import Contact
 from idp.database import transaction
 from idp.entitlements import grants
-from idp.providers import organisations
-from idp.wam import appointments, removing
+from idp.entitlements.chains import Scope
+from idp.partners import register
+from idp.wam import appointments, authority, delegating, emergency, emergency_bars
 from tests.flows.managing import Managed, filling, managed
+from tests.wam import acts
 from tests.wam.world import LINE
 
 __all__ = ["filling", "managed"]
@@ -19,9 +25,7 @@ def dental(managed: Managed) -> Managed:
     """Lakeside has dental too: Ana looks at its access, Wes manages both lines; Finn has medical functions alone."""
     world = managed.world
     with transaction(world.database) as db:
-        organisations.open_portal(db, world.lakeside, "dental", by="operator")
-        organisations.agree(db, world.lakeside, "dental")
-        organisations.participate(db, world.lakeside, "dental")
+        acts.open_dental(db, world)
         grants.grant(
             db,
             account_id=world.ana,
@@ -31,9 +35,6 @@ def dental(managed: Managed) -> Managed:
             by="operator",
             reason="audits",
         )
-        appointments.appoint(
-            db, account_id=world.wes, provider_id=world.lakeside, line="dental", by="operator", verified_by="claim"
-        )
     return managed
 
 
@@ -41,17 +42,7 @@ def test_security_62_an_auditor_of_one_line_sees_nothing_of_another(dental: Mana
     world, here = dental.world, f"{dental.here}/people/{dental.world.finn}"
     assert "Front desk" in dental.as_("mia").get(f"{dental.here}/people").text
     assert "Front desk" not in dental.as_("ana").get(f"{dental.here}/people").text
-    with transaction(world.database) as db:
-        receipt = removing.remove(
-            db,
-            by=world.mia,
-            provider_id=world.lakeside,
-            account_id=world.finn,
-            function="message.send",
-            lines=[LINE],
-            reason="role_change",
-            form_id="medical-1",
-        ).id
+    receipt = acts.remove(world, world.mia, world.finn, function="message.send", reason="role_change").id
     ana = dental.as_("ana").get(here)
     assert ana.status == 200
     assert "has no functions" in ana.text
@@ -106,3 +97,53 @@ def test_w4_going_to_another_line_of_business_says_before_that_choices_are_dropp
     address = f"{dental.here}/people/{dental.world.finn}/change"
     assert "Going to another one drops what you chose here" in dental.as_("wes").get(address).text
     assert "Going to another one" not in dental.as_("mia").get(address).text  # one line: there is nowhere to go
+
+
+def test_security_62_emergency_access_of_one_line_is_seen_and_judged_in_that_line_alone(dental: Managed) -> None:
+    """The reason says what happened to a patient, and a verdict bars a person: neither is another line's."""
+    world, listed = dental.world, f"{dental.here}/emergency"
+    with transaction(world.database) as db:
+        appointed = {"provider_id": world.lakeside, "line": "dental", "by": "operator", "verified_by": "claim"}
+        appointments.appoint(db, account_id=world.ana, **appointed)
+        for name in ("mia", "wes", "finn", "ana"):
+            db.add(Contact(account_id=world.people[name], email=f"{name}@lakeside.example"))
+        reason = "Lab results before surgery"
+        use = emergency.start(db, account_id=world.finn, provider_id=world.lakeside, line=LINE, reason=reason).id
+    told = "SELECT count(*) FROM outbox WHERE template = 'emergency_started' AND recipient = :a"
+    assert [dental.one(told, a=f"{name}@lakeside.example") for name in ("mia", "wes", "finn", "ana")] == [1, 1, 1, 0]
+    ana = dental.as_("ana").get(listed)
+    assert ana.status == 200
+    assert "Finn" not in ana.text
+    assert ana.get(f"{listed}/{use}").status == 404
+    with transaction(world.database) as db:
+        found = emergency.find(db, use)
+        for act in (
+            partial(emergency.end_for_practice, db, found),
+            partial(emergency.review, db, found, verdict="justified", note="x"),
+        ):
+            with pytest.raises(authority.NotYourLine):
+                act(by=world.ana)
+        emergency.review(db, found, by=world.mia, verdict="not_justified", note="There was no such patient")
+        with pytest.raises(authority.NotYourLine):
+            emergency_bars.lift(db, found, by=world.ana, why="We spoke")
+        acts.give(db, world, "ana", "access.view")
+    ana.get(f"{listed}/{use}")  # an auditor of that line reads it, and changes nothing
+    assert "no such patient" in ana.text
+    assert "Open emergency access again" not in ana.text
+    assert "Open emergency access again" in dental.as_("wes").get(f"{listed}/{use}").text
+
+
+def test_security_62_a_delegation_is_seen_in_its_own_lines_alone(dental: Managed) -> None:
+    """It names a company's people and what each may do: Ana audits dental, and this is medical."""
+    world = dental.world
+    with transaction(world.database) as db:
+        firm = register.record(db, name="Evergreen Billing", kind="third_party", status="active")
+        until = clock.now() + timedelta(days=99)
+        scope = Scope(("claim.status.view",), lines=(LINE,), ends_at=until)
+        about = {"provider_id": world.lakeside, "partner_id": firm.id, "form_id": "form-of-medical"}
+        made = delegating.delegate(db, by=world.wes, scope=scope, **about).id
+    ana, wes = dental.as_("ana"), dental.as_("wes")
+    for browser, seen in ((ana, False), (wes, True)):
+        assert ("Evergreen" in browser.get(f"{dental.here}/delegations").text) is seen
+        assert browser.get(f"{dental.here}/delegations/{made}").status == (200 if seen else 404)
+    assert dental.as_("mia").get(f"{dental.here}/delegations/{made}/end").status == 200

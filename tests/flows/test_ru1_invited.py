@@ -15,6 +15,7 @@ from idp.providers.tables import Provider
 from idp.registration import invitations
 from tests.browser import Browser
 from tests.sign_in_world import PASSWORD, World, code_now, sign_in
+from tests.wam.test_more_receipts import events
 
 
 def invite(world: World, **more: str | None) -> str:
@@ -79,6 +80,11 @@ def test_ru1_with_a_new_user_name_and_password(world: World) -> None:
     assert world.count('"grant"') > 5
     again = sign_in(world.browser(), "nina.frost")
     assert again.path == "/account"
+    promise = again.get("/account/access/prv_lakeside").click("save the signed receipt").response.json()
+    promised = events(world.database, promise)
+    assert {"registration.invitation.accepted", "providers.affiliation.approved"} <= set(promised)
+    assert promised.count("entitlements.grant.added") == world.count('"grant"')
+    assert sign_in(world.browser()).get("/account/access/prv_lakeside/receipt.json").status == 404
 
 
 def test_ru1_with_an_organizations_login(world: World) -> None:

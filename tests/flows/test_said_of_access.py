@@ -1,14 +1,16 @@
 """What pages say of access that rests, and of functions that are of no job: why, and who can change it."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
+from idp import clock
 from idp.database import transaction
 from idp.entitlements import pauses
 from idp.entitlements.grant_rows import Place
 from idp.registration import applications
-from idp.wam import reports, requests
+from idp.wam import emergency, reports, requests, reviews
 from tests.flows.managing import Managed, filling, managed
 from tests.wam.world import LINE
 
@@ -37,7 +39,7 @@ def test_w4_after_a_job_changed_the_page_says_what_stands_on_its_own(managed: Ma
     here = f"{managed.here}/people/{managed.world.finn}"
     wes = managed.as_("wes").get(here)
     assert "on its own" not in wes.text
-    fields = "&".join(f"f={key}" for key in ("eligibility.view", "network.verify", "idcard.view", "message.send"))
+    fields = "&".join(f"f={key}" for key in ("eligibility.view", "network.verify", "estimate.view", "message.send"))
     wes.get(f"{here}/change/check?line={LINE}&bundle=biller&end=none&{fields}")
     assert wes.status == 200, wes.text
     [confirm] = re.findall(r"Confirm \d+ changes?", wes.response.text)
@@ -68,3 +70,26 @@ def test_authzen_no_list_is_cut_silently_inbox_and_people_not_seen_say_so(
     assert [who.display_name for who, _ in found] == ["Ana Ruiz", "Finn Oakes"], "those never seen first, by name"
     wes.get(f"{managed.here}/inbox")
     assert "The oldest 200 of a kind stand here" in wes.text
+
+
+def test_w7_se4_lists_of_reviews_and_emergencies_say_when_they_are_cut(
+    managed: Managed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, due = managed.world, clock.now() + timedelta(days=40)
+    for room in (reviews, emergency):
+        monkeypatch.setattr(room, "MOST_SHOWN", 2)
+    wes = managed.as_("wes")
+
+    def review_and_use(who: str, kind: str) -> None:
+        with transaction(world.database) as db:
+            reviews.open_review(db, world.lakeside, LINE, [world.finn], due_at=due, kind=kind)
+            emergency.start(
+                db, account_id=world.people[who], provider_id=world.lakeside, line=LINE, reason="colleague unreachable"
+            )
+
+    for who, kind, said in (("finn", "regular", False), ("ana", "succession", True)):
+        review_and_use(who, kind)
+        for page in ("reviews", "emergency"):
+            wes.get(f"{managed.here}/{page}")
+            assert wes.status == 200
+            assert ("The newest 2 stand here" in wes.text) is said, (page, who)

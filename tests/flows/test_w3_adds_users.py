@@ -56,6 +56,26 @@ def test_w3_files_that_are_none_are_refused_with_a_sentence(managed: Managed) ->
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_w3_odd_files_are_read_or_told_with_their_line(managed: Managed) -> None:
+    wes = managed.as_("wes")
+
+    def sent(text: str) -> str:
+        wes.get(f"{managed.here}/people/import").submit("Check the file", pasted=text)
+        assert wes.status in (200, 400, 422), wes.status
+        return wes.text
+
+    assert "Ona Lee" in sent("name,email\rOna Lee,ona@clinic.example\rUma Roe,uma@clinic.example")
+    assert "Ona Lee" in sent("\ufeffname,email\nOna Lee,ona@clinic.example")
+    assert "in line 3 a quotation mark" in sent('name,email\nOna Lee,ona@clinic.example\n"Uma,u@clinic.example')
+    assert "in line 2 a cell is longer" in sent("name,email\n" + "x" * 200_000 + ",u@clinic.example")
+    assert "must name the columns" in sent("name,name,email\nOna,Ona,ona@clinic.example")
+    sent("name,email\nO\x00na,ona@clinic.example")
+    for day in ("0001-01-01", "12/31/9999", "02/30/2027", "99/99/99999"):
+        told = sent(f"name,email,job,until\nOna,ona@clinic.example,Biller,{day}")
+        assert "Until" in told or "until" in told
+    assert managed.one("SELECT count(*) FROM invitation") == 0
+
+
 def test_w3_a_spreadsheet_s_own_ways_of_writing_a_file_are_understood(managed: Managed) -> None:
     """A byte order mark, every kind of line end, quoted commas and empty lines."""
     lines = [

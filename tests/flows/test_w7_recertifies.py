@@ -16,6 +16,7 @@ from idp.jobs import reviews as job
 from idp.wam import appointments, review_calendar, reviews
 from idp.wam.tables import Review
 from tests.flows.managing import Managed, filling, managed
+from tests.wam.test_more_receipts import events
 from tests.wam.world import LINE
 
 __all__ = ["filling", "managed"]
@@ -44,9 +45,13 @@ def test_w7_a_manager_answers_about_each_person_signs_and_the_report_is_stored(m
     assert "2 people, 2 without an answer" in wes.text
     assert "Finn Oakes" in wes.text
     assert "Never seen here" in wes.text
+    wes.submit("Sign the review")
+    for words in ("Answer about Finn Oakes.", "Answer about Mia Ode.", "Check the box to sign."):
+        assert words in wes.text  # all at once
     wes.submit("Sign the review", word="yes", **{f"a-{world.mia}": "keep"})
-    assert wes.status == 409
-    assert "1 of 2 people have no answer yet" in wes.text
+    assert wes.status == 422
+    assert "Answer about Finn Oakes." in wes.text
+    assert "Answer about Mia Ode." not in wes.text
     before = managed.held("finn")
     wes.get(f"{managed.here}/reviews/{review}")
     wes.submit("Save, go on later", **{f"a-{world.finn}": "remove", f"a-{world.mia}": "keep"})
@@ -113,6 +118,7 @@ def test_w7_who_signs_reads_what_each_person_has_and_the_report_says_from_what_t
     assert re.search(r"Removed: Eligibility and benefits, [\w, -]+\. Added: Fee schedules and changes", wes.text)
     assert "Remittance: was no end date, is until Dec 31, 2099" in wes.text
     assert "Fee schedules and changes, Secure messages" in wes.text
+    assert events(world.database, wes.click("save it signed").response.json()) == ["wam.review.signed"]
 
 
 def test_w7_unanswered_are_suspended_on_the_due_date_an_answer_lets_them_go_on(managed: Managed) -> None:

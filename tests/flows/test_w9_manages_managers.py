@@ -12,6 +12,7 @@ from idp.errors import Conflict, Invalid, NotEntitled, NotFound, Refused
 from idp.leaving import people
 from idp.wam import appointments, succession
 from tests.flows.managing import Managed, filling, managed
+from tests.wam.test_more_receipts import events
 from tests.wam.world import LINE, person
 
 __all__ = ["filling", "managed"]
@@ -30,8 +31,22 @@ def test_w9_a_manager_appoints_a_colleague_and_everybody_is_told(managed: Manage
     assert "Ana Ruiz" not in wes.text  # her identity was not proven
     wes.submit("Appoint as access manager", account=managed.world.finn)
     assert "Access managers, Medical: 3" in wes.text
+    assert "Finn Oakes is an access manager, Medical." in wes.text
+    said = wes.path
+    promise = wes.click("Save the signed receipt").response.json()
+    assert set(events(managed.world.database, promise)) == {"wam.appointment.made"}
+    assert managed.as_("otto").get(f"/p/{managed.world.lakeside}{said.removeprefix(managed.here)}").status == 404
     assert managed.as_("finn").get(f"{managed.here}/people").status == 200
     assert managed.events("wam.appointment.made") == 4
+    wes.get(f"{managed.here}/managers/{appointment_of(managed, 'finn')}/end").submit(
+        "End the appointment", reason="other"
+    )
+    assert "Finn Oakes is no longer an access manager" in wes.text
+    promise = wes.click("Save the signed receipt").response.json()
+    assert "wam.appointment.ended" in events(managed.world.database, promise)
+    wes.get(f"{managed.here}/people/{managed.world.finn}")
+    assert "Ended as access manager" in wes.text
+    assert "Made an access manager" in wes.text
 
 
 def test_w9_the_departing_managers_grants_are_flagged_not_ended(managed: Managed) -> None:

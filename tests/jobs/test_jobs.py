@@ -14,14 +14,17 @@ from sqlalchemy import text
 
 from idp import clock, jobs
 from idp.accounts import people, sessions
+from idp.accounts.assurance import AAL1, AAL2, PHR
 from idp.accounts.tables import Login
 from idp.audit import checkpoint, log, origin
 from idp.audit.events import Event
 from idp.audit.seal import Sealer
 from idp.audit.verify import verify
 from idp.database import Database, reading, transaction
+from idp.database.glance import Glance
 from idp.entitlements import catalog, grants
 from idp.jobs import cleanup, expiries, mail
+from idp.jobs.expiring import Expiring
 from idp.jobs.lease import Lease
 from idp.jobs.runner import JOBS, Job, named
 from idp.notices import outbox
@@ -140,6 +143,48 @@ def test_security_19_sessions_past_their_idle_or_absolute_limit_are_ended(databa
     with reading(database) as db:
         row = db.execute(text("SELECT id, ended_because FROM session WHERE ended_at IS NOT NULL")).one()
         assert tuple(row) == (opened.session.id, "idle")
+
+
+def test_decision_0019_a_session_that_goes_idle_is_told_at_that_moment_and_one_that_is_used_is_not(
+    database: Database,
+) -> None:
+    """Nothing is looked through between two looks at everything: what comes is known by its id."""
+    started = clock.now()
+    with transaction(database) as db:
+        ana = people.create(db, display_name="Ana Ruiz")
+        login = Login(account_id=ana.id, issuer="http://localhost:8000", subject="ana")
+        db.add(login)
+        db.flush()
+        opened = [
+            sessions.open_session(db, account_id=ana.id, login_id=login.id, acr=acr, amr=["pwd"]).session.id
+            for acr in (AAL1, AAL2, PHR)
+        ]
+    glance = Glance(database)
+    job = Expiring(glance)
+
+    def over(at: timedelta) -> list[str]:
+        with freeze_time(started + timedelta(minutes=15) + at):
+            job.run(database)
+        with reading(database) as db:
+            ended = [row[0] for row in db.execute(text("SELECT id FROM session WHERE ended_because = 'idle'"))]
+            told = [row[0] for row in db.execute(text("SELECT session_id FROM revocation ORDER BY seq"))]
+        assert sorted(told) == sorted(ended)
+        return sorted(told)
+
+    with transaction(database) as db:
+        for number, session_id in enumerate(opened):
+            ends = clock.micros(started + timedelta(seconds=number / 2))
+            db.execute(text("UPDATE session SET last_seen_at = :t WHERE id = :s"), {"t": ends, "s": session_id})
+    assert over(timedelta(seconds=-3)) == []
+    with transaction(database) as db:
+        seen = {"t": clock.micros(started + timedelta(minutes=9)), "s": opened[1]}
+        db.execute(text("UPDATE session SET last_seen_at = :t WHERE id = :s"), seen)
+    assert over(timedelta(milliseconds=-10)) == []
+    assert over(timedelta(milliseconds=1)) == [opened[0]]
+    assert over(timedelta(milliseconds=900)) == [opened[0]]
+    assert over(timedelta(milliseconds=1001)) == sorted((opened[0], opened[2]))
+    assert over(timedelta(seconds=9)) == sorted((opened[0], opened[2]))
+    glance.close()
 
 
 def test_what_has_served_is_deleted_a_day_later_and_not_before(database: Database) -> None:

@@ -14,6 +14,7 @@ from idp.leaving import partners
 from idp.oauth import clients
 from tests.browser import Browser
 from tests.sign_in_world import World, link_ana, sign_in
+from tests.wam.test_more_receipts import events
 
 SECRET = "a-supplied-secret-of-at-least-32-characters"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -40,6 +41,16 @@ def partner_client(world: World, partner: str | None = "ptr_evergreen", name: st
 def api(world: World) -> TestClient:
     """The service itself, without a browser's cookies."""
     return world.sites[world.settings.issuer]
+
+
+def assert_promised(world: World, headers: dict[str, str], answer: Any, event: str) -> None:
+    """An answer points to the log's promise of what the partner did, which nobody else may read."""
+    where = answer.headers["link"].removeprefix("<").partition(">")[0].removeprefix(world.settings.issuer)
+    kept = api(world).get(where, headers=headers)
+    assert events(world.database, kept.json()) == [event]
+    assert api(world).get(where).status_code == 401
+    other = partner_client(world, "ptr_lakeside", "other-hr")
+    assert api(world).get(where, headers=other).status_code == 404
 
 
 def arrive(world: World) -> Browser:
@@ -100,6 +111,7 @@ def test_t17_a_deactivated_person_is_out_and_cannot_come_back_until_reactivated(
     }
     off = api(world).patch(f"/scim/v2/Users/{made['id']}", json=patch, headers=headers)
     assert off.status_code in (200, 204)
+    assert_promised(world, headers, off, "partners.person.deactivated")
     assert api(world).get(f"/scim/v2/Users/{made['id']}", headers=headers).json()["active"] is False
     assert ana.get("/account").path == "/sign-in"
     refused = arrive(world)
@@ -115,8 +127,10 @@ def test_t17_a_removed_person_is_out_and_other_logins_of_theirs_still_work(world
     link_ana(world)
     headers = partner_client(world)
     made = api(world).post("/scim/v2/Users", json=person(), headers=headers).json()
-    assert api(world).delete(f"/scim/v2/Users/{made['id']}", headers=headers).status_code == 204
+    gone = api(world).delete(f"/scim/v2/Users/{made['id']}", headers=headers)
+    assert gone.status_code == 204
     assert api(world).get(f"/scim/v2/Users/{made['id']}", headers=headers).status_code == 404
+    assert_promised(world, headers, gone, "partners.person.removed")
     assert arrive(world).status == 403
     assert sign_in(world.browser()).get("/account").status == 200
 

@@ -79,7 +79,7 @@ def test_domain_10_evidence_halves_in_fourteen_days_and_saturates():
     for day in range(1, 200):
         score.add(held, "overlap", Finding(1.0, ""), time=day * DAY, day=day, half_life=14)
     by = score.weights()
-    assert score.parts(held, 199 * DAY, by)["overlap"] <= by.kinds["overlap"]
+    assert score.parts(held, 199 * DAY, by)["overlap"] <= by.kinds["overlap"].most
 
 
 def test_domain_10_every_kind_has_an_estimated_weight_and_the_lines_rise():
@@ -87,7 +87,7 @@ def test_domain_10_every_kind_has_an_estimated_weight_and_the_lines_rise():
     assert set(score.weights("takeover").kinds) == set(takeover.KINDS)
     for by in (score.weights(), score.weights("takeover")):
         assert by.lines["notice"] < by.lines["case"] < by.lines["containment"]
-        assert all(weight >= 0 for weight in by.kinds.values())
+        assert all(weight.most >= 0 and weight.days > 0 for weight in by.kinds.values())
 
 
 def test_domain_10_no_score_before_fourteen_days_and_ten_sign_ins():
@@ -272,8 +272,19 @@ def test_domain_10_two_views_of_one_fact_corroborate_nothing() -> None:
     assert score.band(far, by, corroborated=False) == "containment"
 
 
+def test_domain_10_one_kind_carries_a_case_only_where_it_was_seen_on_many_days() -> None:
+    by = score.weights()
+    for kind in score.ALONE:
+        once, often = by.kinds[kind].gives(1.0), by.kinds[kind].gives(score.MANY_DAYS)
+        assert not score.agreed({kind: once}, by.kinds)
+        assert score.agreed({kind: often}, by.kinds)
+    assert not score.agreed({"slow_code": by.kinds["slow_code"].gives(20.0)}, by.kinds), "slow codes have other causes"
+    assert not score.agreed({"report": by.kinds["report"].gives(20.0)}, by.kinds), "who is reported is not yet found"
+
+
 def test_domain_10_one_fact_seen_from_two_sides_counts_once_and_a_little() -> None:
-    kinds = {"role_split": 3.0, "new_work": 4.0, "hours_split": 3.0, "slow_code": 3.0}
+    most = {"role_split": 3.0, "new_work": 4.0, "hours_split": 3.0, "slow_code": 3.0}
+    kinds = {kind: score.Weight(one, 1.2) for kind, one in most.items()}
     alone = score.weighed({"role_split": 50.0}, kinds)
     both = score.weighed({"role_split": 50.0, "new_work": 50.0}, kinds)
     assert alone["role_split"] == pytest.approx(3.0)
@@ -281,6 +292,6 @@ def test_domain_10_one_fact_seen_from_two_sides_counts_once_and_a_little() -> No
     apart = score.weighed({"hours_split": 50.0, "slow_code": 50.0}, kinds)
     assert apart == {"hours_split": pytest.approx(3.0), "slow_code": pytest.approx(3.0)}, "two facts count in full"
     by = score.weights()
-    assert score.band({"role_split": 4.0, "new_work": 9.0}, by) == "notice"
+    assert score.band({"overlap": 4.0, "two_hands": 9.0}, by) == "notice"
     assert score.band({"role_split": 4.0, "slow_code": 9.0}, by) == "case"
     assert set(score.ONE_FACT) | set(score.ONE_FACT.values()) <= {*evidence.KINDS, *takeover.KINDS}

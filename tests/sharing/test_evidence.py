@@ -229,6 +229,32 @@ def test_domain_10_an_address_that_several_people_jump_to_is_learned_as_no_place
     assert story.kinds()["two_places"] <= 1
 
 
+def commuting(story: Story, *, desktops: tuple[str, ...], nights: range) -> Story:
+    """Desktops are here one day and far away the next; then the login is used far away and at once here."""
+    story.site("spare", 34.1, -118.2)
+    for day in nights:
+        for name in desktops:
+            story.ask(day, 9, name.partition("-")[0], name, network="spare" if day % 2 else "site")
+    story.ask(29, 10, "ana", "other-pc", network="spare")
+    story.ask(29, 10.2, "ana", "ana-pc")
+    return story.tell()
+
+
+def test_domain_10_a_clinics_line_that_is_placed_elsewhere_some_days_is_no_second_place():
+    assert "two_places" in commuting(known(), desktops=(), nights=range(22, 28)).kinds()
+    clinic = commuting(known(), desktops=("ben-pc", "cleo-pc"), nights=range(22, 24))
+    assert clinic.detector.memory.networks["spare"].teleports
+    assert "two_places" not in clinic.kinds()
+
+
+def test_domain_10_one_computer_may_travel_once_but_not_every_night():
+    once = commuting(known(), desktops=("ben-laptop",), nights=range(22, 24))
+    assert not once.detector.memory.networks["spare"].teleports, "somebody went there with a laptop"
+    nightly = commuting(known(), desktops=("ben-laptop",), nights=range(22, 28))
+    assert nightly.detector.memory.networks["spare"].teleports
+    assert not nightly.detector.memory.networks["site"].teleports
+
+
 def test_domain_10_to_and_fro_between_two_computers_within_an_hour_is_overlap():
     story = known()
     for number in range(6):

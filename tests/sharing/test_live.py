@@ -1,6 +1,7 @@
 """The service feeds the detector from its sealed log: each record once, whatever breaks, and findings follow."""
 
 from datetime import datetime
+from pathlib import Path
 
 import orjson
 import pytest
@@ -18,7 +19,8 @@ from idp.cases.tables import SecurityCase
 from idp.database import reading, transaction
 from idp.sharing.live import feeding, shown, stored, telling
 from idp.sharing.live.tables import SharingMemory, SharingPlace, SharingScore
-from tests.sharing.history import BACK, FAR, FRONT, History
+from idp.sharing.state import NetworkMemory
+from tests.sharing.history import BACK, FAR, FRONT, HERE, History
 from tests.wam.world import World
 
 
@@ -209,6 +211,31 @@ def test_without_a_file_of_places_no_address_is_a_place_and_with_one_a_journey_i
     fed(told)
     with reading(told.database) as db:  # windows on one screen are one pair of hands
         assert db.get(SharingScore, (world.finn, "sharing")) is None
+
+
+def test_domain_10_where_another_person_used_a_computer_before_is_remembered_as_it_was(
+    told: History, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "networks.jsonl"
+    file.write_text(
+        '{"network": "203.0.113.0/24", "latitude": 41.9, "longitude": -87.6, "accuracy_km": 10.0}\n'
+        '{"network": "198.51.100.0/24", "latitude": 34.1, "longitude": -118.2, "accuracy_km": 10.0}\n'
+    )
+    monkeypatch.setattr(told.database, "settings", told.database.settings.model_copy(update={"networks_file": file}))
+    feeding._files.clear()
+
+    def far() -> NetworkMemory:
+        with reading(told.database) as db:
+            rows = db.exec(select(SharingMemory).where(SharingMemory.kind == "network")).all()
+            return next(one for row in rows if (one := stored.network(row.body)).latitude == 34.1)
+
+    for who, login, address in ((world.hana, "hana", FAR), (world.finn, "finn", HERE)):
+        told.session(who, world.logins[login], "dev_hall")
+        with transaction(told.database) as db:
+            told.work(db, 0, 0.1, who, "dev_hall", *FRONT, address=address)
+        fed(told)
+        assert world.hana in far().users, who
+    assert far().moved == {"dev_hall": 1}, "the computer came from far away, whoever sat at it"
 
 
 def test_leave_from_one_practice_is_known_and_a_shredded_person_is_forgotten(told: History, world: World) -> None:

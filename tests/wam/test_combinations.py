@@ -1,7 +1,6 @@
 """Combinations nobody walks by intent: absences and silence, people who come back, two rows of one function."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from freezegun import freeze_time
@@ -9,9 +8,8 @@ from sqlmodel import col, select
 
 from idp import clock
 from idp.database import transaction
-from idp.entitlements import asking, grants, pauses
+from idp.entitlements import grants, pauses
 from idp.entitlements.grant_rows import Place
-from idp.entitlements.question import OURSELVES, Question
 from idp.entitlements.tables import Grant
 from idp.errors import Invalid, NotEntitled
 from idp.jobs import silence
@@ -21,15 +19,13 @@ from idp.wam import (
     appointments,
     authority,
     dual_control,
-    granting,
-    leave,
-    removing,
     requests,
     review_calendar,
     reviews,
     succession,
 )
 from idp.wam.tables import HeldChange
+from tests.wam import acts
 from tests.wam.world import LINE, World
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -38,24 +34,12 @@ DAY = timedelta(days=1)
 
 def reason(world: World, who: str, key: str = "eligibility.view") -> str | None:
     with transaction(world.database) as db:
-        asked = Question(world.people[who], key, world.lakeside, OURSELVES, line=LINE)
-        return asking.decide_in_session(db, asked).reason
+        return acts.reason(db, world, who, key)
 
 
-def give(world: World, who: str, key: str, expires_at: datetime | None = None, **more: Any) -> str:
+def give(world: World, who: str, key: str, expires_at: datetime | None = None) -> None:
     with transaction(world.database) as db:
-        made = grants.grant(
-            db,
-            account_id=world.people[who],
-            provider_id=world.lakeside,
-            line=LINE,
-            entitlement=key,
-            by="operator",
-            reason="set up",
-            expires_at=expires_at,
-            **more,
-        )
-        return made.id
+        acts.give(db, world, who, key, expires_at=expires_at)
 
 
 def long_attested(world: World) -> None:
@@ -67,15 +51,7 @@ def test_domain_7_silence_of_who_is_recorded_as_away_ends_nothing(world: World) 
     long_attested(world)
     start = clock.now() + DAY
     with freeze_time(start), transaction(world.database) as db:
-        leave.begin(
-            db,
-            by=world.wes,
-            provider_id=world.lakeside,
-            account_id=world.finn,
-            lines=[LINE],
-            starts_at=None,
-            ends_at=start + 200 * DAY,
-        )
+        acts.away(db, world, "finn", until=start + 200 * DAY)
     for day in (61, 95, 190):
         with freeze_time(start + day * DAY):
             silence.run(world.database)
@@ -108,15 +84,7 @@ def test_domain_7_who_left_while_paused_and_came_back_is_not_ended_by_the_old_si
 
 def test_domain_7_who_left_while_away_and_came_back_is_not_away(world: World) -> None:
     with transaction(world.database) as db:
-        leave.begin(
-            db,
-            by=world.wes,
-            provider_id=world.lakeside,
-            account_id=world.finn,
-            lines=[LINE],
-            starts_at=None,
-            ends_at=None,
-        )
+        acts.away(db, world, "finn")
         leaving.leave(db, world.finn, world.lakeside, reason="left", by=world.wes)
         affiliations.approve(db, account_id=world.finn, provider_id=world.lakeside, by=world.wes)
     give(world, "finn", "remit.view")
@@ -147,48 +115,15 @@ def test_w4_a_shorter_end_holds_for_every_row_of_the_function(world: World) -> N
     now = clock.now()
     give(world, "ana", "remit.view", now + 300 * DAY)
     give(world, "ana", "remit.view", now + 200 * DAY)
-    with transaction(world.database) as db:
-        wish, _ = granting.wish(
-            db,
-            world.lakeside,
-            LINE,
-            functions=["remit.view"],
-            bundle=None,
-            starts_at=None,
-            ends_at=now + 10 * DAY,
-            dates_for_all=True,
-        )
-        rows = authority.not_ended(db, world.lakeside, world.ana, LINE)
-        granting.apply(
-            db,
-            by=world.wes,
-            provider_id=world.lakeside,
-            account_id=world.ana,
-            line=LINE,
-            wish=wish,
-            seen=granting.seen_of(rows),
-            reason="shorter",
-            form_id="shorter-1",
-        )
+    acts.change(world, world.wes, world.ana, functions=["remit.view"], ends_at=now + 10 * DAY, dates_for_all=True)
     with freeze_time(now + 11 * DAY):
         assert reason(world, "ana", "remit.view") == "grant_expired"
 
 
 def test_security_64_who_is_on_hold_gives_nothing_by_a_second_word_that_comes_later(world: World) -> None:
     with transaction(world.database) as db:
-        held = dual_control.hold(
-            db,
-            by=world.wes,
-            provider_id=world.lakeside,
-            account_id=world.finn,
-            line=LINE,
-            entitlement="eft.manage",
-            starts_at=None,
-            ends_at=None,
-            reason="pays",
-        )
+        held_id = acts.payments_asked(db, world, "finn").id
         leaving.suspend(db, world.wes, because="case", by="operator")
-        held_id = held.id
     with transaction(world.database) as db, pytest.raises(NotEntitled):
         dual_control.confirm(db, db.get_one(HeldChange, held_id), by=world.mia)
 
@@ -198,17 +133,7 @@ def test_domain_6_a_payment_function_made_to_last_longer_goes_on_until_the_new_g
     long_attested(world)
     give(world, "finn", "eft.manage", now + 30 * DAY)
     with transaction(world.database) as db:
-        held = dual_control.hold(
-            db,
-            by=world.wes,
-            provider_id=world.lakeside,
-            account_id=world.finn,
-            line=LINE,
-            entitlement="eft.manage",
-            starts_at=None,
-            ends_at=now + 300 * DAY,
-            reason="another year",
-        )
+        held = acts.payments_asked(db, world, "finn", until=now + 300 * DAY)
         dual_control.confirm(db, held, by=world.mia)
     for later in (timedelta(0), timedelta(hours=23), timedelta(hours=25), 299 * DAY):
         with freeze_time(clock.now() + later):
@@ -229,31 +154,16 @@ def test_security_64_authority_paused_in_one_line_does_not_act_there_by_way_of_a
             reason=pauses.DESK,
         )
         assert authority.lines_of(db, world.wes, world.lakeside) == []
-        with pytest.raises(NotEntitled):
-            removing.remove(
-                db,
-                by=world.wes,
-                provider_id=world.lakeside,
-                account_id=world.finn,
-                function="eligibility.view",
-                lines=[LINE],
-                reason="left",
-                form_id="paused-1",
-            )
+    with pytest.raises(NotEntitled):
+        acts.remove(world, world.wes, world.finn, function="eligibility.view")
+    with transaction(world.database) as db:
         assert world.mia in appointments.able(db, world.lakeside, LINE)
         assert world.wes not in appointments.able(db, world.lakeside, LINE), "who can't act is not the one who stays"
 
 
 def test_domain_6_money_and_managing_stay_apart_across_lines_of_a_practice(world: World) -> None:
-    from idp.providers import organisations
-
     with transaction(world.database) as db:
-        organisations.open_portal(db, world.lakeside, "dental", by="operator")
-        organisations.agree(db, world.lakeside, "dental")
-        organisations.participate(db, world.lakeside, "dental")
-        appointments.appoint(
-            db, account_id=world.wes, provider_id=world.lakeside, line="dental", by="operator", verified_by="claim"
-        )
+        acts.open_dental(db, world)
         with pytest.raises(NotEntitled, match="one person"):
             grants.grant(
                 db,

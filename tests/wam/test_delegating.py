@@ -19,7 +19,7 @@ from idp.leaving import delegations as ending
 from idp.leaving import partners as leaving
 from idp.partners import members
 from idp.providers import organisations
-from idp.wam import company, delegating
+from idp.wam import company, delegating, delegation_lost
 from tests.engines import Filling
 from tests.wam.third_parties import FILLING, Parties
 
@@ -223,6 +223,7 @@ def test_w6_ending_previews_who_loses_what_and_takes_just_that_from_every_step_o
         (world.bo, False, 2),
         (world.fay, True, 2),
     ]
+    before = [(one.account.id, one.company, one.functions, one.leaves) for one in lost]
     with transaction(world.database) as db:
         for by, provider_id in ((world.otto, world.harbor), (world.otto, world.lakeside), (world.finn, world.lakeside)):
             with pytest.raises((NotFound, NotEntitled)):
@@ -233,6 +234,11 @@ def test_w6_ending_previews_who_loses_what_and_takes_just_that_from_every_step_o
     assert world.can("bo", "remit.view"), "the other delegation stays"
     assert not world.can("fay")
     assert world.row(child).ended_by == world.wes
+    with transaction(world.database) as db:
+        told = {key: delegation_lost.told(db, db.get_one(Delegation, key)) for key in (made, child, other)}
+        assert [(one.account.id, one.company, one.functions, one.leaves) for one in told[made]] == before
+        assert [one.account.id for one in told[child]] == [world.fay]
+        assert told[other] == []
     with pytest.raises(Conflict), transaction(world.database) as db:
         delegating.end(db, by=world.wes, provider_id=world.lakeside, delegation_id=made, reason="other")
     refused(Conflict, lambda: world.assign(made), "not in force")

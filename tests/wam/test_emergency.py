@@ -16,7 +16,7 @@ from idp.entitlements.grant_rows import Place
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound, Refused
 from idp.jobs import expiries
 from idp.providers import affiliations, organisations
-from idp.wam import emergency
+from idp.wam import emergency, emergency_open
 from tests.engines import Filling
 from tests.flows.managing import Managed, managed
 from tests.wam.test_resting import reason
@@ -48,7 +48,6 @@ def test_emergency_access_is_taken_flagged_told_and_reviewed_by_the_pages(manage
     assert "Emergency access is running" in finn.text
     assert re.search(r"Emergency access: (4 h 0|3 h 59) min left", finn.get("/account").text), "on every page"
     assert reason(managed, key="precert.submit") in ("step_up_required", "precondition_failed")
-    flagged = "SELECT count(*) FROM audit_record WHERE event = 'entitlements.decision.made' AND details LIKE '%emg_%'"
     assert managed.events("entitlements.emergency.started") == 1
     assert managed.mails("emergency_started") >= 1
     wes = managed.as_("wes").get(f"{managed.here}/reports").click("Uses of emergency access").click("Finn Oakes")
@@ -58,7 +57,6 @@ def test_emergency_access_is_taken_flagged_told_and_reviewed_by_the_pages(manage
     wes.submit("Record the review", verdict="not_justified", note="No such patient")
     assert reason(managed, key="precert.submit") == "entitlement_not_granted", "not justified ends it"
     assert managed.one("SELECT verdict FROM emergency_use") == "not_justified"
-    assert flagged
 
 
 def test_emergency_access_ends_after_four_hours_by_itself(managed: Managed) -> None:
@@ -187,3 +185,33 @@ def test_emergency_access_two_clicks_take_it_once_and_giving_back_ends_it(manage
     finn = managed.as_("finn").get(f"/account/access/{managed.world.lakeside}/emergency")
     finn.submit("I don't need it any more")
     assert reason(managed, key="referral.manage") == "entitlement_not_granted"
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_se_4_a_use_stands_in_the_inbox_while_it_runs_and_until_it_is_judged_and_never_for_who_took_it(
+    managed: Managed,
+) -> None:
+    world = managed.world
+    use = start(managed)
+
+    def waits(by: str, *lines: str) -> list[str]:
+        with transaction(world.database) as db:
+            found = emergency_open.waiting(db, world.lakeside, lines or (LINE,), by=world.people.get(by, by))
+            return [one.id for one in found]
+
+    assert waits("wes") == [use]
+    assert waits("finn") == []  # somebody else judges one's own
+    assert waits("wes", "dental") == []
+    home = managed.as_("wes").get("/account").text
+    assert "Finn Oakes used emergency access at Lakeside Clinic, since " in home
+    with transaction(world.database) as db:
+        by = world.people["wes"]
+        emergency.review(db, emergency.find(db, use), by=by, verdict="justified", note="Saw the call log")
+    assert waits("wes") == [use]  # it runs
+    assert "Justified, until " in managed.as_("wes").get(f"{managed.here}/inbox").text
+    with freeze_time(clock.now() + timedelta(hours=5)):
+        assert waits("wes") == []
+    with transaction(world.database) as db:
+        assert emergency.end(db, emergency.find(db, use), by=world.people["wes"])
+    assert waits("wes") == []
+    assert "Nothing waits" in managed.as_("wes").get(f"{managed.here}/inbox").text

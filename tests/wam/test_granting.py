@@ -15,23 +15,8 @@ from idp.errors import Conflict, Invalid, NotEntitled, NotFound, Refused
 from idp.providers import affiliations, organisations
 from idp.wam import appointments, granting
 from idp.wam.tables import Receipt
+from tests.wam.acts import END, change
 from tests.wam.world import LINE, World, practice
-
-END = datetime(2030, 1, 1, tzinfo=UTC)
-
-
-def change(world: World, by: str, account: str, *, provider: str | None = None, form_id: str = "", **chosen: object):
-    """Preview and confirm, as the pages do; return the receipt."""
-    with transaction(world.database) as db:
-        place = provider or world.lakeside
-        line = str(chosen.pop("line", LINE))
-        options = {"functions": [], "bundle": None, "starts_at": None, "ends_at": END, **chosen}
-        wish, _ = granting.wish(db, place, line, **options)
-        who = {"by": by, "provider_id": place, "account_id": account, "line": line}
-        seen = granting.preview(db, wish=wish, **who).seen
-        return granting.apply(
-            db, wish=wish, seen=seen, reason="new biller", form_id=form_id or "form-" + "x" * 8, **who
-        )
 
 
 def held(world: World, account: str, provider: str | None = None) -> set[str]:

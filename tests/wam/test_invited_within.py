@@ -33,11 +33,13 @@ def invited(world: World, by: str, provider_id: str, bundle: str | None = None, 
         return made.id
 
 
-def given(world: World, account_id: str, provider_id: str) -> set[str]:
+def given_by(world: World, invitation: str, provider_id: str) -> set[str]:
+    """Let somebody new accept an invitation; return what they hold then."""
     with transaction(world.database) as db:
+        account = accepting.accept(db, invitation)
         rows = db.exec(
             select(Grant.entitlement).where(
-                col(Grant.account_id) == account_id,
+                col(Grant.account_id) == account.id,
                 col(Grant.provider_id) == provider_id,
                 col(Grant.ended_at).is_(None),
             )
@@ -49,8 +51,7 @@ def test_security_64_an_invitation_gives_nothing_the_practice_does_not_hold_when
     invitation = invited(world, "wes", world.lakeside, "practice_manager")
     with transaction(world.database) as db:
         gate.withhold(db, world.lakeside, LINE, "fee.view", by="acc_staff", reason="no contract")
-        account = accepting.accept(db, invitation).id
-    held = given(world, account, world.lakeside)
+    held = given_by(world, invitation, world.lakeside)
     assert "claim.status.view" in held
     assert "fee.view" not in held
 
@@ -61,8 +62,7 @@ def test_domain_5_an_invitation_is_accepted_though_a_function_of_its_job_asks_fo
         function = db.get_one(Entitlement, "idcard.view")
         function.ial = 2
         db.add(function)
-        account = accepting.accept(db, invitation).id
-    held = given(world, account, world.lakeside)
+    held = given_by(world, invitation, world.lakeside)
     assert "eligibility.view" in held
     assert "idcard.view" not in held
 
@@ -95,8 +95,6 @@ def test_security_64_practices_that_do_not_participate_give_no_more_by_an_invita
         affiliations.approve(db, account_id=world.finn, provider_id=small, by="operator")
         appointments.appoint(db, account_id=world.finn, provider_id=small, by="operator", verified_by="claim")
     invitation = invited(world, "finn", small, "practice_manager")
-    with transaction(world.database) as db:
-        account = accepting.accept(db, invitation).id
-    held = given(world, account, small)
+    held = given_by(world, invitation, small)
     assert "claim.status.view" in held
     assert "fee.view" not in held

@@ -15,6 +15,7 @@ from idp.casework.acting import Wish
 from idp.database import Database, transaction
 from idp.wam import dual_control, receipts, requests
 from tests.cases.test_opening import opened
+from tests.wam import acts
 from tests.wam.world import LINE, World
 
 
@@ -41,17 +42,7 @@ def test_security_73_an_approved_request_and_a_second_word_leave_signed_receipts
         made = receipts.of(db, world.lakeside, world.finn, "request", asked.id)
         assert made is not None
         assert receipts.of(db, world.harbor, world.finn, "request", asked.id) is None
-        held = dual_control.hold(
-            db,
-            by=world.wes,
-            provider_id=world.lakeside,
-            account_id=world.finn,
-            line=LINE,
-            entitlement="eft.manage",
-            starts_at=None,
-            ends_at=None,
-            reason="runs payments",
-        ).id
+        held = acts.payments_asked(db, world, "finn").id
     assert "entitlements.grant.added" in events(world.database, made.promise)
     with transaction(world.database) as db:
         dual_control.confirm(db, dual_control.find(db, held, world.lakeside, [LINE]), by=world.mia)
@@ -76,3 +67,20 @@ def test_security_73_what_a_case_takes_leaves_a_signed_receipt_and_what_waits_le
         waits = acting.want(db, case_id, Wish("close"), by=world.wes, reason="Two people use this login each day.")
         assert waits.status == "waiting"
         assert waits.promise is None
+
+
+def test_security_73_a_receipt_is_found_however_many_came_after_it(world: World) -> None:
+    with transaction(world.database) as db:
+        for number in range(250):
+            facts: dict[str, Any] = {"delegation": f"dlg_{number}", "lost": [{"delegation": "dlg_nested"}]}
+            made = receipts.Receipt(
+                provider_id=world.lakeside, kind="delegation_end", made_by="x", form_id=f"f{number}"
+            )
+            made.facts = facts
+            db.add(made)
+    with transaction(world.database) as db:
+        found = receipts.about(db, world.lakeside, "delegation_end", "delegation", "dlg_1")
+        assert found is not None
+        assert found.facts["delegation"] == "dlg_1"
+        assert receipts.about(db, world.lakeside, "delegation_end", "delegation", "dlg_nested") is None
+        assert receipts.about(db, world.lakeside, "delegation_end", "delegation", "dlg%1") is None

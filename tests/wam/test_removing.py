@@ -15,15 +15,10 @@ from idp.entitlements import bundles, grants
 from idp.entitlements.tables import Appointment, Assignment
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound, Refused
 from idp.providers import affiliations, organisations
-from idp.wam import appointments, removing
+from idp.wam import appointments
 from idp.wam.tables import Receipt
+from tests.wam.acts import remove
 from tests.wam.world import LINE, World
-
-
-def remove(world: World, by: str, account: str, **chosen: object):
-    options = {"function": None, "lines": [LINE], "reason": "left", "form_id": "form-" + "r" * 8, **chosen}
-    with transaction(world.database) as db:
-        return removing.remove(db, by=by, provider_id=world.lakeside, account_id=account, **options)
 
 
 def held(world: World, account: str) -> set[str]:

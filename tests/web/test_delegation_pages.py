@@ -27,8 +27,12 @@ def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_
     eyes.look("delegations-none")
     wes.get_by_role("link", name="Delegate to a company").click()
     eyes.look("delegation-new")
-    wes.get_by_role("button", name="Delegate").click()
-    assert "Choose" in wes.inner_text("#problem")
+    wes.get_by_role("button", name="Check what this means").click()
+    for words in ("Choose one of the companies", "Choose at least one function", "Choose at least one line"):
+        assert words in wes.inner_text("#problem")  # all at once
+    assert wes.locator("#company option[disabled]").inner_text() == "Cascade Billing"
+    assert "Cascade Billing is paused by Meridian Health Plan" in wes.inner_text("main")
+    eyes.look("delegation-new-error")
     wes.get_by_label("Company", exact=True).select_option(label="Evergreen Billing")
     for box in (
         "f-claim.status.view",
@@ -38,11 +42,19 @@ def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_
         "redelegable",
     ):
         wes.locator(f"label[for='{box}']").click()
-    wes.get_by_role("button", name="Delegate").click()
+    wes.get_by_role("button", name="Check what this means").click()
     assert 'You checked places, and "All of them" was chosen' in wes.inner_text("main")
     assert wes.get_by_label("Only those I check").is_checked()
     eyes.look("delegation-places-error")
-    wes.get_by_role("button", name="Delegate").click()
+    wes.get_by_role("button", name="Check what this means").click()
+    for words in ("Claim status, Remittance", "Medical", "It ends by itself", "1 administrator, who chooses"):
+        assert words in wes.inner_text("main")
+    assert "No outside company works for" in wes.request.get(f"/p/{parties.lakeside}/delegations").text()
+    eyes.look("delegation-check")
+    wes.get_by_role("link", name="Back, keep choices").click()
+    assert wes.locator("[id='f-remit.view']").is_checked()
+    wes.get_by_role("button", name="Check what this means").click()
+    wes.get_by_role("button", name="Delegate to Evergreen Billing").click()
     wes.wait_for_selector("text=Done: Evergreen Billing works for Lakeside Clinic")
     assert "Claim status, Remittance" in wes.get_by_role("status").inner_text()
     assert "until " in wes.get_by_role("status").inner_text()
@@ -72,6 +84,12 @@ def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_
     ada.wait_for_selector("text=Take it back")
     ada.get_by_role("link", name="Take it back").click()
     hers.look("company-end")
+    before = ada.url
+    ada.get_by_role("button", name="Take it back").click()
+    ada.wait_for_selector("text=Save the signed receipt")
+    hers.look("company-taken-back")
+    assert ada.goto(before).status == 404  # ended already
+    ada.go_back()
     ada.get_by_role("navigation", name="Main").get_by_role("link", name="People").click()
     hers.look("company-people")
     ada.get_by_role("link", name="Change Bo Lind").click()
@@ -92,10 +110,20 @@ def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_
     wes.get_by_text("The contract ended", exact=True).click()
     wes.get_by_role("button", name="End the delegation").click()
     wes.wait_for_selector("text=Nobody works by it any more")
+    wes.get_by_role("link", name="save it signed").wait_for()
+    assert wes.get_by_role("heading", level=1).inner_text() == "Evergreen Billing no longer works for Lakeside Clinic"
+    assert "ended by Wes Kane: The contract ended" in wes.inner_text("main")
+    assert "Claim status" in wes.get_by_role("row", name="Bo Lind").inner_text()  # who lost what, as shown before
+    assert wes.get_by_role("link", name="Bo Lind").is_visible()
     eyes.look("delegation-ended")
     assert not parties.can("bo", "claim.status.view", **asked)
     wes.get_by_role("link", name="All delegations").click()
     eyes.look("delegations")
+    ada.goto(f"/company/{parties.firm}/delegations/{delegation.rpartition('/')[2]}")
+    assert ada.get_by_role("heading", level=1).inner_text() == "Lakeside Clinic: the work is over"
+    assert "ended by Wes Kane: The contract ended" in ada.inner_text("main")
+    assert "Claim status" in ada.get_by_role("row", name="Bo Lind").inner_text()
+    hers.look("company-delegation-ended")
     for page in (wes, ada):  # strangers' addresses are not there
         assert page.goto(f"/company/{parties.helper}").status == 404
     assert ada.goto(f"/p/{parties.lakeside}/delegations").status == 404

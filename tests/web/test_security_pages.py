@@ -191,7 +191,8 @@ def test_se6_sam_asks_who_could_on_a_day_why_and_what_if_it_had_ended(window: An
     page.get_by_role("button", name="Show").click()
     assert page.title().startswith("Error: ")
     page.get_by_label("Function").select_option("audit.search")
-    page.get_by_label("Practice").fill("Meridian Health Plan")
+    page.get_by_label("Line of business").select_option("medical")
+    page.get_by_label("Practice").fill("meridian heal")
     page.get_by_label("Day").fill(f"{clock.now() + timedelta(days=1):%m/%d/%Y}")
     page.get_by_role("button", name="Show").click()
     assert "provider=prv_insurer" in page.url
@@ -205,8 +206,9 @@ def test_se6_sam_asks_who_could_on_a_day_why_and_what_if_it_had_ended(window: An
     eyes.look("security-who")
     csv = page.request.get(page.get_by_role("link", name="Export as CSV").get_attribute("href"))
     assert csv.text().splitlines()[1].startswith("acc_sam,Sam Ode,")
-    page.get_by_role("link", name="Sam Ode").click()
+    page.get_by_role("link", name="Why Sam Ode could").click()
     page.get_by_role("heading", name="Ask otherwise").wait_for()
+    assert "Search the log, given by the service's operator, from " in page.inner_text("main")
     assert page.locator("tbody").first.locator("tr").count() == 13
     eyes.look("security-why")
     page.get_by_label("This had ended").select_option("grt_audit.search")
@@ -227,12 +229,28 @@ def test_se6_nobody_could_is_followed_by_who_held_it_and_why_they_could_not(wind
     assert "by the service's operator" in held.inner_text()
     assert "as things stand now" not in text_of
     eyes.look("security-who-held")
-    page.get_by_role("link", name="Sam Ode: why not").first.click()
+    page.get_by_role("link", name="Why not Sam Ode").first.click()
     assert "Sam Ode reads: The terms changed." in page.inner_text("main")
     shown = page.get_by_label("Day").input_value()
     assert shown == f"{longer_ago:%m/%d/%Y}"
     page.goto("/security/who?function=audit.search&provider=prv_lake&line=medical&day=2026-01-01")
     assert "And nobody held it." in page.inner_text("main")
+    page.goto(f"/security/who?provider=prv_insurer&day={clock.now():%Y-%m-%d}")
+    assert "Any function for Meridian Health Plan, any line of business, on " in page.inner_text("main")
+    shown = page.get_by_role("table", name="Who could").inner_text()
+    assert "Search the log" in shown
+    assert shown.count("Sam Ode") > 1
+    eyes.look("security-who-any")
+    page.get_by_label("Practice").fill("i")
+    page.get_by_role("button", name="Show").click()
+    assert "No practice has this in its name." in page.inner_text("main")
+    page.get_by_label("Practice").fill("la")
+    page.get_by_role("button", name="Show").click()
+    assert "Several practices fit" in page.inner_text("main")
+    eyes.look("security-who-practices")
+    page.get_by_role("heading", name="Practices that fit").wait_for()
+    page.get_by_role("link", name="Lakeside Clinic").click()
+    assert "any line of business, on " in page.inner_text("main")
 
 
 @pytest.mark.parametrize(

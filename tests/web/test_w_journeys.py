@@ -50,9 +50,11 @@ def follow(page: Any, name: str) -> None:
 
 
 def test_w2_a_request_is_asked_for_shown_with_who_asks_and_decided_once(window: Any, walked: Site) -> None:
-    asker = window("ana").page
-    asker.goto(f"/account/access/{walked.world.lakeside}")
-    asker.get_by_label("Function").select_option(f"{LINE}:remit.view")
+    arriving = window("ana")
+    asker = arriving.page
+    asker.goto(f"/account/access/{walked.world.lakeside}?ask={LINE}:remit.view")
+    assert asker.get_by_label("Function").input_value() == f"{LINE}:remit.view"
+    arriving.look("w2-refused-asks")
     asker.get_by_label("What do you need it for?").fill("I post payments")
     press(asker, "Ask")
     assert "Remittance" in asker.inner_text("main")

@@ -96,6 +96,7 @@ class Client(Entry):
     id_token_alg: Literal["ES256", "RS256"] = "ES256"
     pkce: Literal["required", "optional"] = "required"
     require_par: bool = False
+    token_status_list: bool = False
     help_url: Address | None = None
 
     @model_validator(mode="after")

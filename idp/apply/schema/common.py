@@ -24,6 +24,17 @@ def development(info: ValidationInfo) -> bool:
     return bool((info.context or {}).get("development"))
 
 
+_FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+_RANGE = "must lie between 1900-01-01 and 9999-12-31"
+"""What pages can show in any time zone."""
+
+
+def _within(moment: datetime) -> datetime:
+    if not _FIRST <= moment <= _LAST:
+        raise wrong(_RANGE)
+    return moment
+
+
 def _moment(value: Any) -> datetime:
     if isinstance(value, str):
         try:
@@ -33,9 +44,12 @@ def _moment(value: Any) -> datetime:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise wrong("needs a time zone: 2026-01-31T08:00:00Z, or a date alone")
-        return value.astimezone(UTC)
+        try:
+            return _within(value.astimezone(UTC))
+        except OverflowError:
+            raise wrong(_RANGE) from None
     if isinstance(value, date):
-        return datetime.combine(value, time(), UTC)
+        return _within(datetime.combine(value, time(), UTC))
     raise wrong("must be a date (2026-01-31) or a time with its zone (2026-01-31T08:00:00Z)")
 
 

@@ -38,6 +38,7 @@ FIELDS = {
     "id_token_alg": "id_token_alg",
     "pkce": "pkce",
     "require_par": "require_par",
+    "token_status_list": "token_status_list",
     "help_url": "help_url",
 }
 """Field of the file -> column; `partner` and secrets are handled by themselves."""

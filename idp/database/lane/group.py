@@ -25,6 +25,32 @@ class Records:
         return ", ".join(name for name, _ in self.columns)
 
 
+class Part:
+    """Where one of many items that are awaited together is answered: one future for all of them."""
+
+    __slots__ = ("_left", "_whole", "error")
+
+    def __init__(self, whole: "asyncio.Future[None]", left: list[int]) -> None:
+        """`left` counts the parts of the whole that have no answer yet."""
+        self._whole, self._left = whole, left
+        self.error: BaseException | None = None
+
+    def done(self) -> bool:
+        """Say whether nobody waits any more."""
+        return self._whole.done()
+
+    def set_result(self, _result: Any) -> None:
+        """Note that this one is done; with the last one the whole is."""
+        self._left[0] -= 1
+        if not self._left[0]:
+            self._whole.set_result(None)
+
+    def set_exception(self, error: BaseException) -> None:
+        """Note that this one failed."""
+        self.error = error
+        self.set_result(None)
+
+
 @dataclass(slots=True)
 class Item:
     """One request's part of a group."""
@@ -33,7 +59,7 @@ class Item:
     rows: Sequence[tuple[Any, ...]]
     rests_on: RestsOn | None
     at_once: OneStatement | None
-    future: "asyncio.Future[Any]"
+    future: "asyncio.Future[Any] | Part"
     light: bool = False
     result: Any = None
     error: BaseException | None = None

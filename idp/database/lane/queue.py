@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from idp.database.lane.group import Item, Records
+from idp.database.lane.group import Item, Part, Records
 from idp.database.lane.resting import RestsOn, Stale
 from idp.database.lane.statements import OneStatement, Sql, Work
 from idp.errors import Unavailable
@@ -21,11 +21,6 @@ AWAY = "The database did not answer. Try again in a moment."
 def _give_up(future: "asyncio.Future[Any]") -> None:
     if not future.done():
         future.set_exception(Unavailable("The database did not answer in time. Try again in a moment."))
-
-
-def _give_all_up(items: list[Item]) -> None:
-    for item in items:
-        _give_up(item.future)
 
 
 class Lane:
@@ -69,13 +64,13 @@ class Lane:
         """
         if self._closing or len(self._waiting) >= QUEUE_LIMIT:
             raise Unavailable("The service is busy. Try again in a moment.")
-        item = Item(work, rows, rests_on, at_once, self._loop.create_future(), light)
-        self._waiting.append(item)
+        answered: asyncio.Future[Any] = self._loop.create_future()
+        self._waiting.append(Item(work, rows, rests_on, at_once, answered, light))
         self._wake()
         # A timer, not wait_for: one of these stands behind every machine's answer.
-        timer = self._loop.call_later(SECONDS_TO_ANSWER, _give_up, item.future)
+        timer = self._loop.call_later(SECONDS_TO_ANSWER, _give_up, answered)
         try:
-            return await item.future
+            return await answered
         finally:
             timer.cancel()
 
@@ -87,18 +82,24 @@ class Lane:
         """
         if self._closing or len(self._waiting) + len(each) > QUEUE_LIMIT:
             raise Unavailable("The service is busy. Try again in a moment.")
-        items = [Item(None, rows, ground, None, self._loop.create_future()) for rows, ground in each]
-        self._waiting.extend(items)
+        if not each:
+            return []
+        whole: asyncio.Future[None] = self._loop.create_future()
+        left = [len(each)]
+        parts = [Part(whole, left) for _ in each]
+        self._waiting.extend(
+            Item(None, rows, ground, None, part) for (rows, ground), part in zip(each, parts, strict=True)
+        )
         self._wake()
-        timer = self._loop.call_later(SECONDS_TO_ANSWER, _give_all_up, items)
+        timer = self._loop.call_later(SECONDS_TO_ANSWER, _give_up, whole)
         try:
-            outcomes = await asyncio.gather(*(item.future for item in items), return_exceptions=True)
+            await whole
         finally:
             timer.cancel()
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException) and not isinstance(outcome, Stale):
-                raise outcome
-        return [not isinstance(outcome, Stale) for outcome in outcomes]
+        for part in parts:
+            if part.error is not None and not isinstance(part.error, Stale):
+                raise part.error
+        return [part.error is None for part in parts]
 
     async def hears(self, channel: str, ring: Callable[[], None]) -> bool:
         """Say whether commits ring on a channel of this database; where not, whoever waits has to look."""

@@ -6,6 +6,7 @@ it reads the database's own state in the very commit that writes the record (dec
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 
@@ -13,9 +14,9 @@ class Stale(Exception):
     """What the answer rested on has changed since it was read: read again and decide again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RestsOn:
-    """The state an answer was computed from; what is None is not asked about."""
+    """The state an answer was computed from; what is None is not asked about. Nobody changes it."""
 
     epoch: int
     """Policy epoch."""
@@ -30,11 +31,6 @@ class RestsOn:
     """A session that must not have ended, nor its login; with `session_state`, exactly as it was read instead."""
     session_state: str | None = None
 
-    @property
-    def more_than_epoch(self) -> bool:
-        """Say whether anything beside the epoch is asked about."""
-        return self.account_id is not None or self.jti is not None or self.session_id is not None
-
 
 _STATE = (
     "(s.acr || ' ' || s.auth_time || ' ' || COALESCE(s.factor_time, 0) || ' ' || s.last_seen_at || ' ' || "
@@ -43,6 +39,7 @@ _STATE = (
 """All of a session that a decision looks at and that can change, as one text."""
 
 
+@lru_cache(maxsize=8192)
 def state_of(acr: str, *moments: int | None) -> str:
     """Return the same text of what was read: auth_time, factor_time, last_seen_at, expires_at, ended_at."""
     return " ".join((acr, *(str(moment or 0) for moment in moments)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from idp.database.engine import Database
+from idp.database.engine import LOG_PAGES, Database
 from idp.database.lane.group import Item, Records, worked
 from idp.database.lane.header import mapped
 from idp.database.lane.queue import AWAY, Lane, Mark
@@ -44,6 +44,7 @@ class SqliteLane(Lane):
         self._insert = f"INSERT INTO {records.table} ({records.names}) VALUES ({marks})"  # noqa: S608 - our own names
         self._durable = True
         self._signal = threading.Event()
+        self._calling = False
         self._thread = threading.Thread(target=self._run, name="lane-writer", daemon=True)
         self._thread.start()
 
@@ -51,7 +52,7 @@ class SqliteLane(Lane):
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         # temp_store: for a trigger SQLite copies the pages each row touches; a file for them took half of its time.
         kept = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON", "temp_store=MEMORY")
-        for pragma in kept:
+        for pragma in (*kept, f"wal_autocheckpoint={LOG_PAGES}"):
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
@@ -78,7 +79,17 @@ class SqliteLane(Lane):
         return int(mark)
 
     def _wake(self) -> None:
-        if not self._signal.is_set():  # set already: the writer has yet to look, and will find this item too
+        """Call the writer once the loop has done what is at hand: whoever asks meanwhile shares the commit.
+
+        A thread woken at once would only wait for the interpreter, which the loop has.
+        """
+        if not self._calling:
+            self._calling = True
+            self._loop.call_soon(self._call)
+
+    def _call(self) -> None:
+        self._calling = False
+        if not self._signal.is_set():  # set already: the writer has yet to look, and will find these items too
             self._signal.set()
 
     def _run(self) -> None:
@@ -163,16 +174,9 @@ class SqliteLane(Lane):
     @staticmethod
     def _check(connection: sqlite3.Connection, group: list[Item]) -> None:
         """Mark the items whose ground no longer holds; the write lock keeps it as it is until the commit."""
-        if all(item.rests_on is None for item in group):
-            return
-        [(epoch,)] = connection.execute("SELECT epoch FROM policy_epoch").fetchall()
         for item in group:
             base = item.rests_on
-            if base is None:
-                continue
-            if base.epoch != epoch or (
-                base.more_than_epoch and connection.execute(HOLDS_ONE, one(base)).fetchone() is None
-            ):
+            if base is not None and connection.execute(HOLDS_ONE, one(base)).fetchone() is None:
                 item.error = Stale()
 
     async def close(self) -> None:

@@ -113,7 +113,7 @@ def the_app_is_refused(stage: Stage) -> None:
     page = stage.ana.open(places.claims + CLAIM)
     tell.answered(f"the page says: {_reason(page)}")
     tell.check(page.status == 403 and "Alvarez" not in page.text, "Claims shows no data of the claim")
-    tell.check("Nobody has given you Claim status at Lakeside Clinic" in page.text, "it shows the reason")
+    tell.check("Nobody has given you Claim status for Medical at Lakeside Clinic" in page.text, "it shows the reason")
     page = stage.ana.follow("See who can help")
     tell.check("Ask Wes Kane" in page.text, "its link leads to who can help: Wes Kane")
 

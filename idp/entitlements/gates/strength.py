@@ -31,9 +31,12 @@ def _alive(facts: Facts, session: SessionFacts) -> bool:
     """Say whether it is this person's session, begun, not ended, not idle, not over age, its login still good."""
     if session.account_id != facts.question.account_id or session.auth_time > facts.at:
         return False
-    if any(end is not None and (not facts.replay or end <= facts.at) for end in (session.ended_at, session.login_shut)):
+    ended, shut, at = session.ended_at, session.login_shut, facts.at
+    if ended is not None and (not facts.replay or ended <= at):
         return False
-    if facts.at >= session.expires_at or facts.at >= session.last_seen_at + facts.world.idle[rank(session.acr)]:
+    if shut is not None and (not facts.replay or shut <= at):
+        return False
+    if at >= session.expires_at or at >= session.last_seen_at + facts.world.idle[rank(session.acr)]:
         return False
     if session.partner_id is not None:
         partner = facts.world.partners.get(session.partner_id)

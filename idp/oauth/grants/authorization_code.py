@@ -220,11 +220,12 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
             yield _INSERT_FAMILY, (*family, desk.micros)
             if insert is not None:
                 yield from insert()
+            yield from person_tokens.entered(ground)
             yield Append(row)
             return None
 
         values = (ground.hash, desk.micros, *family, made, refresh_until)
-        desk.at_once = OneStatement(_AT_ONCE, values, [row], None)
+        desk.at_once = OneStatement(_AT_ONCE, values, [row], None) if ground.entry is None else None
         desk.work, desk.rests_on = work, person_tokens.rests_on(desk, ground)
         return answer
 

@@ -29,7 +29,7 @@ class ClientCredentialsGrant(grants.ClientCredentialsGrant):
             raise UnauthorizedClientError("partner_not_in_good_standing")
         allowed = _scope(client, scope)
         audience = audience_for(desk.picture, desk.issuer, client, self.request.payload.data.get("resource"))
-        jti = new_jti()
+        jti, listed = new_jti(), desk.listed(client)
         token, lifetime = mint(
             desk.picture,
             desk.issuer,
@@ -39,6 +39,7 @@ class ClientCredentialsGrant(grants.ClientCredentialsGrant):
             scope=allowed,
             now=desk.now,
             jti=jti,
+            more=listed.claim(desk.issuer) if listed is not None else None,
         )
         details = {"grant": self.GRANT_TYPE, "jti": jti, "scope": allowed, "audience": audience}
         desk.events.append(

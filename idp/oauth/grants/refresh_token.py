@@ -144,11 +144,12 @@ class RefreshTokenGrant(grants.RefreshTokenGrant):
             if not seen:
                 return _SESSION_ENDED
             yield from insert()
+            yield from person_tokens.entered(ground)
             yield Append(row)
             return None
 
         values = (ground.session_id, ground.hash, desk.micros, *made[:4])
-        desk.at_once = OneStatement(_AT_ONCE, values, [row], _SESSION_ENDED)
+        desk.at_once = OneStatement(_AT_ONCE, values, [row], _SESSION_ENDED) if ground.entry is None else None
         desk.work, desk.rests_on = work, person_tokens.rests_on(desk, ground)
         return answer
 

@@ -5,8 +5,9 @@ from idp.sharing.state import NetworkMemory
 
 KIND = "two_places"
 SPEED, DISTANCE = 900.0, 100.0
-TELEPORTS = 3
-"""Accounts that jump to or from an address before it is known as no place."""
+TELEPORTS, DESKTOPS, MOVES = 3, 2, 3
+"""Accounts that jump to or from an address, desktops that came or went far, and moves of one of them, before it is
+known as no place."""
 
 
 def look(seen: Seen) -> Finding | None:
@@ -33,7 +34,7 @@ def look(seen: Seen) -> Finding | None:
             continue
         if seen.guards.virtual:
             same = touch.device == device
-            for one in _less_known(seen, network, name):
+            for one in less_known(seen, network, name):
                 one.jumped[seen.account.account] = act.time
                 one.teleports = one.teleports or same or len(one.jumped) >= TELEPORTS
             if same or not seen.placed(here) or not seen.placed(there):
@@ -46,7 +47,20 @@ def look(seen: Seen) -> Finding | None:
     return best
 
 
-def _less_known(seen: Seen, one: str, other: str) -> list[NetworkMemory]:
+def moved(seen: Seen, before: str, now: str) -> None:
+    """Learn from a desktop that is seen far from where it was.
+
+    One may travel once; several, or one again and again, mean that the line moved and they did not.
+    """
+    here, there = seen.network(now), seen.network(before)
+    if not (seen.guards.virtual and seen.placed(here) and seen.placed(there)) or kilometres(here, there) < DISTANCE:
+        return
+    for one in less_known(seen, now, before):
+        one.moved[seen.here] = one.moved.get(seen.here, 0) + 1
+        one.teleports = len(one.moved) >= DESKTOPS or one.moved[seen.here] >= MOVES
+
+
+def less_known(seen: Seen, one: str, other: str) -> list[NetworkMemory]:
     """Tell which of two addresses may be the wrong one: fewer of the account's other addresses are near it."""
     networks = seen.network(one), seen.network(other)
     rest = [seen.network(name) for name in seen.account.networks if name not in (one, other)]

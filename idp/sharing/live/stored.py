@@ -81,6 +81,11 @@ def account(body: bytes) -> Known:
     return _KNOWN.validate_json(zlib.decompress(body))
 
 
+def network(body: bytes) -> NetworkMemory:
+    """Read a network's row."""
+    return _NETWORK.validate_json(zlib.decompress(body))
+
+
 def load_accounts(db: Db, names: Collection[str]) -> dict[str, Known]:
     """Return what is known of these accounts; a stranger's memory is empty."""
     found = {name: account(body) for name, body in _rows(db, "account", names)}
@@ -102,6 +107,8 @@ def load_around(
         memory.devices[name] = _DEVICE.validate_json(zlib.decompress(body))
     for name, form in _forms(db, devices - memory.devices.keys()):
         memory.devices[name] = DeviceMemory(form=form)
+    # Whoever was there: a network that is touched without having been read would be written over as if it were new.
+    networks |= {one.network for one in memory.devices.values() if one.network}
     before: dict[str, bytes] = {}
     for name, body in _rows(db, "network", networks):
         raw = zlib.decompress(body)

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from idp.sharing.events import Act, Factor, Request, SignIn
+from idp.sharing.events import Act, Factor, Report, Request, SignIn
 from idp.sharing.simulator.parameters import Parameters
 from idp.sharing.simulator.people import ROLES, Builder, Person
 
@@ -86,8 +86,39 @@ def _habit(
     into: list[Act], person: Person, day: int, begins: float, ends: float, network: str, pick: Random, built: Builder
 ) -> None:
     """Work as this person does."""
+    extras: list[Act] = []
+    usual: list[Act] = []
+    mix, ends = _extras(extras, person, day, begins, ends, network, pick, built)
+    _usual(usual, person, day, begins, ends, network, pick, built, mix)
+    into += _one_desk_at_a_time(extras, usual)
+
+
+def _one_desk_at_a_time(extras: list[Act], usual: list[Act]) -> list[Act]:
+    """Leave out of the usual work what one person could not have done while at another desk."""
+    stays: list[tuple[float, float, str]] = []
+    for act in extras:
+        if isinstance(act, SignIn):
+            stays.append((act.time, act.time, act.device))
+        elif isinstance(act, Request):
+            begins, _, device = stays[-1]
+            stays[-1] = (begins, act.time, device)
+    return extras + [
+        act
+        for act in usual
+        if not any(begins <= act.time <= ends and device != _device(act) for begins, ends, device in stays)
+    ]
+
+
+def _device(act: Act) -> str:
+    return "" if isinstance(act, Report) else act.device
+
+
+def _usual(
+    into: list[Act], person: Person, day: int, begins: float, ends: float, network: str, pick: Random, built: Builder,
+    mix: dict[str, float],
+) -> None:  # fmt: skip
+    """Work as this person usually does."""
     given, clinic, desks = built.parameters, person.clinic, person.desks
-    mix, ends = _extras(into, person, day, begins, ends, network, pick, built)
     if person.renewed and day >= person.renewed[0] and person.habit == "desk":
         desks = [person.renewed[1]]
     if person.habit == "cookies":

@@ -12,6 +12,10 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
   });
 }
 for (const form of document.querySelectorAll("form[data-send]")) form.submit();
+// Who chooses a job needs no list of single functions: it is folded, and opens again where no job is chosen.
+for (const folded of document.querySelectorAll("details[data-fold]"))
+  for (const one of document.querySelectorAll(`input[name=${folded.dataset.fold}]`))
+    one.addEventListener("change", () => (folded.open = one.value === ""));
 
 // Passkeys: a form carries the options; its fields `answer` and `challenge` go back with an ordinary post.
 const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));

@@ -5,7 +5,7 @@ Unknown members are ignored, as the standard says; duplicates and wrong types ar
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -54,22 +54,25 @@ async def body_of(request: Request) -> dict[str, Any]:
     return body
 
 
-def _members(value: dict[str, Any] | list[Any], levels: int) -> int:
+def _members(body: dict[str, Any], levels: int) -> int:
     """Count the members of every object inside, to compare with the text: duplicates are fewer.
 
     Returns a number below zero where objects and lists lie deeper in each other than so many levels.
     """
-    if isinstance(value, dict):
-        count, inside = len(value), list(value.values())
-    else:
-        count, inside = 0, value
-    for one in inside:
-        if isinstance(one, (dict, list)):
-            more = _members(one, levels - 1) if levels else -1
-            if more < 0:
-                return -1
-            count += more
-    return count
+    count = 0
+    holders: list[Any] = [body]
+    for _ in range(levels + 1):
+        held: list[Any] = []
+        for one in holders:
+            if type(one) is dict:
+                count += len(one)
+                held += one.values()
+            else:
+                held += one
+        holders = [one for one in held if type(one) is dict or type(one) is list]
+        if not holders:
+            return count
+    return -1
 
 
 def _refuse_duplicates(raw: bytes) -> None:
@@ -96,9 +99,9 @@ def member(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def text(holder: Mapping[str, Any], name: str, where: str) -> str:
     """Return a member that must be a plain text of 1 to 256 characters; raise Malformed."""
     value = holder.get(name)
-    if not isinstance(value, str) or not value or len(value) > LONGEST or not value.isprintable():
-        raise Malformed(f"{where}.{name} must be a text of 1 to {LONGEST} characters.")
-    return value
+    if isinstance(value, str) and 0 < len(value) <= LONGEST and value.isprintable():
+        return value
+    raise Malformed(f"{where}.{name} must be a text of 1 to {LONGEST} characters.")
 
 
 def maybe_text(holder: Mapping[str, Any], name: str, where: str) -> str | None:
@@ -119,8 +122,8 @@ def question_of(body: Mapping[str, Any], app: AskingApp, scopes: frozenset[str])
     """Return the question of one evaluation; raise Malformed, or NotEntitled for a scope that is missing."""
     subject, action, resource = member(body, "subject"), member(body, "action"), member(body, "resource")
     context = body.get("context")
-    if context is None:
-        context = {}
+    if not context and (context is None or isinstance(context, dict)):  # most ask no more than who, what and for whom
+        return Question(app=app, **_entities(subject, action, resource))
     if not isinstance(context, dict):
         raise Malformed("context must be an object.")
     purpose = context.get("purpose")
@@ -132,13 +135,7 @@ def question_of(body: Mapping[str, Any], app: AskingApp, scopes: frozenset[str])
     if not isinstance(assume, bool):
         raise Malformed("context.assume_authenticated must be true or false.")
     question = Question(
-        account_id=text(subject, "id", "subject"),
-        subject_type=text(subject, "type", "subject"),
-        sid=maybe_text(_properties(subject, "subject"), "sid", "subject.properties"),
-        entitlement=text(action, "name", "action"),
-        provider_id=text(resource, "id", "resource"),
-        resource_type=text(resource, "type", "resource"),
-        line=maybe_text(_properties(resource, "resource"), "line_of_business", "resource.properties"),
+        **_entities(subject, action, resource),
         app=app,
         channel=maybe_text(context, "channel", "context"),
         purpose=purpose,
@@ -151,6 +148,32 @@ def question_of(body: Mapping[str, Any], app: AskingApp, scopes: frozenset[str])
     if question.simulated:
         needs(scopes, SIMULATE)
     return question
+
+
+def _entities(subject: Mapping[str, Any], action: Mapping[str, Any], resource: Mapping[str, Any]) -> dict[str, Any]:
+    found = {
+        "account_id": subject.get("id"),
+        "subject_type": subject.get("type"),
+        "entitlement": action.get("name"),
+        "provider_id": resource.get("id"),
+        "resource_type": resource.get("type"),
+    }
+    if not _all_texts(found.values()):  # which one, `text` says
+        for holder, where in ((subject, "subject"), (resource, "resource")):
+            text(holder, "id", where)
+            text(holder, "type", where)
+        text(action, "name", "action")
+    found["sid"] = maybe_text(_properties(subject, "subject"), "sid", "subject.properties")
+    found["line"] = maybe_text(_properties(resource, "resource"), "line_of_business", "resource.properties")
+    return found
+
+
+def _all_texts(values: Collection[Any]) -> bool:
+    """Say whether each would do for `text`: looked at together, which takes a third of the time."""
+    try:
+        return "".join(values).isprintable() and all(values) and max(map(len, values)) <= LONGEST
+    except TypeError:
+        return False
 
 
 def needs(scopes: frozenset[str], scope: str) -> None:

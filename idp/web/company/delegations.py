@@ -15,8 +15,9 @@ from idp.leaving import delegations as ending
 from idp.partners.standing import in_good_standing
 from idp.partners.tables import Partner
 from idp.providers.tables import Provider
-from idp.wam import company, delegating, delegation_requests, handing_on, receipts
-from idp.web import pages, scopes
+from idp.wam import company, delegating, delegation_lost, delegation_requests, handing_on, receipts, roster
+from idp.wam.tables import Receipt
+from idp.web import pages, saved, scopes
 from idp.web.boundary import Transaction
 from idp.web.company import asking, people
 from idp.web.company.guard import Decides, For, Looks
@@ -39,6 +40,7 @@ def received(request: Request, db: Transaction, at: Looks) -> Response:
         "live": live,
         "past": past,
         "asked": asked,
+        "more_asked": len(asked) >= delegation_requests.MOST_SHOWN,
         "names": names,
         "line_names": scopes.LINE_NAMES,
     }
@@ -115,6 +117,19 @@ def pass_on(request: Request, db: Transaction, at: Decides, d: str, form: TheFor
     return pages.go(request, f"/company/{at.company.id}/delegations/{d}")
 
 
+@router.get("/company/{c}/delegations/{d}/receipt.json", include_in_schema=False)
+def receipt(db: Transaction, at: Looks, d: str, child: str = "") -> Response:
+    """Give out the log's signed promise of what giving back, or taking back, recorded."""
+    found = company.of_company(db, at.company.id, d)
+    row = db.get(Delegation, child[:64]) if child else found
+    if row is None or (child and row.parent_id != found.id):
+        raise NotFound
+    made = _ended(db, row)
+    if made is None:
+        raise NotFound
+    return saved.signed(made.id, made.promise)
+
+
 @router.get("/company/{c}/delegations/{d}/end")
 def ask_end(request: Request, db: Transaction, at: Decides, d: str, child: str = "") -> Response:
     """Show who would lose what when it is given back, or taken back from the company it was passed on to."""
@@ -130,6 +145,13 @@ def end(request: Request, db: Transaction, at: Decides, d: str, form: TheForm) -
     else:
         company.give_back(db, by=by, partner_id=company_id, delegation_id=d)
     return pages.go(request, f"/company/{company_id}/delegations/{d}")
+
+
+def _ended(db: Db, row: Delegation) -> Receipt | None:
+    """Return the receipt of an end that came from the companies' side; the practice's own is the practice's."""
+    if row.end_reason not in ("given_back", "taken_back"):
+        return None
+    return receipts.about(db, row.provider_id, "delegation_end", "delegation", row.id)
 
 
 def _frame(at: For, db: Db) -> dict[str, Any]:
@@ -167,8 +189,11 @@ def _one_facts(db: Db, at: For, d: str) -> dict[str, Any]:
     return {
         "one": _entry(db, found),
         "workers": workers,
-        "children": [_entry(db, row) for row in below],
+        "children": [_entry(db, row) | {"receipt": _ended(db, row)} for row in below],
+        "receipt": _ended(db, found),
         "may_pass_on": all(link.redelegable for link in chains.of(db, found)),
+        "lost": delegation_lost.told(db, found),
+        "ended_by": roster.names_of(db, {found.ended_by or ""})[found.ended_by or ""],
         "reasons": delegating.ENDINGS,
         **_frame(at, db),
     }

@@ -128,8 +128,17 @@ class Person(Given):
     jobs: list[str]
     functions: int
     paused: bool
+    emergency: bool
     ends_at: datetime | None
     last_seen_at: datetime | None
+
+
+class Left(Given):
+    """Somebody who left the practice; their page and receipts stay."""
+
+    account: str
+    name: str
+    left_at: datetime
 
 
 class People(Given):
@@ -137,7 +146,31 @@ class People(Given):
 
     total: int
     people: list[Person]
+    left: list[Left]
+    """Of a search, on its first page: the newest who left and whose names match."""
     next: str | None
+
+
+class Invited(Given):
+    """One invitation; its link is nowhere in it."""
+
+    invitation: str
+    name: str
+    email: Annotated[str, Field(description="Shown in part.")]
+    works_as: str
+    line: str
+    bundle: str | None
+    ends_at: Annotated[datetime | None, Field(description="When the job's access ends (exclusive).")]
+    invited_by: str
+    expires_at: Annotated[datetime, Field(description="Until when its link works.")]
+    state: Literal["open", "used", "withdrawn", "expired"]
+    taken_up_by: str | None
+
+
+class Invitations(Given):
+    """Those nobody took up."""
+
+    invitations: list[Invited]
 
 
 class Held(Given):
@@ -152,6 +185,7 @@ class Held(Given):
     given_by: str
     job: str | None
     paused: bool
+    emergency: bool
 
 
 class OnePerson(Given):

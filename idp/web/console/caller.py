@@ -4,18 +4,18 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
+from sqlmodel import Session as Db
 from starlette.concurrency import run_in_threadpool
 
 from idp.accounts.tables import Account, Session
 from idp.audit import origin
 from idp.errors import NotEntitled, NotFound
-from idp.wam import authority
 from idp.web import guards
 from idp.web.authzen.evaluation import app_of
 from idp.web.bearer import Caller, bearer
 from idp.web.boundary import TheService, Transaction
 from idp.web.guards import Acting, Visitor
-from idp.web.manager.guard import first_open
+from idp.web.manager.guard import first_open, lines_asked
 
 SCOPE = "wam"
 
@@ -39,15 +39,20 @@ def may(permission: str) -> Callable[..., object]:
     return guard
 
 
-def _decided(db: Transaction, caller: Caller, p: str, permission: str) -> Acting:
-    assert caller.account_id is not None
-    account, session = db.get(Account, caller.account_id), db.get(Session, caller.session_id)
+def visitor_of(db: Db, caller: Caller) -> Visitor:
+    """Return the person of a token and their session; what is recorded from now on is theirs. Raises NotFound."""
+    account = db.get(Account, caller.account_id) if caller.account_id else None
+    session = db.get(Session, caller.session_id) if caller.session_id else None
     if account is None or session is None:
         raise NotFound
     origin.narrow(actor_id=account.id, session_id=session.id, acr=session.acr, amr=tuple(session.amr))
-    theirs = authority.lines_seen if permission == authority.SEES else authority.lines_of
-    visitor, app = Visitor(account, session), app_of(caller)
-    return first_open(theirs(db, account.id, p), lambda line: guards.acting(db, visitor, p, permission, line, app=app))
+    return Visitor(account, session)
+
+
+def _decided(db: Transaction, caller: Caller, p: str, permission: str) -> Acting:
+    visitor, app = visitor_of(db, caller), app_of(caller)
+    lines = lines_asked(db, visitor.account.id, p, permission)
+    return first_open(lines, lambda line: guards.acting(db, visitor, p, permission, line, app=app))
 
 
 Sees = Annotated[Acting, Depends(may("access.view"))]
@@ -56,13 +61,3 @@ Manages = Annotated[Acting, Depends(may("access.manage"))]
 """May change them; needs a fresh second factor."""
 Approves = Annotated[Acting, Depends(may("delegation.approve"))]
 """May let outside companies work for the practice; needs a fresh second factor."""
-
-
-def lines_of(db: Transaction, acting: Acting) -> list[str]:
-    """Return the lines this person manages here."""
-    return authority.lines_of(db, acting.visitor.account.id, acting.provider.id)
-
-
-def lines_seen(db: Transaction, acting: Acting) -> list[str]:
-    """Return the lines whose access this person may look at here."""
-    return authority.lines_seen(db, acting.visitor.account.id, acting.provider.id)

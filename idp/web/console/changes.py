@@ -104,6 +104,7 @@ def _told(made: Preview, wish: Wish) -> dict[str, Any]:
         "changed": lines(found.changed),
         "removed": lines(found.removed),
         "stay": lines(found.stay),
+        "joined": lines(found.joined),
         "conflicts": [{"first": one.first, "second": one.second, "why": one.why} for one in found.conflicts],
         "excepted": [{"first": one.first, "second": one.second} for one in found.excepted],
         "need_two": [one.key for one in found.added + found.changed if granting.needs_two(one, wish)],

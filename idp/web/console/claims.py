@@ -12,8 +12,6 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 from starlette.concurrency import run_in_threadpool
 
-from idp.accounts.tables import Account, Session
-from idp.audit import origin
 from idp.errors import NotFound
 from idp.first_managers import confirming, facts, keys
 from idp.registration import first_manager
@@ -21,7 +19,7 @@ from idp.registration.tables import FirstManagerClaim
 from idp.web.bearer import Caller
 from idp.web.boundary import Transaction
 from idp.web.console.bodies import Sent
-from idp.web.console.caller import caller_of
+from idp.web.console.caller import caller_of, visitor_of
 from idp.web.console.first_managers import told
 from idp.web.console.once import TheOnce
 from idp.web.console.routing import part
@@ -29,6 +27,8 @@ from idp.web.guards import Visitor
 
 PREFIX = "/api/v1/me/first-manager-claims"
 router = part(PREFIX)
+CLAIMS = 100
+"""Claims of one person that are listed, the newest."""
 Typed = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00]*$")]
 
 
@@ -48,7 +48,7 @@ class Claimant:
         """Let in whose token was made for no practice."""
         if caller.provider_id is not None:  # what an app may do for a practice it may not do for a claim to another one
             raise NotFound
-        return await run_in_threadpool(_somebody, db, caller)
+        return Claimant(await run_in_threadpool(visitor_of, db, caller))
 
 
 class Fact(Sent):
@@ -71,15 +71,6 @@ class Duties(Sent):
     duties: Literal[True]
 
 
-def _somebody(db: Transaction, caller: Caller) -> Claimant:
-    account = db.get(Account, caller.account_id) if caller.account_id else None
-    session = db.get(Session, caller.session_id) if caller.session_id else None
-    if account is None or session is None:
-        raise NotFound
-    origin.narrow(actor_id=account.id, session_id=session.id, acr=session.acr, amr=tuple(session.amr))
-    return Claimant(Visitor(account, session))
-
-
 Me = Annotated[Claimant, Depends(Claimant.guard)]
 """A person, by a token made for no practice."""
 
@@ -91,9 +82,9 @@ def mine(db: Transaction, me: Me) -> dict[str, Any]:
         select(FirstManagerClaim)
         .where(col(FirstManagerClaim.account_id) == me.account_id)
         .order_by(col(FirstManagerClaim.created_at).desc(), col(FirstManagerClaim.id))
-        .limit(100)
+        .limit(CLAIMS + 1)
     ).all()
-    return {"claims": [_shown(one) for one in rows]}
+    return {"more": len(rows) > CLAIMS, "claims": [_shown(one) for one in rows[:CLAIMS]]}
 
 
 @router.post("/{x}/fact")

@@ -11,24 +11,22 @@ from fastapi import Depends, Response
 from sqlmodel import Session as Db
 from starlette.concurrency import run_in_threadpool
 
-from idp.accounts.tables import Account, Session
-from idp.audit import origin
 from idp.entitlements import chains
 from idp.entitlements.tables import Delegation
 from idp.errors import NotFound
 from idp.leaving import delegations as ending
 from idp.providers.tables import Provider
-from idp.wam import company, delegation_requests, handing_on
+from idp.wam import company, delegation_lost, delegation_requests, handing_on
 from idp.wam.tables import DelegationRequest
+from idp.web.bearer import Caller
 from idp.web.boundary import Transaction
 from idp.web.company import guard as companies
 from idp.web.company.guard import For
-from idp.web.console.caller import caller_of
+from idp.web.console.caller import caller_of, visitor_of
 from idp.web.console.delegated import Ask, Assign, EndOwn, PassOn
-from idp.web.console.delegations import people_of, told
+from idp.web.console.delegations import lost_of, people_of, told
 from idp.web.console.once import TheOnce
 from idp.web.console.routing import part
-from idp.web.guards import Visitor
 
 PREFIX = "/api/v1/companies/{c}"
 router = part(PREFIX)
@@ -37,20 +35,16 @@ router = part(PREFIX)
 def may(*, fresh: bool) -> Callable[..., object]:
     """Require an administrator of the company in the path, by a token made for no practice."""
 
-    async def guard(c: str, db: Transaction, caller: Annotated[Any, Depends(caller_of)]) -> For:
+    async def guard(c: str, db: Transaction, caller: Annotated[Caller, Depends(caller_of)]) -> For:
         if caller.provider_id is not None:
             raise NotFound
-        return await run_in_threadpool(_administers, db, caller.account_id, caller.session_id, c[:64], fresh)
+        return await run_in_threadpool(_administers, db, caller, c[:64], fresh)
 
     return guard
 
 
-def _administers(db: Db, account_id: str, session_id: str, c: str, fresh: bool) -> For:
-    account, session = db.get(Account, account_id), db.get(Session, session_id)
-    if account is None or session is None:
-        raise NotFound
-    origin.narrow(actor_id=account.id, session_id=session.id, acr=session.acr, amr=tuple(session.amr))
-    return companies.administrator(db, Visitor(account, session), c, fresh=fresh)
+def _administers(db: Db, caller: Caller, c: str, fresh: bool) -> For:
+    return companies.administrator(db, visitor_of(db, caller), c, fresh=fresh)
 
 
 Looks = Annotated[For, Depends(may(fresh=False))]
@@ -78,6 +72,7 @@ def one(db: Transaction, at: Looks, d: str) -> dict[str, Any]:
             "ends_at": most.ends_at,
         },
         "people": people_of(db, found),
+        "lost": lost_of(delegation_lost.told(db, found)),
         "passed_on": [told(db, row) for row in chains.below(db, found) if row.parent_id == found.id],
     }
 
@@ -172,8 +167,12 @@ def end(db: Transaction, at: Decides, once: TheOnce, d: str, body: EndOwn) -> Re
 
 @router.get("/requests")
 def requests(db: Transaction, at: Looks) -> dict[str, Any]:
-    """List what the company asked practices for, newest first; whether we know the practice it does not say."""
-    return {"requests": [_asked(row) for row in delegation_requests.of_company(db, at.company.id)]}
+    """List what the company asked practices for, what waits first, then the newest; `more` where 200 are not all.
+
+    Whether we know the practice it does not say.
+    """
+    found = delegation_requests.of_company(db, at.company.id)
+    return {"more": len(found) >= delegation_requests.MOST_SHOWN, "requests": [_asked(row) for row in found]}
 
 
 @router.post("/requests", status_code=201)

@@ -100,6 +100,12 @@ class EmergencyReview(Sent):
     note: Sentence
 
 
+class EmergencyLift(Sent):
+    """Why emergency access can be open again to who used it without need."""
+
+    why: Sentence
+
+
 class Word(Sent):
     """The manager's word for somebody who lost their second step."""
 

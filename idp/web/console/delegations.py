@@ -1,5 +1,6 @@
 """Outside companies over the API: whom one may choose, delegations listed, made, previewed and ended (W-6)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Response
@@ -9,14 +10,16 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.entitlements.tables import Delegation
 from idp.errors import Invalid
+from idp.leaving.delegations import Loss
 from idp.partners.standing import in_good_standing
-from idp.wam import company, delegating, delegation_requests
+from idp.wam import company, delegating, delegation_lost, delegation_requests, receipts
 from idp.web.boundary import Transaction
 from idp.web.console.bodies import Line
-from idp.web.console.caller import Approves, Sees, lines_of
+from idp.web.console.caller import Approves, Sees
 from idp.web.console.delegated import Delegate, DelegationAnswer, EndDelegation
 from idp.web.console.once import TheOnce
 from idp.web.console.routing import part
+from idp.web.manager.guard import lines_of, lines_seen
 
 router = part()
 
@@ -34,16 +37,17 @@ def companies(db: Transaction, acting: Approves, line: Line) -> dict[str, Any]:
 
 @router.get("/delegations")
 def listed(db: Transaction, acting: Sees) -> dict[str, Any]:
-    """List every delegation the practice ever made, those in force first, then the newest."""
-    return {"delegations": [told(db, one) for one in delegating.all_of(db, acting.provider.id)]}
+    """List every delegation the practice ever made in the lines one sees, those in force first, then the newest."""
+    found = delegating.all_of(db, acting.provider.id, lines_seen(db, acting))
+    return {"delegations": [told(db, one) for one in found]}
 
 
 @router.get("/delegations/{d}")
 def one(db: Transaction, acting: Sees, d: str) -> dict[str, Any]:
     """Show a delegation with its chain and who works by it; looking is recorded."""
-    found = delegating.of_practice(db, acting.provider.id, d)
+    found = delegating.of_practice(db, acting.provider.id, d, lines_seen(db, acting))
     log.record(db, Event("wam.delegation.viewed", provider=acting.provider.id, details={"delegation": found.id}))
-    return told(db, found) | {"people": people_of(db, found)}
+    return told(db, found) | {"people": people_of(db, found), "lost": lost_of(delegation_lost.told(db, found))}
 
 
 @router.post("/delegations", status_code=201)
@@ -95,18 +99,7 @@ def decide_request(db: Transaction, acting: Approves, once: TheOnce, x: str, bod
 def preview(db: Transaction, acting: Approves, d: str) -> dict[str, Any]:
     """Show who would lose what if it ended; nothing is done."""
     lost = delegating.preview(db, by=acting.visitor.account.id, provider_id=acting.provider.id, delegation_id=d)
-    return {
-        "losses": [
-            {
-                "account": loss.account.id,
-                "name": loss.account.display_name,
-                "company": loss.company,
-                "functions": list(loss.functions),
-                "leaves": loss.leaves,
-            }
-            for loss in lost
-        ]
-    }
+    return {"losses": lost_of(lost)}
 
 
 @router.post("/delegations/{d}/end")
@@ -121,7 +114,8 @@ def end(db: Transaction, acting: Approves, once: TheOnce, d: str, body: EndDeleg
             delegation_id=d,
             reason=body.reason,
         )
-        return told(db, ended)
+        made = receipts.about(db, acting.provider.id, "delegation_end", "delegation", ended.id)
+        return told(db, ended) | {"receipt": made.id if made else None}
 
     return once.answer(db, acting, work)
 
@@ -143,8 +137,23 @@ def told(db: Db, row: Delegation) -> dict[str, Any]:
         "starts_at": row.starts_at,
         "ends_at": row.ends_at,
         "ended_at": row.ended_at,
+        "ended_by": row.ended_by,
         "end_reason": row.end_reason,
     }
+
+
+def lost_of(losses: Sequence[Loss]) -> list[dict[str, Any]]:
+    """Return who loses, or lost, what by a delegation's end."""
+    return [
+        {
+            "account": loss.account.id,
+            "name": loss.account.display_name,
+            "company": loss.company,
+            "functions": list(loss.functions),
+            "leaves": loss.leaves,
+        }
+        for loss in losses
+    ]
 
 
 def people_of(db: Db, row: Delegation) -> list[dict[str, Any]]:

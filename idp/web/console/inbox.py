@@ -6,14 +6,15 @@ from fastapi import Response
 
 from idp.errors import Invalid
 from idp.registration import applications
-from idp.wam import delegation_requests, dual_control, requests
+from idp.wam import delegation_requests, dual_control, emergency_open, requests
 from idp.web.boundary import Transaction
 from idp.web.console.bodies import Decision, SecondWord
-from idp.web.console.caller import Manages, Sees, lines_of
+from idp.web.console.caller import Manages, Sees
 from idp.web.console.once import TheOnce
 from idp.web.console.people import receipt_of
 from idp.web.console.routing import part
 from idp.web.manager import inviting
+from idp.web.manager.guard import lines_of
 
 router = part()
 
@@ -23,8 +24,24 @@ def inbox(db: Transaction, acting: Sees) -> dict[str, Any]:
     """List what waits for a decision in the lines this person manages; `more` where the oldest 200 are not all."""
     lines, provider = lines_of(db, acting), acting.provider
     applied, asked = applications.waiting_at(db, provider, lines), requests.waiting_at(db, provider.id, lines)
+    companies = delegation_requests.named(db, delegation_requests.waiting_at(db, provider, lines))
+    used = emergency_open.waiting(db, provider.id, lines, by=acting.visitor.account.id)
     return {
-        "more": max(len(applied), len(asked)) >= requests.MOST_SHOWN,
+        "more": max(len(applied), len(asked), len(companies), len(used)) >= requests.MOST_SHOWN,
+        "emergencies": [
+            {
+                "emergency": one.id,
+                "account": one.account_id,
+                "line": one.line,
+                "functions": list(one.functions),
+                "reason": one.reason,
+                "since": one.starts_at,
+                "ends_at": one.ended_at or one.ends_at,
+                "due_at": one.due_at,
+                "verdict": one.verdict,
+            }
+            for one in used
+        ],
         "applications": [
             {
                 "application": one.id,
@@ -60,7 +77,7 @@ def inbox(db: Transaction, acting: Sees) -> dict[str, Any]:
                 "since": one.created_at,
                 "expires_at": one.expires_at,
             }
-            for one, name in delegation_requests.named(db, delegation_requests.waiting_at(db, provider, lines))
+            for one, name in companies
         ],
         "held_changes": [
             {

@@ -5,12 +5,14 @@ from typing import Any
 from fastapi import Response
 
 from idp import clock
-from idp.wam import appointments, roster, succession
+from idp.entitlements.tables import Appointment
+from idp.wam import appointments, receipts, roster, succession
 from idp.web.boundary import Transaction
 from idp.web.console.bodies import Appoint, EndAppointment
-from idp.web.console.caller import Manages, Sees, lines_of
+from idp.web.console.caller import Manages, Sees
 from idp.web.console.once import TheOnce
 from idp.web.console.routing import part
+from idp.web.manager.guard import lines_of
 
 router = part()
 
@@ -50,7 +52,12 @@ def appoint(db: Transaction, acting: Manages, once: TheOnce, body: Appoint) -> R
             line=body.line,
             account_id=body.account,
         )
-        return {"appointment": made.id, "account": made.account_id, "line": made.line, "since": made.starts_at}
+        return {
+            "appointment": made.id,
+            "account": made.account_id,
+            "line": made.line,
+            "since": made.starts_at,
+        } | _receipt(db, made)
 
     return once.answer(db, acting, work, 201)
 
@@ -67,6 +74,16 @@ def end(db: Transaction, acting: Manages, once: TheOnce, x: str, body: EndAppoin
             appointment_id=x[:64],
             reason=body.reason,
         )
-        return {"appointment": ended.id, "account": ended.account_id, "line": ended.line, "ended_at": ended.ended_at}
+        return {
+            "appointment": ended.id,
+            "account": ended.account_id,
+            "line": ended.line,
+            "ended_at": ended.ended_at,
+        } | _receipt(db, ended)
 
     return once.answer(db, acting, work)
+
+
+def _receipt(db: Transaction, row: Appointment) -> dict[str, str | None]:
+    made = receipts.of(db, row.provider_id, row.account_id, "appointment", row.id)
+    return {"receipt": made.id if made else None}

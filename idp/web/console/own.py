@@ -5,15 +5,13 @@ from typing import Annotated, Any
 from fastapi import Depends, Response
 from starlette.concurrency import run_in_threadpool
 
-from idp.accounts.tables import Account, Session
-from idp.audit import origin
 from idp.errors import NotFound
 from idp.wam import authority, requests, roster
 from idp.wam.tables import AccessRequest
 from idp.web.bearer import Caller
 from idp.web.boundary import Transaction
 from idp.web.console.bodies import Key, Line, Sent, Text
-from idp.web.console.caller import caller_of
+from idp.web.console.caller import caller_of, visitor_of
 from idp.web.console.once import TheOnce
 from idp.web.console.routing import part
 from idp.web.guards import Visitor
@@ -57,12 +55,10 @@ class GivenBack(Sent):
 
 
 def _working_there(db: Transaction, caller: Caller, p: str) -> Mine:
-    account = db.get(Account, caller.account_id) if caller.account_id else None
-    session = db.get(Session, caller.session_id) if caller.session_id else None
-    if account is None or session is None or authority.person(db, p, account.id).affiliation is None:
+    visitor = visitor_of(db, caller)
+    if authority.person(db, p, visitor.account.id).affiliation is None:
         raise NotFound
-    origin.narrow(actor_id=account.id, session_id=session.id, acr=session.acr, amr=tuple(session.amr))
-    return Mine(Visitor(account, session), p)
+    return Mine(visitor, p)
 
 
 Me = Annotated[Mine, Depends(Mine.guard)]
@@ -91,7 +87,9 @@ def access(db: Transaction, me: Me) -> dict[str, Any]:
 @router.get("/requests")
 def asked(db: Transaction, me: Me) -> dict[str, Any]:
     """List my last hundred requests at the practice, newest first, with what became of each."""
-    return {"requests": [_told(one) for one in requests.of_person(db, me.account_id, me.provider_id)]}
+    waiting = requests.of_person(db, me.account_id, me.provider_id, waiting=True)
+    answered = requests.of_person(db, me.account_id, me.provider_id, waiting=False)
+    return {"more": len(answered) >= requests.ANSWERED, "requests": [_told(one) for one in [*waiting, *answered]]}
 
 
 @router.get("/askable")

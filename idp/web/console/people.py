@@ -1,21 +1,24 @@
 """People over the API: the roster, one person, inviting one or a file of them."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Query, Response
 
+from idp.accounts.tables import Account
 from idp.database import of
 from idp.entitlements import bundles
 from idp.errors import NotFound
-from idp.wam import authority, holdings, importing, receipts, roster
+from idp.wam import authority, holdings, importing, left, receipts, roster
 from idp.wam.roster import Entry
 from idp.web.boundary import Transaction
-from idp.web.console.bodies import Held, Import, Invite, Line, OnePerson, People, Person
-from idp.web.console.caller import Manages, Sees, lines_seen
-from idp.web.console.once import TheOnce
+from idp.web.console.bodies import Held, Import, Invite, Left, Line, OnePerson, People, Person
+from idp.web.console.caller import Manages, Sees
+from idp.web.console.once import KeyReused, TheOnce
 from idp.web.console.paging import After, Cursor, Limit
 from idp.web.console.routing import part
 from idp.web.manager import ends, inviting
+from idp.web.manager.guard import lines_seen
 
 router = part()
 
@@ -40,13 +43,16 @@ def people(
         most=limit,
         lines=lines_seen(db, acting),
     )
+    gone: list[tuple[Account, datetime]] = []
     if q.strip() and not after:
-        roster.searched(db, acting.provider.id, q.strip(), found.total)
+        gone = left.found(db, acting.provider.id, q)
+        roster.searched(db, acting.provider.id, q.strip(), found.total + len(gone))
     last = found.entries[-1] if found.entries else None
     more = last is not None and found.more
     return People(
         total=found.total,
         people=[_row(one) for one in found.entries],
+        left=[Left(account=who.id, name=who.display_name, left_at=at) for who, at in gone],
         next=cursor.next(roster.key_of(last)) if more and last else None,
     )
 
@@ -74,6 +80,7 @@ def person(db: Transaction, acting: Sees, a: str) -> OnePerson:
                 given_by=one.given_by,
                 job=one.job,
                 paused=one.paused,
+                emergency=one.emergency,
             )
             for one in roster.functions_of(db, acting.provider.id, a)
             if one.grant.line_of_business in seen
@@ -97,7 +104,8 @@ def invite(db: Transaction, acting: Manages, once: TheOnce, body: Invite) -> Res
             line=body.line,
             form_id=once.form_id(acting),
         )
-        assert made is not None  # the key was not used: `once` has looked
+        if made is None:
+            raise KeyReused("This key sent an invitation more than a day ago. Use a new one for another.")
         invitation, secret = made
         ends_at = invitation.access_ends_at
         link = f"{of(db).settings.issuer}/invitations/{secret}"
@@ -189,6 +197,7 @@ def _row(one: Entry) -> Person:
         jobs=one.jobs,
         functions=one.functions,
         paused=one.paused,
+        emergency=one.emergency,
         ends_at=one.ends_at,
         last_seen_at=one.last_seen_at,
     )

@@ -12,9 +12,10 @@ from idp.errors import Invalid
 from idp.wam import reports
 from idp.web.boundary import Transaction
 from idp.web.console.bodies import Rows
-from idp.web.console.caller import Sees, lines_seen
+from idp.web.console.caller import Sees
 from idp.web.console.paging import After, Cursor, Limit
 from idp.web.console.routing import part
+from idp.web.manager.guard import lines_seen
 from idp.web.manager.reports import HISTORY, MOST
 
 router = part()

@@ -8,14 +8,15 @@ from sqlmodel import Session as Db
 from idp.accounts import vouching
 from idp.entitlements.tables import Absence
 from idp.errors import Invalid, NotFound
-from idp.wam import authority, emergency, inactivity, leave
+from idp.wam import authority, emergency, emergency_bars, inactivity, leave
 from idp.wam.tables import EmergencyUse
 from idp.web.boundary import Transaction
-from idp.web.console.caller import Manages, Sees, lines_of, lines_seen
-from idp.web.console.delegated import EmergencyReview, Leave, Word
+from idp.web.console.caller import Manages, Sees
+from idp.web.console.delegated import EmergencyLift, EmergencyReview, Leave, Word
 from idp.web.console.once import TheOnce
 from idp.web.console.routing import part
 from idp.web.guards import Acting
+from idp.web.manager.guard import lines_of, lines_seen
 
 router = part()
 
@@ -67,8 +68,9 @@ def lift(db: Transaction, acting: Manages, once: TheOnce, a: str) -> Response:
 
 @router.get("/emergencies")
 def emergencies(db: Transaction, acting: Sees) -> dict[str, Any]:
-    """List the practice's uses of emergency access, newest first."""
-    return {"emergencies": [_use(one) for one in emergency.of_practice(db, acting.provider.id)]}
+    """List the practice's uses of emergency access, newest first; `more` where the newest 200 are not all."""
+    found = emergency.of_practice(db, acting.provider.id, lines_seen(db, acting))
+    return {"more": len(found) >= emergency.MOST_SHOWN, "emergencies": [_use(one) for one in found]}
 
 
 @router.post("/emergencies/{x}/end")
@@ -76,8 +78,8 @@ def end_emergency(db: Transaction, acting: Manages, once: TheOnce, x: str) -> Re
     """End a use before its time; `ended` says whether it was still running."""
 
     def work() -> dict[str, Any]:
-        use = emergency.find(db, x[:64], acting.provider.id)
-        ended = emergency.end(db, use, by=acting.visitor.account.id)
+        use = emergency.find_here(db, x[:64], acting.provider.id, lines_seen(db, acting))
+        ended = emergency.end_for_practice(db, use, by=acting.visitor.account.id)
         return {"ended": ended, "emergency": _use(use)}
 
     return once.answer(db, acting, work)
@@ -88,8 +90,20 @@ def review_emergency(db: Transaction, acting: Manages, once: TheOnce, x: str, bo
     """Say whether a use was justified; one found unjustified ends. Nobody reviews their own."""
 
     def work() -> dict[str, Any]:
-        use = emergency.find(db, x[:64], acting.provider.id)
+        use = emergency.find_here(db, x[:64], acting.provider.id, lines_seen(db, acting))
         emergency.review(db, use, by=acting.visitor.account.id, verdict=body.verdict, note=body.note)
+        return {"emergency": _use(use)}
+
+    return once.answer(db, acting, work)
+
+
+@router.post("/emergencies/{x}/lift")
+def lift_emergency(db: Transaction, acting: Manages, once: TheOnce, x: str, body: EmergencyLift) -> Response:
+    """Open emergency access again to who used it without need; never one's own, and not what the desk found."""
+
+    def work() -> dict[str, Any]:
+        use = emergency.find_here(db, x[:64], acting.provider.id, lines_seen(db, acting))
+        emergency_bars.lift(db, use, by=acting.visitor.account.id, why=body.why)
         return {"emergency": _use(use)}
 
     return once.answer(db, acting, work)
@@ -147,4 +161,8 @@ def _use(use: EmergencyUse) -> dict[str, Any]:
         "reviewed_at": use.reviewed_at,
         "verdict": use.verdict,
         "note": use.note,
+        "by_desk": use.by_desk,
+        "lifted_by": use.lifted_by,
+        "lifted_at": use.lifted_at,
+        "lifted_because": use.lifted_because,
     }

@@ -5,24 +5,28 @@ from typing import Any
 from fastapi import Response
 from sqlmodel import Session as Db
 
-from idp.wam import reviews
+from idp.wam import receipts, reviews
 from idp.wam.tables import Review
 from idp.web.boundary import Transaction
 from idp.web.console.bodies import Answers, Signature
-from idp.web.console.caller import Manages, Sees, lines_of
+from idp.web.console.caller import Manages, Sees
 from idp.web.console.once import TheOnce
 from idp.web.console.routing import part
 from idp.web.guards import Acting
 from idp.web.manager import evidence, workload
+from idp.web.manager.guard import lines_of
 
 router = part()
 
 
 @router.get("/reviews")
 def listed(db: Transaction, acting: Sees) -> dict[str, Any]:
-    """List the reviews of the lines this person manages, newest first."""
+    """List the reviews of the lines this person manages, newest first; `more` where the newest 100 are not all."""
     rows = reviews.of_practice(db, acting.provider.id, lines_of(db, acting))
-    return {"reviews": [_told(review) | {"people": total, "answered": done} for review, total, done in rows]}
+    return {
+        "more": len(rows) >= reviews.MOST_SHOWN,
+        "reviews": [_told(review) | {"people": total, "answered": done} for review, total, done in rows],
+    }
 
 
 @router.get("/reviews/{x}")
@@ -68,7 +72,11 @@ def sign(db: Transaction, acting: Manages, once: TheOnce, x: str, body: Signatur
 
     def work() -> dict[str, Any]:
         signed = reviews.sign(db, _found(db, acting, x), by=acting.visitor.account.id, word=body.word)
-        return _told(signed) | {"report": signed.report}
+        made = receipts.about(db, signed.provider_id, "review", "review", signed.id)
+        return _told(signed) | {
+            "report": signed.report,
+            "receipt": made.id if made else None,
+        }
 
     return once.answer(db, acting, work)
 

@@ -128,6 +128,7 @@ def drawn(db: Db, case: SecurityCase, by: str) -> dict[str, Any] | None:
     return {
         "by": by,
         "timeline": drawing.timeline(rows, lane),
+        "slim": drawing.timeline(rows, lane, drawing.SLIM),
         "rows": rows,
         "names": names,
         "devices": devices,

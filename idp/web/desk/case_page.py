@@ -18,7 +18,7 @@ from idp.providers.tables import Provider
 from idp.sharing.live import shown as scores
 from idp.sharing.live.shown import WHAT
 from idp.wam import roster
-from idp.web.desk import case_evidence, drawing, shown
+from idp.web.desk import case_evidence, shown
 from idp.web.guards import Acting
 
 TEMPLATE = "cases/one.html"
@@ -85,7 +85,6 @@ def facts(db: Db, staff: Acting, case: SecurityCase, lanes: str = "") -> dict[st
         "scored": case.kind in WHAT and scores.known(db, case.account_id, case.kind),
         "drawn": case_evidence.drawn(db, case, lanes),
         "lanes": case_evidence.LANES,
-        "width": drawing.WIDTH,
         "events": VOCABULARY,
         "practices": places,
         "asked": asked,

@@ -27,6 +27,23 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """How wide a drawing of lanes is, and where its names and times stand."""
+
+    width: int
+    left: int
+    lane: int
+    ticks: int
+    above: int
+    """How far above its line a lane's name stands; 0: beside it."""
+
+
+BROAD = Shape(WIDTH, _LEFT, _LANE, _TICKS, 0)
+SLIM = Shape(340, 8, 46, 2, 14)
+"""For a phone: names above their lanes, three times, nothing to scroll."""
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """Lanes from top to bottom, moments from left to right."""
 
@@ -36,20 +53,21 @@ class Timeline:
     ticks: Sequence[tuple[float, datetime]]
     fine: bool = False
     """So short a time that its ticks need seconds."""
+    shape: Shape = BROAD
 
 
-def timeline(rows: Sequence[Any], lane_of: Any) -> Timeline:
+def timeline(rows: Sequence[Any], lane_of: Any, shape: Shape = BROAD) -> Timeline:
     """Place records; `lane_of` says for a row on which lane it stands. Lanes come in order of their first record."""
     ordered = sorted(rows, key=lambda row: (row.at, row.seq))
     lanes: dict[str, int] = {}
     for row in ordered:
-        lanes.setdefault(lane_of(row), _TOP + 20 + _LANE * len(lanes))
+        lanes.setdefault(lane_of(row), _TOP + 20 + shape.above + shape.lane * len(lanes))
     first, last = ordered[0].at, ordered[-1].at
     span = max((last - first).total_seconds(), 1.0)
-    room = WIDTH - _LEFT - _RIGHT
+    room = shape.width - shape.left - (_RIGHT if shape is BROAD else shape.left)
     marks = [
         Mark(
-            round(_LEFT + (row.at - first).total_seconds() / span * room, 1),
+            round(shape.left + (row.at - first).total_seconds() / span * room, 1),
             lanes[lane_of(row)],
             "bad" if row.outcome in ("deny", "refused", "failed") else "ok" if row.outcome == "permit" else "note",
             row,
@@ -57,10 +75,11 @@ def timeline(rows: Sequence[Any], lane_of: Any) -> Timeline:
         for row in ordered
     ]
     ticks = [
-        (round(_LEFT + n / _TICKS * room, 1), first + timedelta(seconds=span * n / _TICKS)) for n in range(_TICKS + 1)
+        (round(shape.left + n / shape.ticks * room, 1), first + timedelta(seconds=span * n / shape.ticks))
+        for n in range(shape.ticks + 1)
     ]
-    height = _TOP + 30 + _LANE * len(lanes)
-    return Timeline(height, [(y, name) for name, y in lanes.items()], marks, ticks, fine=span < 3600)
+    height = _TOP + 30 + shape.lane * len(lanes)
+    return Timeline(height, [(y, name) for name, y in lanes.items()], marks, ticks, fine=span < 3600, shape=shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,22 @@
 """Security staff: uses of emergency access nobody has looked at yet, those due first (SE-4)."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlmodel import Session as Db
+from sqlmodel import col, select
 
+from idp.accounts import humans
 from idp.errors import Conflict, Invalid, NotEntitled
 from idp.providers.tables import Provider
-from idp.wam import emergency
+from idp.wam import emergency, emergency_bars
 from idp.wam.tables import EmergencyUse
 from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting, insurer_staff
-from idp.web.manager.emergency import entry
+from idp.web.manager.emergency import entries
 
 router = APIRouter()
 PATH = "/security/emergency"
@@ -23,9 +26,9 @@ Staff = Annotated[Acting, Depends(insurer_staff("security.case.work"))]
 @router.get(PATH, include_in_schema=False)
 def listed(request: Request, staff: Staff, db: Transaction) -> Response:
     """List what waits to be looked at, and what was."""
-    waiting = [_entry(db, use) for use in emergency.to_review(db)]
-    done = [_entry(db, use) for use in emergency.reviewed(db)]
-    return pages.page(request, "audit/emergency.html", waiting=waiting, done=done, **_frame(staff))
+    waiting, done = _entries(db, emergency.to_review(db)), _entries(db, emergency.reviewed(db))
+    more = len(waiting) >= emergency.MOST_SHOWN
+    return pages.page(request, "audit/emergency.html", waiting=waiting, more=more, done=done, **_frame(staff))
 
 
 @router.get(f"{PATH}/{{x}}", include_in_schema=False)
@@ -41,8 +44,10 @@ def review(request: Request, staff: Staff, db: Transaction, x: str, form: TheFor
     with pages.shown_again("audit/emergency_one.html", facts, Invalid, Conflict, NotEntitled):
         if form.get("what") == "end":
             emergency.end(db, use, by=by)
+        elif form.get("what") == "lift":
+            emergency_bars.lift(db, use, by=by, why=form.get("why", ""), desk=True)
         else:
-            emergency.review(db, use, by=by, verdict=form.get("verdict", ""), note=form.get("note", ""))
+            emergency.review(db, use, by=by, verdict=form.get("verdict", ""), note=form.get("note", ""), desk=True)
     return pages.go(request, PATH)
 
 
@@ -50,16 +55,18 @@ def _frame(staff: Acting) -> dict[str, Any]:
     return {"acting": {"name": staff.provider.name, "tin_last4": None, "id": staff.provider.id}}
 
 
-def _entry(db: Db, use: EmergencyUse) -> dict[str, Any]:
-    provider = db.get(Provider, use.provider_id)
-    return entry(db, use) | {"practice": provider.name if provider else ""}
+def _entries(db: Db, uses: Sequence[EmergencyUse]) -> list[dict[str, Any]]:
+    ids = {use.provider_id for use in uses}
+    practices = {one.id: one.name for one in db.exec(select(Provider).where(col(Provider.id).in_(ids)))}
+    return [one | {"practice": practices.get(one["use"].provider_id, "")} for one in entries(db, uses)]
 
 
 def _one(staff: Acting, db: Db, x: str) -> dict[str, Any]:
     use = emergency.find(db, x[:64])
     return {
-        "one": _entry(db, use),
-        "own": use.account_id == staff.visitor.account.id,
+        "one": _entries(db, [use])[0],
+        "own": staff.visitor.account.id in humans.same(db, use.account_id),
+        "liftable": emergency_bars.may_lift(db, use, by=staff.visitor.account.id, desk=True),
         "verdicts": emergency.VERDICTS,
         "action": f"{PATH}/{use.id}",
         "problem": None,

@@ -20,6 +20,8 @@ router = APIRouter()
 MayLook = Annotated[Acting, Depends(insurer_staff("audit.search"))]
 Support = Annotated[Acting, Depends(insurer_staff("security.access.revoke"))]
 PATH = "/security/links"
+ENTRIES = 100
+"""Lines of the journal that the page shows, the newest."""
 
 
 @router.get(PATH, include_in_schema=False)
@@ -88,14 +90,15 @@ def _facts(staff: Acting, db: Transaction, account_id: str) -> dict[str, Any]:
     if found is None:
         raise NotFound("There is no account with this id.")
     log.record(db, Event("accounts.links.viewed", account=account_id))
-    names = upstreams.names(db)
+    names, entries = upstreams.names(db), journal.of_account(db, account_id)
     return {
         "acting": {"name": staff.provider.name, "tin_last4": None, "id": staff.provider.id},
         "account": account_id,
         "found": found,
         "logins": [(one, _name(names, one)) for one in linking.logins(db, account_id)],
-        "entries": [(e, _name(names, db.get(Login, e.login_id))) for e in journal.of_account(db, account_id)[:100]],
-        "operations": journal.operations_of(db, account_id)[:50],
+        "entries": [(e, _name(names, db.get(Login, e.login_id))) for e in entries[:ENTRIES]],
+        "entries_total": len(entries),
+        "operations": journal.operations_of(db, account_id),
     }
 
 

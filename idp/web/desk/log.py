@@ -19,7 +19,7 @@ from idp.database import of
 from idp.errors import Invalid, NotFound
 from idp.notices import saying
 from idp.web.boundary import Service, TheService, Transaction, service_of
-from idp.web.desk import proving, reading, saved, shown
+from idp.web.desk import proving, reading, saved, shown, then
 from idp.web.forms import TheForm
 from idp.web.guards import Acting, insurer_staff
 from idp.web.pages import go, page
@@ -93,6 +93,7 @@ def record_page(request: Request, staff: MaySearch, db: Transaction, n: str) -> 
         said=said,
         names=shown.names(db, [found.row]),
         links=shown.links(found.said, found.row.address_hash),
+        why=then.why("security", found.said, found.row.at),
         proof=proofs.inclusion(db, int(n)),
     )
 

@@ -1,7 +1,9 @@
 """What the security desk types, turned into ids and moments, so that no name stands in an address."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session as Db
@@ -39,13 +41,10 @@ def understood(db: Db, typed: dict[str, str], zone: ZoneInfo) -> dict[str, str]:
                 else "Nobody has this name, e-mail or user name. Check the spelling, or enter the account's id."
             )
     if "provider" in typed and not typed["provider"].startswith("prv_"):
-        places = db.exec(
-            select(Provider.id).where(func.lower(col(Provider.name)) == typed["provider"].lower()).limit(2)
-        ).all()
-        if len(places) == 1:
-            given["provider"] = places[0]
-        else:
-            problems["provider"] = "Enter the practice's full name or its id."
+        try:
+            given["provider"] = practice(db, typed["provider"])
+        except Invalid as refusal:
+            problems |= refusal.fields
     if "address" in typed and not _HASHED.fullmatch(typed["address"]):
         hashed = search.hashed(of(db).ring, typed["address"])
         if hashed is None:
@@ -57,8 +56,37 @@ def understood(db: Db, typed: dict[str, str], zone: ZoneInfo) -> dict[str, str]:
     return given
 
 
+def practice(db: Db, typed: str) -> str:
+    """Return the id of the one practice with this name, or with this part of it, or this id; raise Invalid."""
+    if typed.startswith("prv_"):
+        return typed
+    found = practices(db, typed)
+    if len(found) != 1:
+        problem = "Several practices fit. Choose one below." if found else "No practice has this in its name."
+        raise Invalid(fields={"provider": problem})
+    return found[0][0]
+
+
+def practices(db: Db, words: str) -> list[tuple[str, str]]:
+    """Return the ids and names of at most 20 practices: those of exactly this name, else whose name holds each word."""
+    low = " ".join(words.split()).lower()
+    name = func.lower(col(Provider.name))
+    for condition in (name == low, and_(*(name.contains(word, autoescape=True) for word in low.split()))):
+        query = select(Provider.id, Provider.name).where(condition).order_by(name, col(Provider.id)).limit(20)
+        found = [(str(one), str(label)) for one, label in db.execute(query).all()] if len(low) > 1 else []
+        if found:
+            return found
+    return []
+
+
 def people(db: Db, words: str) -> list[tuple[str, str]]:
     """Return the ids and names of at most 20 people: who has exactly this name or address, else whose name holds it."""
+    query = select(Account.id, Account.display_name)
+    return [(str(who), str(label)) for who, label in fitting(db, query, words, 20)]
+
+
+def fitting(db: Db, query: Any, words: str, most: int) -> Sequence[Any]:
+    """Return at most so many rows of a query of accounts: exactly this name, address or user name, else part of it."""
     low = " ".join(words.split()).lower()
     if len(low) < 2:
         return []
@@ -71,8 +99,7 @@ def people(db: Db, words: str) -> list[tuple[str, str]]:
         ),
     )
     for condition in (exact, and_(*(name.contains(word, autoescape=True) for word in low.split()))):
-        query = select(Account.id, Account.display_name).where(condition).order_by(name, col(Account.id)).limit(20)
-        found = [(str(who), str(label)) for who, label in db.execute(query).all()]
+        found = db.execute(query.where(condition).order_by(name, col(Account.id)).limit(most)).all()
         if found:
             return found
     return []

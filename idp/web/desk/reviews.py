@@ -1,6 +1,5 @@
 """Access reviews for security staff, and the day's digest they also get by mail."""
 
-from types import SimpleNamespace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -24,11 +23,7 @@ def reviews(
     """Show every review aid; looking is recorded with how many signs there were."""
     found = {name: (title, look(db)) for name, (title, look) in access_reviews.KINDS.items()}
     log.record(db, Event("security.reviews.viewed", details={name: len(signs) for name, (_, signs) in found.items()}))
-    mentioned = [
-        SimpleNamespace(actor_id=sign.account_id, account_id=None, provider_id=sign.provider_id)
-        for _, signs in found.values()
-        for sign in signs
-    ]
+    mentioned = [shown.Mentioned(sign.account_id, sign.provider_id) for _, signs in found.values() for sign in signs]
     return page(
         request,
         "audit/reviews.html",

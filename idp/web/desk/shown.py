@@ -1,6 +1,7 @@
 """What the desk's pages about the log share: addresses of searches, names for ids, where to go on from a value."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +11,7 @@ from sqlmodel import col, select
 from idp.accounts.tables import Account
 from idp.audit import search
 from idp.audit.search import Filters
+from idp.entitlements.tables import Entitlement
 from idp.providers.tables import Provider
 from idp.web.guards import Acting
 
@@ -43,13 +45,27 @@ def given(filters: Filters) -> dict[str, Any]:
     return {name: getattr(filters, name) for name in search.NAMES if getattr(filters, name) is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class Mentioned:
+    """Whom and what something that is no record mentions, for `names`."""
+
+    account_id: str | None
+    provider_id: str | None = None
+    actor_id: str | None = None
+    entitlement: str | None = None
+
+
 def names(db: Db, rows: Iterable[Any]) -> dict[str, str]:
-    """Return the names of the people and practices that the rows mention by id."""
+    """Return the names of the people, practices and functions that the rows mention."""
     rows = list(rows)
     people = {who for row in rows for who in (row.actor_id, row.account_id) if who and who.startswith("acc_")}
     places = {row.provider_id for row in rows if row.provider_id}
     found = dict(db.execute(select(Account.id, Account.display_name).where(col(Account.id).in_(people))).all())
     found |= dict(db.execute(select(Provider.id, Provider.name).where(col(Provider.id).in_(places))).all())
+    functions = {row.entitlement for row in rows if row.entitlement}
+    found |= dict(
+        db.execute(select(Entitlement.key, Entitlement.name).where(col(Entitlement.key).in_(functions))).all()
+    )
     return {str(key): str(value) for key, value in found.items()}
 
 

@@ -53,7 +53,7 @@ def over_time(request: Request, staff: MaySearch, db: Transaction, *, session: s
         value=value,
         rows=rows,
         drawn=drawing.timeline(rows, lane) if rows else None,
-        width=drawing.WIDTH,
+        slim=drawing.timeline(rows, lane, drawing.SLIM) if rows else None,
         zone_now=saying.zone_name(clock.now(), of(db).settings.time_zone),
         names=names,
         events=VOCABULARY,

@@ -6,23 +6,20 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
 from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp import clock
-from idp.audit import log
-from idp.audit.events import Event
 from idp.database import of
-from idp.entitlements.decision import Question
 from idp.entitlements.question import LINES
 from idp.entitlements.sentences import sentence
 from idp.entitlements.tables import Entitlement
 from idp.errors import Invalid
 from idp.providers.tables import Provider
-from idp.web import dates, givers
+from idp.web import dates, givers, said_of, whatif
 from idp.web.boundary import Transaction, service_of
 from idp.web.desk import reading, who_table
 from idp.web.forms import TheForm
@@ -35,6 +32,7 @@ MayLook = Annotated[Acting, Depends(insurer_staff("audit.search"))]
 MayExport = Annotated[Acting, Depends(insurer_staff("audit.export"))]
 PATH = "/security/who"
 NAMES = ("function", "provider", "line", "day")
+_NEEDED = {"provider": "Enter a practice.", "day": "Enter a day such as 11/21/2026."}
 
 
 @router.get(PATH, include_in_schema=False)
@@ -43,12 +41,12 @@ def who_page(request: Request, staff: MayLook, db: Transaction) -> Response:
     given = _query(request, {*NAMES, "after"})
     if not given:
         return page(request, "audit/who.html", **_frame(staff, db), given={}, typed={}, fields={}, found=None)
-    question, starts, ends = _asked(given, of(db).settings.time_zone)
-    found = who_table.find(db, question, starts, ends, given.get("after", ""))
-    both = (*found.found, *found.held)
-    names = who_table.names_of(db, [name for name, _ in both])
-    practice = db.get(Provider, question.provider_id)
-    rest = {name: given[name] for name in NAMES if name in given}
+    asked, starts, ends = _asked(given, of(db).settings.time_zone)
+    found = who_table.find(db, asked, starts, ends, given.get("after", ""))
+    both = (*found.could, *found.held)
+    names = who_table.names_of(db, sorted({one.period.account_id for one in both}))
+    practice = db.get(Provider, asked.provider)
+    rest = {name: given[name] for name in NAMES if given.get(name)}
     return page(
         request,
         "audit/who.html",
@@ -60,13 +58,15 @@ def who_page(request: Request, staff: MayLook, db: Transaction) -> Response:
         starts=starts,
         ends=ends,
         now=clock.now(),
-        line=question.asked_line,
+        asked=asked,
         names=names,
-        function=db.get(Entitlement, question.entitlement),
+        function=db.get(Entitlement, asked.function) if asked.function else None,
         practice=practice,
-        by=givers.names(db, [one for _, all_of in both for period in all_of for one in period.sources]),
-        rows=[(name, period, _why(rest, name, period.starts_at)) for name, all_of in found.found for period in all_of],
-        held=[(name, period, _why(rest, name, period.starts_at)) for name, all_of in found.held for period in all_of],
+        by=givers.names(db, [one for row in both for one in row.period.sources]),
+        agreements=said_of.named(db, [row.period.decision.agreement or "" for row in both]),
+        people=len({row.period.account_id for row in found.could}),
+        rows=[(row, _why(rest, row)) for row in _by_name(found.could, names)],
+        held=[(row, _why(rest, row)) for row in _by_name(found.held, names)],
         said=sentence,
         moment=clock.from_micros,
         further=f"{PATH}?{urlencode({**rest, 'after': found.goes_on})}" if found.goes_on else None,
@@ -80,12 +80,13 @@ def who_form(request: Request, staff: MayLook, db: Transaction, form: TheForm) -
     typed = {name: form[name].strip() for name in NAMES if name in form and form[name].strip()}
     try:
         _complete(typed)
-        zone = ZoneInfo(service_of(request).settings.time_zone)
-        given = typed | reading.understood(db, {"provider": typed["provider"]}, zone)
+        given = typed | {"provider": reading.practice(db, typed["provider"])}
         _day(typed["day"])
     except Invalid as refusal:
         refusal.page = "audit/who.html"
-        refusal.context = _frame(staff, db) | {"given": {}, "typed": typed, "found": None}
+        fit = reading.practices(db, typed["provider"]) if "provider" in refusal.fields and "provider" in typed else []
+        choices = [(label, f"{PATH}?{urlencode(typed | {'provider': place})}") for place, label in fit]
+        refusal.context = _frame(staff, db) | {"given": {}, "typed": typed, "found": None, "choices": choices}
         raise
     return go(request, f"{PATH}?{urlencode(given)}")
 
@@ -93,31 +94,36 @@ def who_form(request: Request, staff: MayLook, db: Transaction, form: TheForm) -
 @router.get(f"{PATH}.csv", include_in_schema=False)
 def who_csv(request: Request, staff: MayExport, db: Transaction) -> Response:
     """Export the whole answer as a table."""
-    question, starts, ends = _asked(_query(request, set(NAMES)), of(db).settings.time_zone)
-    log.record(db, Event("audit.log.exported", details={"form": "who", "day": clock.iso(starts)}))
-    text = "".join(_lines(who_table.rows(db, question, starts, ends)))
+    asked, starts, ends = _asked(_query(request, set(NAMES)), of(db).settings.time_zone)
+    who_table.exporting(db, asked, starts, ends)
+    lines = _lines(who_table.exported(service_of(request).database, asked, starts, ends))
     headers = {"Content-Disposition": f'attachment; filename="who-{starts:%Y%m%d}.csv"'}
-    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _why(rest: dict[str, str], account: str, at: int) -> str:
-    asked = {"account": account, "at": clock.from_micros(at).isoformat()}
-    asked |= {name: rest[name] for name in ("function", "provider", "line") if name in rest}
+def _why(rest: dict[str, str], row: who_table.Row) -> str:
+    asked = {"account": row.period.account_id, "at": clock.from_micros(row.period.starts_at).isoformat()}
+    asked |= {"function": row.function, "provider": rest["provider"], "line": row.line}
     return "/security/why?" + urlencode(asked)
 
 
-def _asked(given: dict[str, str], zone: str) -> tuple[Question, datetime, datetime]:
+def _by_name(rows: tuple[who_table.Row, ...], names: dict[str, str]) -> list[who_table.Row]:
+    """Sort a page's rows as people read them: a person's together."""
+    return sorted(rows, key=lambda row: (names.get(row.period.account_id, "").lower(), row.period.account_id))
+
+
+def _asked(given: dict[str, str], zone: str) -> tuple[who_table.Asked, datetime, datetime]:
     _complete(given)
-    line = given.get("line", "medical")
-    if line not in LINES:
+    line = given.get("line") or None
+    if line is not None and line not in LINES:
         raise Invalid(fields={"line": "Choose a line of business."})
     day = _day(given["day"])
-    question = who_table.asked(given["function"], given["provider"], line)
-    return question, dates.start_of(day, zone), dates.end_of(day, zone)
+    asked = who_table.Asked(given["provider"], given.get("function") or None, line)
+    return asked, dates.start_of(day, zone), dates.end_of(day, zone)
 
 
 def _complete(given: dict[str, str]) -> None:
-    missing = {name: "Fill this in." for name in ("function", "provider", "day") if not given.get(name)}
+    missing = {name: words for name, words in _NEEDED.items() if not given.get(name)}
     if missing:
         raise Invalid(fields=missing)
 
@@ -148,6 +154,8 @@ def _frame(staff: Acting, db: Db) -> dict[str, Any]:
     return {
         "acting": {"name": staff.provider.name, "tin_last4": None, "id": staff.provider.id},
         "functions": functions,
+        "function_names": {one.key: one.name for one in functions},
+        "reasons": whatif.REASONS,
         "line_names": LINE_NAMES,
     }
 

@@ -1,6 +1,7 @@
 """SE-6 as a table: who could do something for a practice in a stretch of time, and why; for the page and exports."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session as Db
@@ -10,10 +11,15 @@ from idp import clock
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
+from idp.database import Database, reading
 from idp.database.lane import drive
 from idp.entitlements import coulds
 from idp.entitlements.coulds import Period
+from idp.entitlements.defaults import FROM_APPOINTMENT
 from idp.entitlements.question import OURSELVES, Question
+from idp.entitlements.sentences import sentence
+from idp.entitlements.tables import Appointment, Grant
+from idp.errors import Invalid
 
 COLUMNS = (
     "person",
@@ -26,25 +32,55 @@ COLUMNS = (
     "given_until",
     "agreement",
     "policy",
+    "function",
+    "line",
+    "could",
+    "reason",
+    "why",
 )
 PAGE = 100
 
 
-def find(db: Db, question: Question, starts: datetime, ends: datetime, after: str = "") -> coulds.Page:
-    """Return one page of people with their periods; recorded as a search."""
-    work = coulds.people(question, clock.micros(starts), clock.micros(ends), after=after, limit=PAGE)
-    found = drive(db, work)
-    assert isinstance(found, coulds.Page)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked about: one practice, one function or any, one line of business or any."""
+
+    provider: str
+    function: str | None
+    line: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One period of one person with one function in one line."""
+
+    function: str
+    line: str
+    period: Period
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of the answer: who could, who held it and could not, and where the next page begins."""
+
+    could: tuple[Row, ...]
+    held: tuple[Row, ...]
+    goes_on: str | None
+
+
+def find(db: Db, asked: Asked, starts: datetime, ends: datetime, after: str = "") -> Found:
+    """Return one page of people with their periods; recorded as a search. Raises Invalid for a bad `after`."""
+    found = _read(db, asked, starts, ends, after)
     log.record(
         db,
         Event(
             "entitlements.search.answered",
-            provider=question.provider_id,
-            entitlement=question.entitlement,
+            provider=asked.provider,
+            entitlement=asked.function,
             details={
                 "sought": "who",
-                "results": len(found.found),
-                "line": question.asked_line,
+                "results": len({row.period.account_id for row in found.could}),
+                "line": asked.line or "any",
                 "day": clock.iso(starts),
                 "until": clock.iso(ends),
             },
@@ -53,21 +89,93 @@ def find(db: Db, question: Question, starts: datetime, ends: datetime, after: st
     return found
 
 
-def asked(function: str, provider: str, line: str) -> Question:
-    """Return the question every person is asked about."""
-    return Question("*", function, provider, OURSELVES, line=line, assume_authenticated=True)
+def _read(db: Db, asked: Asked, starts: datetime, ends: datetime, after: str) -> Found:
+    first, who = _place(after)
+    could: list[Row] = []
+    held: list[Row] = []
+    people: set[tuple[str, str, str]] = set()
+    looks = coulds.LOOKED_AT
+    for line, function in _pairs(db, asked, ends):
+        if (line, function) < first:
+            continue
+        if len(people) >= PAGE or looks <= 0:
+            return Found(tuple(could), tuple(held), _after(line, function, ""))
+        begin = who if (line, function) == first else ""
+        question = Question("*", function, asked.provider, OURSELVES, line=line, assume_authenticated=True)
+        span, limit = (clock.micros(starts), clock.micros(ends)), PAGE - len(people)
+        page = drive(db, coulds.people(question, *span, after=begin, limit=limit, looks=looks))
+        assert isinstance(page, coulds.Page)
+        looks -= page.looked
+        could += [Row(function, line, period) for _, periods in page.found for period in periods]
+        held += [Row(function, line, period) for _, periods in page.held for period in periods]
+        people |= {(line, function, name) for name, _ in (*page.found, *page.held)}
+        if page.goes_on is not None:
+            return Found(tuple(could), tuple(held), _after(line, function, page.goes_on))
+    return Found(tuple(could), tuple(held), None)
 
 
-def rows(db: Db, question: Question, starts: datetime, ends: datetime) -> Iterator[list[str]]:
-    """Yield the whole table, its columns' names first."""
+def _pairs(db: Db, asked: Asked, ends: datetime) -> list[tuple[str, str]]:
+    """Return which functions were ever given there until then, by line; the one that was asked about in any case."""
+    if asked.function is not None and asked.line is not None:
+        return [(asked.line, asked.function)]
+    given = db.execute(
+        select(Grant.line_of_business, Grant.entitlement)
+        .where(col(Grant.provider_id) == asked.provider, col(Grant.not_before) < ends)
+        .distinct()
+    ).all()
+    managed = db.exec(select(Appointment.line).where(col(Appointment.provider_id) == asked.provider).distinct()).all()
+    found = {(str(line), str(key)) for line, key in given}
+    found |= {(line, key) for line in managed for key in FROM_APPOINTMENT}
+    return sorted((line, key) for line, key in found if asked.line in (None, line) and asked.function in (None, key))
+
+
+def _after(line: str, function: str, account: str) -> str:
+    return f"{line}|{function}|{account}"
+
+
+def _place(after: str) -> tuple[tuple[str, str], str]:
+    """Return where a page begins: behind this person of this function in this line."""
+    if not after:
+        return ("", ""), ""
+    parts = after.split("|")
+    if len(parts) != 3:
+        raise Invalid(fields={"after": "This can't be asked."})
+    return (parts[0], parts[1]), parts[2]
+
+
+def exporting(db: Db, asked: Asked, starts: datetime, ends: datetime) -> None:
+    """Record that the whole answer goes out as a table; `exported` reads it, once this is committed."""
+    told = {"form": "who", "day": clock.iso(starts), "until": clock.iso(ends), "line": asked.line or "any"}
+    log.record(db, Event("audit.log.exported", provider=asked.provider, entitlement=asked.function, details=told))
+
+
+def exported(database: Database, asked: Asked, starts: datetime, ends: datetime) -> Iterator[list[str]]:
+    """Yield the whole table, its columns' names first; who held it and could not use it with the reason.
+
+    Read in short transactions that lock nothing: of a big practice it takes a minute. Recorded by `exporting`.
+    """
+
+    def page(after: str) -> tuple[Found, dict[str, str]]:
+        with reading(database) as db:
+            return _named(db, _read(db, asked, starts, ends, after))
+
+    return _table(page)
+
+
+def _named(db: Db, found: Found) -> tuple[Found, dict[str, str]]:
+    return found, names_of(db, sorted({one.period.account_id for one in (*found.could, *found.held)}))
+
+
+def _table(read: Callable[[str], tuple[Found, dict[str, str]]]) -> Iterator[list[str]]:
     yield list(COLUMNS)
     after = ""
     while True:
-        page = find(db, question, starts, ends, after)
-        names = names_of(db, [name for name, _ in page.found])
-        for name, periods in page.found:
-            for period in periods:
-                yield row(period, names.get(name, ""))
+        page, names = read(after)
+        both = (*page.could, *page.held)
+        for one in both:
+            decision = one.period.decision
+            why = ["yes", "", ""] if decision.allowed else ["no", decision.reason or "", sentence(decision) or ""]
+            yield [*row(one.period, names.get(one.period.account_id, "")), one.function, one.line, *why]
         if page.goes_on is None:
             return
         after = page.goes_on
@@ -81,7 +189,7 @@ def row(period: Period, name: str) -> list[str]:
         name if name[:1] not in "=+-@\t\r" else "'" + name,
         _text(period.starts_at),
         _text(period.ends_at),
-        " ".join(period.decision.because),
+        " ".join(period.decision.because if period.decision.allowed else period.held),
         first.by if first else "",
         _text(first.starts_at) if first else "",
         _text(first.ends_at) if first and first.ends_at is not None else "",

@@ -53,6 +53,8 @@ def told(db: Db, impact: Impact) -> dict[str, Any]:
             "out": [known.get(key, key) for key in one.who.stays_out],
             "keeps": [known.get(key, key) for key in one.who.keeps],
             "idle": [known.get(key, key) for key in one.who.idle],
+            "misses": [known.get(key, key) for key in one.who.misses],
+            "apart": one.who.apart,
             "note": one.who.note,
         }
         for one in named(db, impact.affected)

@@ -7,13 +7,14 @@ something waits for the commit of its record.
 from starlette.routing import BaseRoute, Route
 
 from idp.web.boundary import Service
-from idp.web.machines import documents, introspection, par, revocation, token, userinfo
+from idp.web.machines import documents, introspection, par, revocation, status_lists, token, userinfo
 
 
 def routes(service: Service) -> list[BaseRoute]:
     """Return the routes of this part of the lane."""
     return [
         *documents.routes(service),
+        *status_lists.routes(),
         Route("/oauth/par", par.endpoint, methods=["POST"]),
         Route("/oauth/token", token.endpoint, methods=["POST"]),
         Route("/oauth/introspect", introspection.endpoint, methods=["POST"]),

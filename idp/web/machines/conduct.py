@@ -15,8 +15,10 @@ from idp.database.lane import Stale
 from idp.errors import OAuthRefused, Unavailable
 from idp.oauth.desk import Asked, Desk, Late, client_of
 from idp.oauth.server import Answer
+from idp.oauth.status_list.allotment import Unallotted
 from idp.web.bearer import memory_of
 from idp.web.boundary import Service
+from idp.web.machines.allotting import allotments_of
 
 TRIES = 4
 Load = Callable[[Desk, dict[str, str]], Awaitable[int | None]]
@@ -26,17 +28,25 @@ Run = Callable[[Asked], Answer]
 
 async def conduct(service: Service, request: Request, form: dict[str, str], load: Load, run: Run) -> Response:
     """Answer one request; what it rests on is checked in its own commit."""
-    memory = memory_of(service)
+    memory, allotments = memory_of(service), allotments_of(service)
     picture = await memory.picture(service.lane)
-    for n in range(TRIES):
+    tries = 0
+    while tries < TRIES:
         now = clock.now()
-        desk = Desk(picture, service.settings.issuer, now, partial(_row, service, now), recall=n == 0)
+        desk = Desk(picture, service.settings.issuer, now, partial(_row, service, now), recall=tries == 0)
+        tries += 1
+        desk.allotments = allotments
         epoch = await load(desk, form)
         if epoch is not None and epoch != picture.epoch:
             picture = await memory.renew(service.lane, picture.epoch)
             continue
         asked = Asked(desk, request.method, request.scope["path"], form, request.headers)
-        answer = run(asked)
+        try:
+            answer = run(asked)
+        except Unallotted as without:  # who asks has proved to be this client by now
+            await allotments.lease(service.lane, without.client_id, now)
+            tries -= 1  # nothing changed; of many who wait, each block leased serves some
+            continue
         if asked.client is not None:
             name = client_of(asked).client_id
             origin.narrow(client_id=name, actor_id=name)

@@ -9,6 +9,7 @@ from idp.oauth.desk import Desk
 from idp.oauth.grants import refresh_token
 from idp.oauth.memory import Memory
 from idp.oauth.server import endpoint_response
+from idp.oauth.status_list.allotment import place_of
 from idp.oauth.token_revocation import Given
 from idp.signatures import BadToken
 from idp.web.bearer import memory_of
@@ -52,4 +53,5 @@ def _access(desk: Desk, memory: Memory, value: str) -> Given | None:
         jti=str(claims["jti"]),
         expires_at=clock.micros(ends),
         account_id=str(claims["sub"]) if "sid" in claims else None,
+        listed=place_of(claims),
     )

@@ -1,27 +1,28 @@
-"""Change and remove a person's access: choose, check, confirm, receipt (ui.md 3.9, 3.10, 4.9)."""
+"""Change a person's access: choose, check, confirm, receipt (ui.md 3.9, 4.9)."""
 
 # ruff: noqa: FAST003 - the guard in the signature takes `p`
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, select
 
-from idp import clock
-from idp.accounts.tables import Account, TokenFamily
+from idp.accounts.tables import Account
 from idp.database import of
+from idp.entitlements import bundles
 from idp.entitlements.tables import Entitlement
-from idp.errors import Conflict, Invalid, NotFound
-from idp.wam import appointments, authority, granting, holdings, receipts, removing
+from idp.errors import Invalid, NotFound
+from idp.wam import authority, granting, holdings, receipts, removing, roster
 from idp.wam.difference import Wish
+from idp.wam.tables import Receipt
 from idp.web import dates, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
 from idp.web.manager import ends, views
-from idp.web.manager.guard import Manages, Sees, seen_lines
+from idp.web.manager.guard import Manages, Sees, lines_of, lines_seen
 
 router = APIRouter()
 
@@ -47,7 +48,7 @@ def check(request: Request, db: Transaction, acting: Manages, a: str) -> Respons
 def confirm(request: Request, db: Transaction, acting: Manages, a: str, form: TheForm) -> Response:
     """Step 3: do it once, all or nothing, if nobody changed the person meanwhile."""
     provider_id, by = acting.provider.id, acting.visitor.account.id
-    line = _line(request, db, acting)
+    line = line_of(request, db, acting)
     wish, _ = _wish(request, db, acting, line)
     with pages.shown_again(
         "wam/check.html",
@@ -72,9 +73,9 @@ def confirm(request: Request, db: Transaction, acting: Manages, a: str, form: Th
 @router.get("/p/{p}/changes/{r}")
 def done(request: Request, db: Transaction, acting: Sees, r: str) -> Response:
     """Show what a change did, from the committed receipt."""
-    receipt = receipts.find(db, acting.provider.id, r, "change", seen_lines(db, acting))
+    receipt = receipts.find(db, acting.provider.id, r, "change", lines_seen(db, acting))
     zone = of(db).settings.time_zone
-    names = _names(db)
+    names = names_of(db)
     facts = receipt.facts
     end = views.until(datetime.fromisoformat(facts["to"]) if facts["to"] else None, zone)
 
@@ -87,76 +88,18 @@ def done(request: Request, db: Transaction, acting: Sees, r: str) -> Response:
         added=words(facts["added"], end),
         changed=words(facts["changed"], end),
         removed=words(facts["removed"], ""),
+        joined=words(facts.get("joined", []), ""),
         held=[names[key][0] for key in facts.get("held", [])],
-        count=sum(len(facts[key]) for key in ("added", "changed", "removed")),
+        count=sum(len(facts.get(key, [])) for key in ("added", "changed", "removed", "joined")),
         line=facts["line"],
-        **_receipt_facts(db, acting, receipt),
+        job=_job_name(db, facts.get("bundle")),
+        **receipt_facts(db, acting, receipt),
     )
 
 
-@router.get("/p/{p}/people/{a}/remove")
-def ask(request: Request, db: Transaction, acting: Manages, a: str) -> Response:
-    """Show what removing would end, and ask why."""
-    return pages.page(request, "wam/remove.html", **_remove_facts(request, db, acting, a, {}))
-
-
-@router.post("/p/{p}/people/{a}/remove")
-def remove(request: Request, db: Transaction, acting: Manages, a: str, form: TheForm) -> Response:
-    """End it, at once, and answer with the proof."""
-    reason, note, left = form.of("reason", "note", "left")
-    function, lines = _removed(request, db, acting)
-    try:
-        left_at = None
-        if left:
-            left_at = dates.start_of(dates.typed_day(left, "left"), of(db).settings.time_zone) + timedelta(hours=17)
-            left_at = min(left_at, clock.now()) if left_at - timedelta(hours=17) <= clock.now() else left_at
-        receipt = removing.remove(
-            db,
-            by=acting.visitor.account.id,
-            provider_id=acting.provider.id,
-            account_id=a,
-            function=function,
-            lines=lines,
-            reason=reason,
-            note=note,
-            left_at=left_at,
-            form_id=form.get("form_id", ""),
-        )
-    except (Invalid, Conflict) as problem:
-        facts = _remove_facts(request, db, acting, a, {"reason": reason, "note": note, "left": left})
-        problem.page, problem.context = "wam/remove.html", facts | {"problem": problem.detail}
-        raise
-    return pages.go(request, views.href(receipt))
-
-
-@router.get("/p/{p}/removals/{r}")
-def removal(request: Request, db: Transaction, acting: Sees, r: str) -> Response:
-    """Show the proof of a removal, from the committed receipt."""
-    receipt = receipts.find(db, acting.provider.id, r, "removal", seen_lines(db, acting))
-    facts, names = receipt.facts, _names(db)
-    late = None
-    if facts["left_at"]:
-        minutes = int((receipt.at - datetime.fromisoformat(facts["left_at"])).total_seconds() // 60)
-        if minutes > 60:
-            span = f"{minutes // 60} hours" if minutes < 2880 else f"{minutes // 1440} days"
-            late = f"Access ended {span} after the day this person left. The target is one hour."
-    return pages.page(
-        request,
-        "wam/removal.html",
-        function_name=names[facts["function"]][0] if facts["function"] else None,
-        whole=facts["whole"],
-        functions=[names[key][0] for key in facts["functions"]],
-        sessions=facts["sessions"],
-        families=facts["families"],
-        late=late,
-        exact=clock.iso(receipt.at),
-        **(_receipt_facts(db, acting, receipt) | {"lines": [views.LINE_NAMES[x] for x in facts["lines"]]}),
-    )
-
-
-def _line(request: Request, db: Session, acting: Acting) -> str:
+def line_of(request: Request, db: Session, acting: Acting) -> str:
     """Return the line the address names, if this manager has it, else their first; NotFound for a foreign one."""
-    lines = authority.lines_of(db, acting.visitor.account.id, acting.provider.id)
+    lines = lines_of(db, acting)
     asked = request.query_params.get("line") or (lines[0] if lines else "")
     if asked not in lines:
         raise NotFound
@@ -196,7 +139,7 @@ def _choose_facts(
     request: Request, db: Session, acting: Acting, a: str, problem: Invalid | None = None
 ) -> dict[str, Any]:
     person = authority.person(db, acting.provider.id, a)
-    line = _line(request, db, acting)
+    line = line_of(request, db, acting)
     zone = of(db).settings.time_zone
     functions = holdings.functions(db, acting.provider, line)
     held = granting.held(authority.not_ended(db, acting.provider.id, a, line))
@@ -209,6 +152,7 @@ def _choose_facts(
     return {
         "who": person.account,
         "line": line,
+        "has_jobs": _jobs_of(db, acting, a, line),
         "jobs": holdings.jobs(db, functions),
         "functions": views.choices(functions, held, by, a, zone),
         "chosen": chosen,
@@ -220,14 +164,25 @@ def _choose_facts(
 
 
 def _check_facts(request: Request, db: Session, acting: Acting, a: str) -> dict[str, Any]:
-    line = _line(request, db, acting)
+    line = line_of(request, db, acting)
     by, provider_id = acting.visitor.account.id, acting.provider.id
     wish, lacking = _wish(request, db, acting, line)
     preview = granting.preview(
         db, by=by, provider_id=provider_id, account_id=a, line=line, wish=wish, lacking=_function_names(db, lacking)
     )
     query = urlencode(request.query_params.multi_items())
+    has_jobs = _jobs_of(db, acting, a, line)
+    job = _job_name(db, wish.bundle)
+    gone = {entry.key for entry in preview.difference.removed}
     return {
+        "job": job,
+        "leaves": sorted(name for name, keys in has_jobs.items() if name != job and (job or keys & gone)),
+        "besides": sorted(
+            preview.functions[entry.key].name
+            for entry in preview.difference.stay
+            if job and entry.key in preview.functions and entry.key not in wish.bundle_functions
+        ),
+        "keeps": sorted(name for name, keys in has_jobs.items() if not job and not keys & gone),
         "who": authority.person(db, provider_id, a).account,
         "line": line,
         "action": f"{request.url.path}?{query}",
@@ -240,59 +195,21 @@ def _check_facts(request: Request, db: Session, acting: Acting, a: str) -> dict[
     }
 
 
-def _removed(request: Request, db: Session, acting: Acting) -> tuple[str | None, list[str]]:
-    """Return which function (None: everything) and in which lines the address means."""
-    lines = authority.lines_of(db, acting.visitor.account.id, acting.provider.id)
-    function = request.query_params.get("function")
-    if function is None:
-        return None, lines
-    return function, [_line(request, db, acting)]
+def _jobs_of(db: Session, acting: Acting, account_id: str, line: str) -> dict[str, set[str]]:
+    """Return the jobs a person has in a line, by name, each with the functions that came by it."""
+    found: dict[str, set[str]] = {}
+    for one in roster.functions_of(db, acting.provider.id, account_id, line):
+        if one.job:
+            found.setdefault(one.job, set()).add(one.function.key)
+    return found
 
 
-def _remove_facts(request: Request, db: Session, acting: Acting, a: str, typed: dict[str, str]) -> dict[str, Any]:
-    provider_id, by = acting.provider.id, acting.visitor.account.id
-    person = authority.person(db, provider_id, a)
-    function, lines = _removed(request, db, acting)
-    rows = [g for g in authority.not_ended(db, provider_id, a) if g.effect == "allow"]
-    names = _names(db)
-    mine = sorted({names[g.entitlement][0] for g in rows if g.line_of_business in lines})
-    if function is not None and function not in {g.entitlement for g in rows if g.line_of_business in lines}:
-        raise NotFound
-    managed = [x.line for x in appointments.in_force(db, provider_id, None, clock.now()) if x.account_id == a]
-    elsewhere = sorted(({g.line_of_business for g in rows} | set(managed)) - set(lines))
-    barred = None
-    if function is None and a == by:
-        barred = "You can't remove yourself. Ask another access manager, or us."
-    elif function is None and any(appointments.is_last(db, a, provider_id, line) for line in lines):
-        barred = f"{person.account.display_name} is the only access manager. Name a successor first."
-    families = db.exec(
-        select(func.count()).where(
-            col(TokenFamily.account_id) == a,
-            col(TokenFamily.provider_id) == provider_id,
-            col(TokenFamily.ended_at).is_(None),
-        )
-    ).one()
-    query = urlencode(request.query_params.multi_items())
-    return {
-        "who": person.account,
-        "function_name": names[function][0] if function else None,
-        "functions": mine,
-        "others": len(mine) - 1,
-        "whole": not elsewhere,
-        "elsewhere": [views.LINE_NAMES[line] for line in elsewhere],
-        "manages": bool(set(managed) & set(lines)),
-        "families": families,
-        "barred": barred,
-        "reasons": removing.REASONS,
-        "chosen": {"reason": "", "note": "", "left": "", **typed},
-        "form_id": receipts.new_form_id(),
-        "action": request.url.path + (f"?{query}" if query else ""),
-        "problem": None,
-        **views.frame(db, acting.provider, by),
-    }
+def _job_name(db: Session, bundle: str | None) -> str | None:
+    return next((one.name for one in bundles.current(db) if one.key == bundle), bundle) if bundle else None
 
 
-def _receipt_facts(db: Session, acting: Acting, receipt: Any) -> dict[str, Any]:
+def receipt_facts(db: Session, acting: Acting, receipt: Receipt) -> dict[str, Any]:
+    """Return what the page of any receipt shows: for whom, by whom, when and why."""
     by = db.get(Account, receipt.made_by)
     reason = removing.REASONS.get(receipt.reason, receipt.reason).partition(" (")[0]
     return {
@@ -305,11 +222,11 @@ def _receipt_facts(db: Session, acting: Acting, receipt: Any) -> dict[str, Any]:
     }
 
 
-def _names(db: Session) -> dict[str, tuple[str, str]]:
+def names_of(db: Session) -> dict[str, tuple[str, str]]:
     """Return key -> (name, kind of data in words) of the whole catalogue."""
     return {e.key: (e.name, holdings.WORDS[e.sensitivity]) for e in db.exec(select(Entitlement)).all()}
 
 
 def _function_names(db: Session, keys: tuple[str, ...]) -> tuple[str, ...]:
-    names = _names(db)
+    names = names_of(db)
     return tuple(names[key][0] for key in keys)

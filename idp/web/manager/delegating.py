@@ -3,6 +3,7 @@
 # ruff: noqa: FAST003 - the guard in the signature takes `p`
 
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session as Db
@@ -12,25 +13,28 @@ from idp.audit.events import Event
 from idp.entitlements import catalog
 from idp.entitlements.tables import Delegation
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound
+from idp.partners import members
 from idp.partners.standing import in_good_standing
 from idp.partners.tables import Partner
-from idp.wam import company, delegating, receipts, roster
+from idp.wam import company, delegating, delegation_lost, receipts, roster
 from idp.wam.tables import Receipt
 from idp.web import pages, scopes
 from idp.web.boundary import Transaction
-from idp.web.forms import Form, TheForm
+from idp.web.forms import Form, TheForm, in_address
 from idp.web.guards import Acting
 from idp.web.manager import views
-from idp.web.manager.guard import Approves, Sees, seen_lines
+from idp.web.manager.guard import Approves, Sees, lines_seen
 
 router = APIRouter()
+COMPANIES = {"third_party": "Billing and other service companies", "administrator": "Benefit administrators"}
+"""How the kinds of companies are called."""
 
 
 @router.get("/p/{p}/delegations")
 def delegations(request: Request, db: Transaction, acting: Sees) -> Response:
     """List who may work for the practice, through whom, and who could once."""
     frame = views.frame(db, acting.provider, acting.visitor.account.id)
-    entries = [_entry(db, acting.provider.id, one) for one in delegating.all_of(db, acting.provider.id)]
+    entries = [_entry(db, acting.provider.id, one) for one in _listed(db, acting)]
     live = [one for one in entries if one["row"].ended_at is None]
     past = [one for one in entries if one["row"].ended_at is not None]
     return pages.page(request, "wam/delegations.html", live=live, past=past, **frame)
@@ -38,22 +42,33 @@ def delegations(request: Request, db: Transaction, acting: Sees) -> Response:
 
 @router.get("/p/{p}/delegations/new")
 def choose(request: Request, db: Transaction, acting: Approves) -> Response:
-    """Ask which company, for what, where and until when."""
-    return pages.page(request, "wam/delegation_new.html", **_new_facts(db, acting, None))
+    """Step 1: which company, for what, where and until when. Choices live in the address, so back keeps them."""
+    return pages.page(request, "wam/delegation_new.html", **_new_facts(db, acting, _chosen(request)))
 
 
-@router.post("/p/{p}/delegations/new")
-def delegate(request: Request, db: Transaction, acting: Approves, form: TheForm) -> Response:
-    """Let the company work for the practice; both sides are told."""
+@router.get("/p/{p}/delegations/new/check")
+def check(request: Request, db: Transaction, acting: Approves) -> Response:
+    """Step 2: who could do what from then on, before anything happens."""
+    form = in_address(request)
     facts = _new_facts(db, acting, form)
+    with pages.shown_again("wam/delegation_new.html", facts, Invalid, NotEntitled):
+        shown = _check_facts(request, db, acting, form, places=bool(facts["places"]))
+    return pages.page(request, "wam/delegation_check.html", **shown)
+
+
+@router.post("/p/{p}/delegations/new/check")
+def delegate(request: Request, db: Transaction, acting: Approves, form: TheForm) -> Response:
+    """Step 3: let the company work for the practice; both sides are told."""
+    chosen = in_address(request)
+    facts = _new_facts(db, acting, chosen)
     with pages.shown_again("wam/delegation_new.html", facts, Invalid, NotEntitled):
         made = delegating.delegate(
             db,
             by=acting.visitor.account.id,
             provider_id=acting.provider.id,
-            partner_id=form.get("company", ""),
-            scope=scopes.read(db, form, places=bool(facts["places"])),
-            redelegable=form.get("redelegable") == "yes",
+            partner_id=chosen.get("company", ""),
+            scope=scopes.read(db, chosen, places=bool(facts["places"])),
+            redelegable=chosen.get("redelegable") == "yes",
             form_id=form.get("form_id", ""),
         )
     receipt = receipts.earlier(db, acting.visitor.account.id, form.get("form_id", ""))
@@ -65,8 +80,10 @@ def delegate(request: Request, db: Transaction, acting: Approves, form: TheForm)
 @router.get("/p/{p}/delegations/{d}")
 def one(request: Request, db: Transaction, acting: Sees, d: str, receipt: str = "") -> Response:
     """Show a delegation: its chain, its people, what hangs on it; with its receipt, that it is made. It is recorded."""
-    found = delegating.of_practice(db, acting.provider.id, d)
+    found = delegating.of_practice(db, acting.provider.id, d, lines_seen(db, acting))
     made = _receipt(db, acting, found, receipt) if receipt else None
+    if found.ended_at is not None:
+        made = receipts.about(db, acting.provider.id, "delegation_end", "delegation", found.id)
     log.record(db, Event("wam.delegation.viewed", provider=acting.provider.id, details={"delegation": found.id}))
     return pages.page(request, "wam/delegation.html", receipt=made, **_one_facts(db, acting, found))
 
@@ -92,9 +109,13 @@ def end(request: Request, db: Transaction, acting: Approves, d: str, form: TheFo
     return pages.go(request, f"/p/{acting.provider.id}/delegations/{d}")
 
 
+def _listed(db: Db, acting: Acting) -> list[Delegation]:
+    return delegating.all_of(db, acting.provider.id, lines_seen(db, acting))
+
+
 def _receipt(db: Db, acting: Acting, found: Delegation, receipt_id: str) -> Receipt:
     """Return the committed receipt of this delegation, or raise NotFound: an address alone confirms nothing."""
-    receipt = receipts.find(db, acting.provider.id, receipt_id, "delegation", seen_lines(db, acting))
+    receipt = receipts.find(db, acting.provider.id, receipt_id, "delegation", lines_seen(db, acting))
     if receipt.facts.get("delegation") != found.id:
         raise NotFound
     return receipt
@@ -121,7 +142,7 @@ def _one_facts(db: Db, acting: Acting, found: Delegation) -> dict[str, Any]:
          "until": max((g.expires_at for g in w.functions if g.expires_at), default=None)}
         for w in company.workers(db, found)
     ]  # fmt: skip
-    children = [row for row in delegating.all_of(db, provider_id) if row.parent_id == found.id]
+    children = [row for row in _listed(db, acting) if row.parent_id == found.id]
     people = roster.names_of(db, {i for i in (found.approved_by, found.ended_by) if i and i.startswith("acc_")})
     return {
         "one": _entry(db, provider_id, found),
@@ -129,9 +150,16 @@ def _one_facts(db: Db, acting: Acting, found: Delegation) -> dict[str, Any]:
         "children": [_entry(db, provider_id, row) for row in children],
         "by": people.get(found.approved_by, "the insurer"),
         "ended_by": people.get(found.ended_by or "", "the insurer"),
+        "lost": delegation_lost.told(db, found),
         "reasons": delegating.ENDINGS,
+        "again": _again(provider_id, found) if found.parent_id is None else None,
         **views.frame(db, acting.provider, acting.visitor.account.id),
     }
+
+
+def _chosen(request: Request) -> Form | None:
+    """Return the choices of the address, None where it has none: then the form proposes."""
+    return in_address(request) if request.query_params else None
 
 
 def _new_facts(db: Db, acting: Acting, form: Form | None) -> dict[str, Any]:
@@ -139,19 +167,58 @@ def _new_facts(db: Db, acting: Acting, form: Form | None) -> dict[str, Any]:
     lines = [line for line in frame["lines"] if delegating.functions(db, acting.provider, [line])]
     functions = {key: e for line in lines for key, e in delegating.functions(db, acting.provider, [line]).items()}
     places = delegating.places(db, acting.provider.id)
+    companies = delegating.companies(db)
     return {
         **frame,
-        "companies": delegating.companies(db),
+        "companies": [(words, [one for one in companies if one.kind == kind]) for kind, words in COMPANIES.items()],
+        "paused": delegating.paused(db),
         "company": form.get("company", "") if form is not None else "",
         "redelegable": form is not None and form.get("redelegable") == "yes",
-        "form_id": receipts.new_form_id(),
         "problem": None,
         **scopes.choices(db, functions, lines, places, form),
     }
 
 
+def _check_facts(request: Request, db: Db, acting: Acting, form: Form, *, places: bool) -> dict[str, Any]:
+    """Return what a delegation would mean, in words; raises as delegating does for choices that can't be."""
+    provider_id, scope = acting.provider.id, scopes.read(db, form, places=places)
+    partner = delegating.proposed(
+        db, by=acting.visitor.account.id, provider_id=provider_id, partner_id=form.get("company", ""), scope=scope
+    )
+    names = {e.key: e.name for e in catalog.everything(db, insurer_side=False)}
+    named = {place.id: place.name for place in delegating.places(db, provider_id)}
+    known = delegating.in_force_with(db, provider_id, partner.id, lines_seen(db, acting))
+    workers = {worker.account.id: worker.account for row in known for worker in company.workers(db, row)}
+    query = urlencode(request.query_params.multi_items())
+    return {
+        "partner": partner,
+        "functions": sorted(names[key] for key in set(scope.entitlements)),
+        "wanted_lines": [name for key, name in scopes.LINE_NAMES.items() if key in scope.lines],
+        "wanted_places": sorted(named[key] for key in scope.locations) if scope.locations is not None else None,
+        "ends_at": scope.ends_at,
+        "redelegable": form.get("redelegable") == "yes",
+        "administrators": len(members.in_force(db, partner.id, administrators=True)),
+        "known": [_entry(db, provider_id, row) for row in known],
+        "workers": sorted(account.display_name for account in workers.values()),
+        "action": f"{request.url.path}?{query}",
+        "back": f"/p/{provider_id}/delegations/new?{query}",
+        "form_id": receipts.new_form_id(),
+        **views.frame(db, acting.provider, acting.visitor.account.id),
+    }
+
+
+def _again(provider_id: str, row: Delegation) -> str:
+    """Return where the same choices stand in a new form, to be changed there."""
+    asked = [("company", row.partner_id), *(("f", str(key)) for key in row.entitlements)]
+    asked += [("line", str(line)) for line in row.lines]
+    asked += [("where", "all" if row.locations is None else "some")]
+    asked += [("place", str(place)) for place in row.locations or []]
+    asked += [("redelegable", "yes")] if row.redelegable else []
+    return f"/p/{provider_id}/delegations/new?{urlencode(asked)}"
+
+
 def _end_facts(db: Db, acting: Acting, d: str) -> dict[str, Any]:
-    found = delegating.of_practice(db, acting.provider.id, d)
+    found = delegating.of_practice(db, acting.provider.id, d, lines_seen(db, acting))
     if found.ended_at is not None:
         raise NotFound("This delegation has ended already.")
     lost = delegating.preview(db, by=acting.visitor.account.id, provider_id=acting.provider.id, delegation_id=d)

@@ -2,22 +2,24 @@
 
 # ruff: noqa: FAST003 - the guard in the signature takes `p`
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session as Db
 
 from idp import clock
+from idp.accounts import humans
 from idp.entitlements import catalog
 from idp.errors import Conflict, Invalid, NotEntitled
-from idp.wam import emergency, roster
+from idp.wam import emergency, emergency_bars, roster
 from idp.wam.tables import EmergencyUse
 from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
 from idp.web.manager import views
-from idp.web.manager.guard import Manages, Sees
+from idp.web.manager.guard import Manages, Sees, lines_seen
 
 router = APIRouter()
 
@@ -38,41 +40,53 @@ def one(request: Request, db: Transaction, acting: Sees, x: str) -> Response:
 def review(request: Request, db: Transaction, acting: Manages, x: str, form: TheForm) -> Response:
     """End a use, or say whether it was justified."""
     facts, by = _one(db, acting, x), acting.visitor.account.id
-    use = emergency.find(db, x, acting.provider.id)
+    use = emergency.find(db, x)
     with pages.shown_again("wam/emergency_one.html", facts, Invalid, Conflict, NotEntitled):
         if form.get("what") == "end":
-            emergency.end(db, use, by=by)
+            emergency.end_for_practice(db, use, by=by)
+        elif form.get("what") == "lift":
+            emergency_bars.lift(db, use, by=by, why=form.get("why", ""))
         else:
             emergency.review(db, use, by=by, verdict=form.get("verdict", ""), note=form.get("note", ""))
     return pages.go(request, f"/p/{acting.provider.id}/emergency")
 
 
-def entry(db: Db, use: EmergencyUse) -> dict[str, Any]:
-    """Return a use in words."""
-    names = roster.names_of(db, {i for i in (use.account_id, use.reviewed_by) if i})
+def entries(db: Db, uses: Sequence[EmergencyUse]) -> list[dict[str, Any]]:
+    """Return uses in words."""
+    names = roster.names_of(db, {i for use in uses for i in (use.account_id, use.reviewed_by, use.lifted_by) if i})
     functions = {e.key: e.name for e in catalog.everything(db, insurer_side=False)}
     now = clock.now()
-    return {
-        "use": use,
-        "name": names.get(use.account_id, ""),
-        "reviewer": names.get(use.reviewed_by or "", ""),
-        "functions": [functions.get(str(key), str(key)) for key in use.functions],
-        "running": use.ended_at is None and use.ends_at > now,
-        "late": use.reviewed_at is None and use.due_at <= now,
-        "verdict": emergency.VERDICTS.get(use.verdict or "", ""),
-    }
+    return [
+        {
+            "use": use,
+            "name": names.get(use.account_id, ""),
+            "reviewer": names.get(use.reviewed_by or "", ""),
+            "lifter": names.get(use.lifted_by or "", ""),
+            "barred": use.verdict == "not_justified" and use.lifted_at is None,
+            "functions": [functions.get(str(key), str(key)) for key in use.functions],
+            "running": use.ended_at is None and use.ends_at > now,
+            "late": use.reviewed_at is None and use.due_at <= now,
+            "verdict": emergency.VERDICTS.get(use.verdict or "", ""),
+        }
+        for use in uses
+    ]
 
 
 def _facts(db: Db, acting: Acting) -> dict[str, Any]:
-    found = [entry(db, use) for use in emergency.of_practice(db, acting.provider.id)]
-    return {"entries": found, **views.frame(db, acting.provider, acting.visitor.account.id)}
+    found = emergency.of_practice(db, acting.provider.id, lines_seen(db, acting))
+    return {
+        "entries": entries(db, found),
+        "more": len(found) >= emergency.MOST_SHOWN,
+        **views.frame(db, acting.provider, acting.visitor.account.id),
+    }
 
 
 def _one(db: Db, acting: Acting, x: str) -> dict[str, Any]:
-    use = emergency.find(db, x, acting.provider.id)
+    use = emergency.find_here(db, x, acting.provider.id, lines_seen(db, acting))
     return {
-        "one": entry(db, use),
-        "own": use.account_id == acting.visitor.account.id,
+        "one": entries(db, [use])[0],
+        "own": acting.visitor.account.id in humans.same(db, use.account_id),
+        "liftable": emergency_bars.may_lift(db, use, by=acting.visitor.account.id, desk=False),
         "verdicts": emergency.VERDICTS,
         "action": f"/p/{acting.provider.id}/emergency/{use.id}",
         "problem": None,

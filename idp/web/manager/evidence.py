@@ -12,10 +12,10 @@ from idp.audit import checkpoint
 from idp.database import of
 from idp.errors import NotFound
 from idp.settings import NotConfigured
-from idp.wam import authority, evidence, reports, reviews
+from idp.wam import evidence, reports, reviews
 from idp.web.boundary import TheService, Transaction
 from idp.web.guards import Acting, open_to_anyone
-from idp.web.manager.guard import Sees
+from idp.web.manager.guard import Sees, lines_of
 
 router = APIRouter()
 
@@ -59,7 +59,7 @@ def document(db: Db, acting: Acting, x: str) -> Response:
 
 
 def _made(db: Db, acting: Acting, x: str) -> dict[str, Any]:
-    lines = authority.lines_of(db, acting.visitor.account.id, acting.provider.id)
+    lines = lines_of(db, acting)
     review = reviews.find(db, x[:64], acting.provider.id, lines)
     made = evidence.made(db, review)
     reports.looked(db, acting.provider.id, "wam.report.exported", kind="evidence", review=review.id)

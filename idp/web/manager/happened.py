@@ -48,7 +48,7 @@ class Asked:
 def shown(request: Request, db: Transaction, acting: Sees, cursor: str | None = None) -> Response:
     """Show a page of it; looking is recorded."""
     asked, frame = _asked(request), views.frame(db, acting.provider, acting.visitor.account.id)
-    facts = {"asked": asked, "fields": {}, "listed": None, **_choices(db, acting), **frame}
+    facts = {"asked": asked, "fields": {}, "listed": None, **_choices(db, acting, asked.who), **frame}
     try:
         filters = _filters(db, acting, asked)
         listed = happened.page(db, filters, _lines(frame), cursor)
@@ -70,7 +70,8 @@ def exported(request: Request, db: Transaction, acting: Sees) -> Response:
     _recorded(db, filters, "wam.log.exported", len(rows))
     head = ["Record", "When", "What", "Who did it", "About", "Function", "Outcome", "Reason", "App"]
     told = [[str(r.seq), clock.iso(r.at), r.what, r.by, r.about, r.function, r.outcome, r.reason, r.app] for r in rows]
-    return sheet("log", [head, *told])
+    cut = [[f"Not all: the newest {MOST:,} records. Ask for earlier ones by dates."]]
+    return sheet("log", [head, *told, *(cut if len(rows) >= MOST else [])])
 
 
 def _recorded(db: Db, filters: Here, event: str, rows: int) -> None:
@@ -109,9 +110,12 @@ def _lines(frame: dict[str, Any]) -> list[str]:
     return seen
 
 
-def _choices(db: Db, acting: Acting) -> dict[str, Any]:
+def _choices(db: Db, acting: Acting, who: str = "") -> dict[str, Any]:
+    people = happened.people(db, acting.provider.id)
+    known = {one for one, _ in people}
     return {
-        "people": happened.people(db, acting.provider.id),
+        "people": [*happened.named(db, acting.provider.id, who), *people] if who and who not in known else people,
+        "people_more": len(people) >= happened.PEOPLE,
         "topics": happened.KINDS,
         "outcome_words": [(name, name.replace("_", " ")) for name in search.KNOWN],
         "newer": None,

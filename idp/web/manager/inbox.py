@@ -21,13 +21,13 @@ from idp.partners.tables import Partner
 from idp.providers.tables import Practitioner, PractitionerMembership
 from idp.registration import applications
 from idp.registration.tables import Application
-from idp.wam import authority, holdings
+from idp.wam import authority, emergency_open, holdings
 from idp.web import dates, pages
 from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import Acting
-from idp.web.manager import questions, requests, views, wanted
-from idp.web.manager.guard import Manages, Sees
+from idp.web.manager import emergency, questions, requests, views, wanted
+from idp.web.manager.guard import Manages, Sees, lines_of
 
 router = APIRouter()
 
@@ -49,7 +49,7 @@ class Applicant:
 @router.get("/p/{p}/inbox")
 def inbox(request: Request, db: Transaction, acting: Sees) -> Response:
     """List what waits for a decision, in the lines this person manages."""
-    lines = authority.lines_of(db, acting.visitor.account.id, acting.provider.id)
+    lines = lines_of(db, acting)
     waiting = applications.waiting_at(db, acting.provider, lines)
     names = {bundle.key: bundle.name for bundle in bundles.current(db)}
     entries = [
@@ -60,14 +60,16 @@ def inbox(request: Request, db: Transaction, acting: Sees) -> Response:
         }
         for one in waiting
     ]
-    asked = requests.entries(db, acting, lines)
+    used = emergency_open.waiting(db, acting.provider.id, lines, by=acting.visitor.account.id)
+    asked, companies = requests.entries(db, acting, lines), wanted.entries(db, acting, lines)
     return pages.page(
         request,
         "wam/inbox.html",
         entries=entries,
-        more=max(len(waiting), len(asked["asked"])) >= applications.MOST_SHOWN,
+        more=max(len(waiting), len(asked["asked"]), len(companies), len(used)) >= applications.MOST_SHOWN,
         questions=questions.waiting(db, acting) if lines else [],
-        companies=wanted.entries(db, acting, lines),
+        companies=companies,
+        emergencies=emergency.entries(db, used),
         **asked,
         **_frame(db, acting),
     )
@@ -110,7 +112,7 @@ def decide(request: Request, db: Transaction, acting: Manages, x: str, form: The
 
 def _found(db: Db, acting: Acting, x: str) -> Application:
     """Return an application of a line this person manages; anybody else's is not there (W-2)."""
-    lines = authority.lines_of(db, acting.visitor.account.id, acting.provider.id)
+    lines = lines_of(db, acting)
     return applications.of_practice(db, x[:64], acting.provider, lines)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from sqlmodel import Session as Db
 
@@ -10,12 +10,13 @@ from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
-from idp.errors import Invalid, NotFound
+from idp.errors import Conflict, Invalid, NotFound
 from idp.registration import invitations
 from idp.registration.tables import Invitation
 from idp.wam import authority, holdings, importing, receipts
 from idp.web.guards import Acting
 from idp.web.manager import ends, views
+from idp.web.manager.guard import lines_of, lines_seen
 
 
 def invite(
@@ -32,7 +33,7 @@ def invite(
 ) -> tuple[Invitation, str] | None:
     """Invite one person; return the invitation and its secret, or None when this form was sent before.
 
-    `end` is when the job's access ends. Raises NotYourLine, Invalid field by field.
+    `end` is when the job's access ends. Raises NotYourLine, Invalid field by field, TooMany.
     """
     by, provider_id = acting.visitor.account.id, acting.provider.id
     if receipts.earlier(db, by, form_id) is not None:
@@ -54,6 +55,7 @@ def invite(
         fields["until"] = "Choose the job that ends with this day."
     if fields:
         raise Invalid(fields=fields)
+    invitations.spare(db, provider_id, email)
     try:
         receipt = receipts.begin(db, kind="invitation", provider_id=provider_id, made_by=by, form_id=form_id)
     except receipts.AlreadyDone:
@@ -74,9 +76,71 @@ def invite(
     return invitation, secret
 
 
+def found(db: Db, acting: Acting, invitation_id: str) -> Invitation:
+    """Return an invitation of this practice in the lines one may look at; raise NotFound for every other one."""
+    return invitations.of_practice(db, acting.provider.id, invitation_id, lines_seen(db, acting))
+
+
+def again(db: Db, acting: Acting, invitation_id: str, form_id: str) -> tuple[Invitation, str] | None:
+    """Send the same invitation with a new link, by whoever asks now; the old link ends in the same moment.
+
+    Return the new invitation and its secret, or None when this form was sent before. What it gives must be the
+    sender's to give today. Raises NotFound, NotYourLine, TooMany, Conflict for one that is over or gives nothing more.
+    """
+    by, was = acting.visitor.account.id, found(db, acting, invitation_id)
+    if receipts.earlier(db, by, form_id) is not None:
+        return None
+    authority.must_manage(db, by, acting.provider.id, was.line)
+    if was.bundle and was.bundle not in jobs(db, acting, was.line):
+        raise Conflict(
+            f"{acting.provider.name} can't give this job any more. Withdraw this, and invite the person anew."
+        )
+    if was.access_ends_at is not None and was.access_ends_at <= clock.now():
+        raise Conflict("The last day of this access has passed. Withdraw this, and invite the person anew.")
+    invitations.spare(db, acting.provider.id, was.email)
+    try:
+        receipt = receipts.begin(db, kind="invitation", provider_id=acting.provider.id, made_by=by, form_id=form_id)
+    except receipts.AlreadyDone:
+        return None
+    invitations.withdraw(db, was.id, by=by, replaced=True)
+    made, secret = invitations.invite(
+        db,
+        invited_by=by,
+        display_name=was.display_name,
+        email=was.email,
+        provider_id=was.provider_id,
+        account_id=was.account_id,
+        line=was.line,
+        capacity=was.capacity,
+        bundle=was.bundle,
+        access_ends_at=was.access_ends_at,
+    )
+    receipt.facts = {"invitation": made.id, "instead_of": was.id, "line": made.line, "bundle": made.bundle}
+    db.add(receipt)
+    return made, secret
+
+
+def withdraw(db: Db, acting: Acting, invitation_id: str) -> Invitation:
+    """Take an invitation back that nobody took up. Raises NotFound, NotYourLine, Conflict when it is over already."""
+    by, was = acting.visitor.account.id, found(db, acting, invitation_id)
+    authority.must_manage(db, by, acting.provider.id, was.line)
+    invitations.withdraw(db, was.id, by=by)
+    db.refresh(was)
+    return was
+
+
+def state(invitation: Invitation) -> Literal["open", "used", "withdrawn", "expired"]:
+    """Say what became of an invitation: open, used, withdrawn or expired."""
+    if invitation.spent_at is not None:
+        return "used"
+    if invitation.ended_at is not None:
+        return "withdrawn"
+    return "open" if clock.now() < invitation.expires_at else "expired"
+
+
 def read(db: Db, acting: Acting, text: str, line: str) -> list[importing.Line]:
     """Return every line of a file with what is wrong with it; nothing is done. Raises NotFound for a foreign line."""
-    if line not in authority.lines_of(db, acting.visitor.account.id, acting.provider.id):
+    if line not in lines_of(db, acting):
         raise NotFound
     known = frozenset(one.email for one in invitations.open_at(db, acting.provider.id))
     of_cell = partial(ends.of_cell, zone=of(db).settings.time_zone)

@@ -2,20 +2,21 @@
 
 # ruff: noqa: FAST003 - the guard in the signature takes `p`
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session as Db
 
 from idp.catalogue import bundles as versions
-from idp.catalogue.impact import named
+from idp.catalogue.impact import Affected, named
 from idp.entitlements import bundles, catalog
-from idp.wam import authority, holdings
+from idp.wam import holdings
 from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.guards import Acting
 from idp.web.manager import views
-from idp.web.manager.guard import Sees
+from idp.web.manager.guard import Sees, lines_of
 
 router = APIRouter()
 
@@ -35,14 +36,16 @@ def told(db: Db, acting: Acting) -> list[dict[str, Any]]:
     """Return each job of each line this person manages: functions, how many have it, and the version to come."""
     names = {e.key: e.name for e in catalog.everything(db)}
     made = []
-    for line in authority.lines_of(db, acting.visitor.account.id, acting.provider.id):
+    impacts: dict[str, Sequence[Affected]] = {}
+    for line in lines_of(db, acting):
         for job in holdings.jobs(db, holdings.functions(db, acting.provider, line)):
             coming = versions.coming(db, job.bundle.key)
             affected = []
             if coming is not None:
-                found = versions.impact(
-                    db, job.bundle.key, bundles.items(db, coming), provider_id=acting.provider.id
-                ).affected
+                if job.bundle.key not in impacts:  # of all lines at once
+                    wanted = bundles.items(db, coming)
+                    found = versions.impact(db, job.bundle.key, wanted, provider_id=acting.provider.id)
+                    impacts[job.bundle.key] = found.affected
                 affected = [
                     {
                         "account": one.who.account_id,
@@ -50,8 +53,10 @@ def told(db: Db, acting: Acting) -> list[dict[str, Any]]:
                         "gains": [names.get(key, key) for key in one.who.gains],
                         "loses": [names.get(key, key) for key in one.who.loses],
                         "keeps": [names.get(key, key) for key in one.who.keeps],
+                        "misses": [names.get(key, key) for key in one.who.misses],
+                        "apart": one.who.apart,
                     }
-                    for one in named(db, [a for a in found if a.line == line])
+                    for one in named(db, [a for a in impacts[job.bundle.key] if a.line == line])
                 ]
             made.append(
                 {

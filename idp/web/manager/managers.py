@@ -9,22 +9,25 @@ from sqlmodel import Session as Db
 
 from idp import clock
 from idp.accounts.tables import Account
+from idp.entitlements.tables import Appointment
 from idp.errors import Conflict, Invalid, NotFound
-from idp.wam import appointments, roster, succession
+from idp.wam import appointments, receipts, roster, succession
 from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
 from idp.web.manager import views
-from idp.web.manager.guard import Manages, Sees
+from idp.web.manager.guard import Manages, Sees, lines_seen
 
 router = APIRouter()
 
 
 @router.get("/p/{p}/managers")
-def managers(request: Request, db: Transaction, acting: Sees) -> Response:
-    """List the access managers of the lines this person manages."""
-    return pages.page(request, "wam/managers.html", **_facts(db, acting))
+def managers(request: Request, db: Transaction, acting: Sees, r: str = "") -> Response:
+    """List the access managers of the lines this person manages; say what was just done."""
+    done = receipts.find(db, acting.provider.id, r, "appointment", lines_seen(db, acting)) if r else None
+    name = roster.names_of(db, {done.account_id})[done.account_id] if done and done.account_id else ""
+    return pages.page(request, "wam/managers.html", done=done, done_name=name, **_facts(db, acting))
 
 
 @router.get("/p/{p}/managers/new")
@@ -38,14 +41,14 @@ def appoint(request: Request, db: Transaction, acting: Manages, form: TheForm) -
     """Appoint the chosen person; every access manager is told."""
     facts = _new_facts(request, db, acting)
     with pages.shown_again("wam/manager_new.html", facts, Invalid, Conflict):
-        succession.appoint(
+        made = succession.appoint(
             db,
             by=acting.visitor.account.id,
             provider_id=acting.provider.id,
             line=facts["line"],
             account_id=form.get("account", ""),
         )
-    return pages.go(request, f"/p/{acting.provider.id}/managers")
+    return pages.go(request, _done(db, made))
 
 
 @router.get("/p/{p}/managers/{x}/end")
@@ -59,7 +62,7 @@ def end(request: Request, db: Transaction, acting: Manages, x: str, form: TheFor
     """End it; what the person gave is flagged for the others."""
     facts = _end_facts(db, acting, x)
     with pages.shown_again("wam/manager_end.html", facts, Invalid, Conflict):
-        succession.end(
+        ended = succession.end(
             db,
             by=acting.visitor.account.id,
             provider_id=acting.provider.id,
@@ -67,7 +70,14 @@ def end(request: Request, db: Transaction, acting: Manages, x: str, form: TheFor
             reason=form.get("reason", ""),
         )
     mine = facts["who"].id == acting.visitor.account.id
-    return pages.go(request, "/account" if mine else f"/p/{acting.provider.id}/managers")
+    return pages.go(request, "/account" if mine else _done(db, ended))
+
+
+def _done(db: Db, row: Appointment) -> str:
+    """Return where it is said that it is done, with the receipt."""
+    made = receipts.of(db, row.provider_id, row.account_id, "appointment", row.id)
+    assert made is not None
+    return f"/p/{row.provider_id}/managers?r={made.id}"
 
 
 def _facts(db: Db, acting: Acting) -> dict[str, Any]:

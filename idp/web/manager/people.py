@@ -1,8 +1,9 @@
-"""The access manager's pages: people of a practice, one person, adding one. Changing and removing: changing.py."""
+"""The access manager's pages: people of a practice, one person, adding one."""
 
 # ruff: noqa: FAST003 - the guard in the signature takes `p`
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Collection
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -10,12 +11,14 @@ from sqlmodel import Session, col, select
 
 from idp import clock
 from idp.accounts.tables import Account
+from idp.catalogue import apart
 from idp.database import of
+from idp.entitlements import catalog
 from idp.envelope import CannotOpen
 from idp.errors import Invalid, NotFound
 from idp.partners.tables import Partner
-from idp.registration import invitations, taken_up
-from idp.wam import appointments, authority, holdings, inactivity, leave, receipts, roster
+from idp.registration import taken_up
+from idp.wam import appointments, authority, emergency_open, holdings, inactivity, leave, left, receipts, roster
 from idp.wam.tables import Receipt
 from idp.web import pages
 from idp.web.boundary import Transaction
@@ -30,8 +33,10 @@ from idp.web.manager import (
     heard,
     importing,
     inbox,
+    invited,
     inviting,
     managers,
+    removing,
     reports,
     resting,
     reviews,
@@ -40,7 +45,7 @@ from idp.web.manager import (
     wanted,
     why,
 )
-from idp.web.manager.guard import Manages, Sees, seen_lines
+from idp.web.manager.guard import Manages, Sees, lines_seen
 
 router = APIRouter()
 router.include_router(importing.router)  # before `/people/{a}`, which would take its address
@@ -50,9 +55,7 @@ router.include_router(importing.router)  # before `/people/{a}`, which would tak
 def people(request: Request, db: Transaction, acting: Sees, *, page: int = 1, s: str = "") -> Response:
     """List the people of a practice; `s` holds sealed search words, so that no name stands in an address."""
     words = _opened(db, acting, s)
-    found = roster.people(db, acting.provider.id, words=words, page=page, lines=seen_lines(db, acting))
-    waiting = [] if words else invitations.open_at(db, acting.provider.id)
-    inviters = roster.names_of(db, {i.invited_by for i in waiting})
+    found = roster.people(db, acting.provider.id, words=words, page=page, lines=lines_seen(db, acting))
     return pages.page(
         request,
         "wam/people.html",
@@ -60,15 +63,8 @@ def people(request: Request, db: Transaction, acting: Sees, *, page: int = 1, s:
         words=words,
         address=f"?s={s}&" if s else "?",
         managers=len({a.account_id for a in appointments.in_force(db, acting.provider.id, None, clock.now())}),
-        invitations=[
-            {
-                "name": i.display_name,
-                "email": views.masked(i.email),
-                "by": inviters[i.invited_by],
-                "until": i.expires_at,
-            }
-            for i in waiting
-        ],
+        left=left.found(db, acting.provider.id, words) if words else [],
+        invitations=[] if words else invited.listed(db, acting),
         **_frame(db, acting),
     )
 
@@ -80,7 +76,8 @@ def search(request: Request, db: Transaction, acting: Sees, form: TheForm) -> Re
     here = f"/p/{acting.provider.id}/people"
     if not words:
         return pages.go(request, here)
-    roster.searched(db, acting.provider.id, words, roster.people(db, acting.provider.id, words=words).total)
+    gone = len(left.found(db, acting.provider.id, words))
+    roster.searched(db, acting.provider.id, words, roster.people(db, acting.provider.id, words=words).total + gone)
     sealed = of(db).ring.seal("cursors", f"people:{acting.provider.id}", words.encode())
     return pages.go(request, f"{here}?s={urlsafe_b64encode(sealed).decode().rstrip('=')}")
 
@@ -119,8 +116,7 @@ def invite(request: Request, db: Transaction, acting: Manages, form: TheForm) ->
         name=name,
         email=email,
         until=made[0].expires_at if made else None,
-        job=inviting.jobs(db, acting, line).get(bundle),
-        ends=views.until(made[0].access_ends_at, zone) if made else None,
+        **(invited.given(db, acting, made[0]) if made else {}),
         **_frame(db, acting),
     )
 
@@ -131,7 +127,7 @@ def person(request: Request, db: Transaction, acting: Sees, a: str) -> Response:
     provider_id = acting.provider.id
     found = authority.person(db, provider_id, a)
     roster.looked_at(db, provider_id, a)
-    seen = seen_lines(db, acting)
+    seen = lines_seen(db, acting)
     held = [one for one in roster.functions_of(db, provider_id, a) if one.grant.line_of_business in seen]
     by_line: dict[str, list[roster.Held]] = {}
     for one in held:
@@ -145,14 +141,17 @@ def person(request: Request, db: Transaction, acting: Sees, a: str) -> Response:
         who=found.account,
         tie=tie,
         partner=partner.name if partner else None,
+        left_at=None if tie else left.when(db, provider_id, a),
         manages=[views.LINE_NAMES[line] for line in managed],
         away=[one for one in leave.of_person(db, a, provider_id) if one.line in seen],
         taken=[
             {"name": one.display_name, "email": views.masked(one.email), "at": one.spent_at}
             for one in taken_up.of_person(db, provider_id, found.account, seen)
         ],
+        emergencies=emergency.entries(db, emergency_open.of_person(db, a, provider_id, seen)),
         inactive=inactivity.paused(db, a, provider_id, seen),
         jobs=sorted({h.job for h in held if h.job}),
+        changed=_changed(db, acting, a, seen),
         held=list(by_line.items()),
         receipts=_history(db, provider_id, a, seen),
         **views.bars(held, clock.now(), of(db).settings.time_zone),
@@ -162,6 +161,22 @@ def person(request: Request, db: Transaction, acting: Sees, a: str) -> Response:
 
 def _frame(db: Session, acting: Acting) -> dict[str, Any]:
     return views.frame(db, acting.provider, acting.visitor.account.id)
+
+
+def _changed(db: Session, acting: Acting, a: str, lines: Collection[str]) -> list[dict[str, Any]]:
+    """Return the jobs that changed since the person has parts of them on their own: offered, never done by itself."""
+    names = {e.key: e.name for e in catalog.everything(db)}
+    return [
+        {
+            "line": one.line,
+            "key": one.bundle.key,
+            "name": one.bundle.name,
+            "keeps": [names.get(key, key) for key in one.keeps],
+            "misses": [names.get(key, key) for key in one.misses],
+        }
+        for one in apart.since(db, a, acting.provider.id)
+        if one.line in lines
+    ]
 
 
 def _opened(db: Session, acting: Acting, s: str) -> str:
@@ -203,7 +218,9 @@ def _history(db: Session, provider_id: str, account_id: str, lines: list[str]) -
 
 
 router.include_router(inbox.router)
+router.include_router(invited.router)
 router.include_router(changing.router)
+router.include_router(removing.router)
 router.include_router(heard.router)
 router.include_router(vouching.router)
 router.include_router(why.router)

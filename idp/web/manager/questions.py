@@ -9,13 +9,12 @@ from sqlmodel import Session as Db
 
 from idp.cases import answers, asked, questions, words
 from idp.errors import Conflict, Invalid, NotFound
-from idp.wam import authority
 from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
 from idp.web.manager import views
-from idp.web.manager.guard import Manages, Sees
+from idp.web.manager.guard import Manages, Sees, lines_of
 
 router = APIRouter()
 TEMPLATE = "wam/question.html"
@@ -49,12 +48,12 @@ def answer(request: Request, db: Transaction, acting: Manages, q: str, form: The
 def waiting(db: Db, acting: Acting) -> list[asked.Asked]:
     """Return what the inbox lists: the questions of the practice that wait for an answer of this reader."""
     by = acting.visitor.account.id
-    return [one for one in asked.of_practice(db, acting.provider.id, reader=by) if one.open]
+    return asked.of_practice(db, acting.provider.id, reader=by)
 
 
 def _manages(db: Db, acting: Acting) -> None:
     """An auditor who may look at a practice's people is told nothing of cases."""
-    if not authority.lines_of(db, acting.visitor.account.id, acting.provider.id):
+    if not lines_of(db, acting):
         raise NotFound
 
 

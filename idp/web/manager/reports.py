@@ -19,7 +19,7 @@ from idp.web import dates, pages
 from idp.web.boundary import Transaction
 from idp.web.guards import Acting
 from idp.web.manager import jobs, views
-from idp.web.manager.guard import Sees
+from idp.web.manager.guard import Sees, lines_seen
 
 router = APIRouter()
 router.include_router(jobs.router)
@@ -83,9 +83,9 @@ def _drawn(found: reports.Matrix) -> dict[str, Any]:
 @router.get("/p/{p}/reports/access.csv", include_in_schema=False)
 def access_csv(request: Request, db: Transaction, acting: Sees, *, day: str = "") -> Response:
     """Export who has what on a day; exporting is recorded."""
-    lines = views.frame(db, acting.provider, acting.visitor.account.id)["seen_lines"]
+    lines = lines_seen(db, acting)
     zone, at = of(db).settings.time_zone, _moment(db, day)
-    had = reports.as_of(db, acting.provider.id, lines, at)[:MOST]
+    had = reports.as_of(db, acting.provider.id, lines, at)
     head = ["Name", "Line of business", "Function", "Given by", "Since", "Until", "Paused", "Id"]
     rows = [
         [
@@ -107,7 +107,7 @@ def access_csv(request: Request, db: Transaction, acting: Sees, *, day: str = ""
 @router.get("/p/{p}/reports/history.csv", include_in_schema=False)
 def history_csv(request: Request, db: Transaction, acting: Sees) -> Response:
     """Export what was given and ended in the last year; exporting is recorded."""
-    lines = views.frame(db, acting.provider, acting.visitor.account.id)["seen_lines"]
+    lines = lines_seen(db, acting)
     steps = reports.history(db, acting.provider.id, lines, since=clock.now() - HISTORY, most=MOST)
     head = ["When", "Name", "Line of business", "Function", "What", "By", "Reason", "Id"]
     rows = [
@@ -115,7 +115,21 @@ def history_csv(request: Request, db: Transaction, acting: Sees) -> Response:
         for s in steps
     ]
     reports.looked(db, acting.provider.id, "wam.report.exported", kind="history", rows=len(rows))
-    return sheet("history", [head, *rows])
+    cut = [[f"Not all: the newest {MOST:,} changes. The practice's log has the others, by dates."]]
+    return sheet("history", [head, *rows, *(cut if len(rows) >= MOST else [])])
+
+
+@router.get("/p/{p}/reports/idle.csv", include_in_schema=False)
+def idle_csv(request: Request, db: Transaction, acting: Sees) -> Response:
+    """Export everybody who was not seen for long, the longest first; exporting is recorded."""
+    zone = of(db).settings.time_zone
+    found = reports.idle(db, acting.provider.id, most=None)
+    rows = [
+        [who.display_name, seen.astimezone(ZoneInfo(zone)).date().isoformat() if seen else "never", who.id]
+        for who, seen in found
+    ]
+    reports.looked(db, acting.provider.id, "wam.report.exported", kind="idle", rows=len(rows))
+    return sheet("idle", [["Name", "Last seen", "Id"], *rows])
 
 
 def _facts(db: Db, acting: Acting, had: list[reports.Had], at: datetime, *, day: str, page: int) -> dict[str, Any]:
@@ -135,12 +149,13 @@ def _facts(db: Db, acting: Acting, had: list[reports.Had], at: datetime, *, day:
         "steps": reports.history(
             db,
             acting.provider.id,
-            views.frame(db, acting.provider, acting.visitor.account.id)["seen_lines"],
+            lines_seen(db, acting),
             since=now - HISTORY,
             most=20,
         ),
         "idle": idle[:50],
         "idle_total": len(idle),
+        "idle_more": len(idle) >= reports.IDLE_SHOWN,
         "idle_days": reports.IDLE.days,
         "problem": None,
     }

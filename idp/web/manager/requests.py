@@ -19,7 +19,7 @@ from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
 from idp.web.manager import views
-from idp.web.manager.guard import Manages, Sees
+from idp.web.manager.guard import Manages, Sees, lines_of
 
 router = APIRouter()
 
@@ -78,12 +78,12 @@ def entries(db: Db, acting: Acting, lines: list[str]) -> dict[str, Any]:
 
 
 def _found(db: Db, acting: Acting, x: str) -> AccessRequest:
-    lines = authority.lines_of(db, acting.visitor.account.id, acting.provider.id)
+    lines = lines_of(db, acting)
     return requests.find(db, x[:64], acting.provider.id, lines)
 
 
 def _held(db: Db, acting: Acting, x: str) -> HeldChange:
-    lines = authority.lines_of(db, acting.visitor.account.id, acting.provider.id)
+    lines = lines_of(db, acting)
     return dual_control.find(db, x[:64], acting.provider.id, lines)
 
 

@@ -15,7 +15,7 @@ from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import Acting
 from idp.web.manager import views
-from idp.web.manager.guard import Manages
+from idp.web.manager.guard import Manages, lines_of
 
 router = APIRouter()
 
@@ -37,7 +37,7 @@ def begin(request: Request, db: Transaction, acting: Manages, a: str, form: TheF
             by=acting.visitor.account.id,
             provider_id=acting.provider.id,
             account_id=a,
-            lines=authority.lines_of(db, acting.visitor.account.id, acting.provider.id),
+            lines=lines_of(db, acting),
             starts_at=dates.start_of(dates.typed_day(start, "start"), zone) if start else None,
             ends_at=dates.end_of(dates.typed_day(until, "until"), zone) if until else None,
         )

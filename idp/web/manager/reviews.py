@@ -10,14 +10,14 @@ from sqlmodel import Session as Db
 from idp.database import of
 from idp.entitlements import catalog
 from idp.errors import Conflict, Invalid, NotEntitled
-from idp.wam import authority, review_calendar, reviews, roster
+from idp.wam import receipts, review_calendar, reviews, roster
 from idp.wam.tables import Review
 from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import Acting
 from idp.web.manager import evidence, reviewed, views, workload
-from idp.web.manager.guard import Manages, Sees
+from idp.web.manager.guard import Manages, Sees, lines_of
 
 router = APIRouter()
 router.include_router(evidence.router)
@@ -43,7 +43,8 @@ def listed(request: Request, db: Transaction, acting: Sees) -> Response:
         for line in frame["lines"]
         if line not in under_way
     ]
-    return pages.page(request, "wam/reviews.html", reviews=found, states=STATES, coming=coming, **frame)
+    more = len(found) >= reviews.MOST_SHOWN
+    return pages.page(request, "wam/reviews.html", reviews=found, more=more, states=STATES, coming=coming, **frame)
 
 
 @router.get("/p/{p}/reviews/{x}")
@@ -64,6 +65,7 @@ def answer(request: Request, db: Transaction, acting: Manages, x: str, form: The
     try:
         reviews.answer(db, found, answers, by=by)
         if form.get("do") == "sign":
+            _whole(db, acting, found, page, word=form.get("word") == "yes")
             reviews.sign(db, found, by=by, word=form.get("word") == "yes")
     except (Invalid, Conflict, NotEntitled) as problem:
         if found.status in reviews.UNDER_WAY:
@@ -73,8 +75,16 @@ def answer(request: Request, db: Transaction, acting: Manages, x: str, form: The
     return pages.go(request, f"/p/{acting.provider.id}/reviews/{found.id}?page={page}")
 
 
+def _whole(db: Db, acting: Acting, found: Review, page: int, *, word: bool) -> None:
+    """Raise Invalid with everything that is missing on this page, at once; what is missing elsewhere, signing says."""
+    rows = [row for row in _facts(db, acting, found, page)["rows"] if not row.own and row.item.answer is None]
+    missing = {f"a-{row.entry.account.id}": f"Answer about {row.entry.account.display_name}." for row in rows}
+    if missing:
+        raise Invalid(fields=missing | ({} if word else {"word": "Check the box to sign."}))
+
+
 def _found(db: Db, acting: Acting, x: str) -> Review:
-    lines = authority.lines_of(db, acting.visitor.account.id, acting.provider.id)
+    lines = lines_of(db, acting)
     return reviews.find(db, x[:64], acting.provider.id, lines)
 
 
@@ -103,6 +113,7 @@ def _report(db: Db, acting: Acting, found: Review) -> dict[str, Any]:
     functions = {e.key: e.name for side in (False, True) for e in catalog.everything(db, insurer_side=side)}
     return {
         "review": found,
+        "receipt": receipts.about(db, acting.provider.id, "review", "review", found.id),
         "report": report,
         "people": reviewed.people(report, functions, of(db).settings.time_zone),
         "names": roster.names_of(db, ids | {found.signed_by or ""}),

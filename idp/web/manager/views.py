@@ -69,6 +69,7 @@ def difference(preview: Preview, wish: Wish, zone: str) -> dict[str, Any]:
         "changed": [words(one, wish.ends_at) for one in made.changed],
         "removed": [words(one, None) for one in made.removed],
         "stay": [words(one, one.grant.expires_at if one.grant else None) for one in made.stay],
+        "joined": [words(one, one.grant.expires_at if one.grant else None) for one in made.joined],
         "conflicts": [_pair(clash, names) for clash in made.conflicts],
         "why": [clash.why for clash in made.conflicts],
         "excepted": [
@@ -103,7 +104,7 @@ def choices(
         notes = [holdings.WORDS[function.sensitivity]]
         grant = held.get(key)
         if grant:
-            notes.append(f"held {until(grant.expires_at, zone)}")
+            notes.append(f"held, {until(grant.expires_at, zone)}")
         barred = by == account_id and grant is None
         if barred:
             notes.append("another access manager has to give you this")
@@ -118,6 +119,10 @@ def summary(receipt: Receipt) -> str:
     facts = receipt.facts
     if receipt.kind == "removal":
         return "Removed all access" if not facts.get("function") else "Removed 1 function"
+    if receipt.kind == "appointment":
+        return "Ended as access manager" if facts.get("ended") else "Made an access manager"
+    if receipt.kind == "joined":
+        return "Took up the invitation"
     counts = [
         (len(facts.get(key, [])), word)
         for key, word in (("added", "gave"), ("changed", "changed"), ("removed", "removed"))
@@ -129,6 +134,8 @@ def summary(receipt: Receipt) -> str:
 
 def href(receipt: Receipt) -> str:
     """Return where a receipt is shown."""
+    if receipt.kind in ("appointment", "joined"):  # nothing more to show than what can be saved
+        return f"/p/{receipt.provider_id}/receipts/{receipt.id}/signed.json"
     kind = "removals" if receipt.kind == "removal" else "changes"
     return f"/p/{receipt.provider_id}/{kind}/{receipt.id}"
 

@@ -15,14 +15,14 @@ from idp.entitlements import catalog
 from idp.errors import Conflict, Invalid, NotEntitled
 from idp.partners.standing import in_good_standing
 from idp.partners.tables import Partner
-from idp.wam import authority, delegating, delegation_requests, receipts
+from idp.wam import delegating, delegation_requests, receipts
 from idp.wam.tables import DelegationRequest
 from idp.web import pages, scopes
 from idp.web.boundary import Transaction
 from idp.web.forms import Form, TheForm
 from idp.web.guards import Acting
 from idp.web.manager import views
-from idp.web.manager.guard import Approves, Sees
+from idp.web.manager.guard import Approves, Sees, lines_of
 
 router = APIRouter()
 
@@ -62,7 +62,7 @@ def entries(db: Db, acting: Acting, lines: list[str]) -> list[delegation_request
 
 
 def _found(db: Db, acting: Acting, x: str) -> DelegationRequest:
-    lines = authority.lines_of(db, acting.visitor.account.id, acting.provider.id)
+    lines = lines_of(db, acting)
     return delegation_requests.find(db, x[:64], acting.provider, lines)
 
 

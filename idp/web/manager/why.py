@@ -12,7 +12,7 @@ from idp.wam import authority, roster
 from idp.web import pages, whatif
 from idp.web.boundary import Transaction
 from idp.web.manager import views
-from idp.web.manager.guard import Sees, seen_lines
+from idp.web.manager.guard import Sees, lines_seen
 
 router = APIRouter()
 
@@ -23,7 +23,7 @@ def why(request: Request, db: Transaction, acting: Sees, a: str) -> Response:
     provider_id = acting.provider.id
     who = authority.person(db, provider_id, a).account
     given = whatif.query(request.query_params.multi_items(), whatif.NAMES)
-    lines = seen_lines(db, acting)
+    lines = lines_seen(db, acting)
     theirs = {one.line_of_business for one in authority.not_ended(db, provider_id, a)}
     given.setdefault("line", next((line for line in lines if line in theirs), lines[0]))
     if given["line"] not in lines:

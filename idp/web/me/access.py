@@ -95,17 +95,22 @@ def _functions(db: Db, account_id: str, provider_id: str, now: datetime) -> list
         )
         for g in held
     ]
-    for appointment in _appointments(db, provider_id):
-        if appointment.account_id == account_id:
-            line = appointment.line
-            by = _name(db, appointment.verified_by)
-            name = "Manage people's access"
-            found.append(Function("", name, LINE_NAMES[line], line, by, appointment.starts_at, appointment.ends_at))
+    mine = select(Appointment).where(
+        col(Appointment.provider_id) == provider_id, col(Appointment.account_id) == account_id, appointed.in_force()
+    )
+    for appointment in db.exec(mine).all():
+        line = appointment.line
+        by, rest = _name(db, appointment.verified_by), rests.get((line, "access.manage"), "")
+        name = "Manage people's access"
+        found.append(Function("", name, LINE_NAMES[line], line, by, appointment.starts_at, appointment.ends_at, rest))
     return sorted(found, key=lambda f: (f.name, f.line))
 
 
 def _appointments(db: Db, provider_id: str) -> list[Appointment]:
-    return list(db.exec(select(Appointment).where(col(Appointment.provider_id) == provider_id, appointed.in_force())))
+    here = select(Appointment).where(
+        col(Appointment.provider_id) == provider_id, appointed.in_force(), appointed.unpaused()
+    )
+    return list(db.exec(here))
 
 
 def _managers(db: Db, provider_id: str) -> list[str]:

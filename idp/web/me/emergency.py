@@ -9,7 +9,7 @@ from idp import clock, configuration
 from idp.accounts.assurance import AAL2, meets
 from idp.entitlements import catalog
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound, StepUp
-from idp.wam import emergency
+from idp.wam import emergency, emergency_bars
 from idp.web import pages
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
@@ -75,7 +75,7 @@ def _facts(db: Db, by: Visitor, p: str) -> dict[str, Any]:
         found = emergency.functions(db, by.account.id, p, line)
         if found:
             offered[line] = [function.name for function in found.values()]
-    use = emergency.running(db, by.account.id, p)
+    use, bar = emergency.running(db, by.account.id, p), emergency_bars.standing(db, by.account.id, p)
     names = {e.key: e.name for e in catalog.everything(db, insurer_side=False)}
     return {
         "practice": practice.provider,
@@ -84,6 +84,7 @@ def _facts(db: Db, by: Visitor, p: str) -> dict[str, Any]:
         "offered": offered,
         "line_names": LINE_NAMES,
         "use": use,
+        "barred": emergency_bars.sentence(db, bar) if bar else None,
         "taken": [names.get(str(key), str(key)) for key in use.functions] if use else [],
         "hours": int(configuration.current(db).clocks.emergency.total_seconds() // 3600),
         "problem": None,

@@ -6,6 +6,7 @@ from idp.accounts import devices, linking, people, readiness, second_factor, ses
 from idp.errors import NotFound
 from idp.oauth import consents
 from idp.oauth.tables import Client
+from idp.partners import members
 from idp.registration import waiting
 from idp.web import pages
 from idp.web.boundary import Transaction
@@ -47,6 +48,7 @@ def home(request: Request, db: Transaction, by: SignedIn) -> Response:
         "account/home.html",
         waiting=[one for one in waiting.of_person(db, account_id) if one.application.status == "submitted"],
         practices=access.practices(db, account_id),
+        companies=members.administered(db, account_id),
         to_do=questions.to_do(db, account_id) + working.to_do(db, account_id) + access.to_do(db, account_id),
         findings=findings.of_person(db, account_id),
         logins=len(linking.logins(db, account_id)),

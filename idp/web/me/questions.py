@@ -46,7 +46,7 @@ def answer(request: Request, db: Transaction, by: SignedIn, q: str, form: TheFor
 
 def to_do(db: Db, account_id: str) -> list[tuple[str, str]]:
     """Return the questions that wait for this person, as things to do: sentence and address."""
-    waiting = [one for one in asked.of_person(db, account_id) if one.open]
+    waiting = asked.of_person(db, account_id)
     return [("Answer a question about your sign-ins", f"{PATH}/{one.id}") for one in waiting]
 
 

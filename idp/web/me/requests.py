@@ -7,8 +7,8 @@ from sqlmodel import Session as Db
 
 from idp.entitlements.tables import Entitlement
 from idp.errors import Conflict, Invalid, NotFound, TooMany
-from idp.wam import requests
-from idp.web import pages
+from idp.wam import receipts, requests
+from idp.web import pages, saved
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn
@@ -16,12 +16,39 @@ from idp.web.manager import views
 from idp.web.me import access
 
 router = APIRouter()
+ANSWERS = 10
+"""Answers the page shows, the newest."""
 
 
 @router.get("/account/access/{p}")
-def mine(request: Request, db: Transaction, by: SignedIn, p: str) -> Response:
-    """Show my access at one practice: from whom, since, until, who controls it, and what I asked for."""
-    return pages.page(request, "account/access.html", **_facts(db, by.account.id, p))
+def mine(request: Request, db: Transaction, by: SignedIn, p: str, ask: str = "") -> Response:
+    """Show my access at one practice: from whom, since, until, who controls it, and what I asked for.
+
+    `ask` is the line and function that an app refused, `medical:claim.status.view`: the form has it chosen.
+    """
+    facts = _facts(db, by.account.id, p)
+    return pages.page(request, "account/access.html", **facts | {"chosen": ask, "refused": _refused(db, facts, ask)})
+
+
+def _refused(db: Db, facts: dict[str, Any], asked: str) -> dict[str, Any] | None:
+    """Return what to say of the function an app refused; None where it is none of this practice, or is held."""
+    line, _, key = asked.partition(":")
+    name = {e.key: e.name for e in access.catalogue(db)}.get(key)
+    held = [f.line for f in facts["practice"].functions if f.name == name]
+    if name is None or line not in views.LINE_NAMES or views.LINE_NAMES[line] in held:
+        return None
+    managers = dict(facts["controls"]).get(views.LINE_NAMES[line], [])
+    askable = any(line == of and f.key == key for of, found in facts["choices"] for f in found)
+    return {"name": name, "line": views.LINE_NAMES[line], "held": held, "managers": managers, "askable": askable}
+
+
+@router.get("/account/access/{p}/receipt.json", include_in_schema=False)
+def receipt(db: Transaction, by: SignedIn, p: str) -> Response:
+    """Give out the log's signed promise of what taking up the invitation gave me."""
+    made = receipts.joined(db, p, by.account.id)
+    if made is None:
+        raise NotFound
+    return saved.signed(made.id, made.promise)
 
 
 @router.post("/account/access/{p}/ask")
@@ -61,15 +88,19 @@ def _facts(db: Db, account_id: str, p: str) -> dict[str, Any]:
     names = {e.key: e.name for e in access.catalogue(db)}
     lines = access.open_lines(db, p)
     choices: list[tuple[str, list[Entitlement]]] = [(line, requests.askable(db, account_id, p, line)) for line in lines]
-    asked = requests.of_person(db, account_id, p)
+    waiting = requests.of_person(db, account_id, p, waiting=True)
+    answered = requests.of_person(db, account_id, p, waiting=False)
     return {
         "practice": practice,
+        "receipt": receipts.joined(db, p, account_id),
         "controls": access.controls(db, p, practice.affiliation.partner_id),
         "choices": [(line, found) for line, found in choices if found],
-        "waiting": [(one, names.get(one.entitlement, "")) for one in asked if one.status == "submitted"],
-        "answered": [(one, names.get(one.entitlement, "")) for one in asked if one.status != "submitted"][:10],
+        "waiting": [(one, names.get(one.entitlement, "")) for one in waiting],
+        "answered": [(one, names.get(one.entitlement, "")) for one in answered[:ANSWERS]],
+        "more_answered": len(answered) > ANSWERS,
         "problem": None,
         "note": "",
         "chosen": "",
+        "refused": None,
         "line_names": views.LINE_NAMES,
     }

@@ -8,12 +8,16 @@ from sqlmodel import col, select
 
 from idp.cases import asked
 from idp.casework import listing
+from idp.database import of
 from idp.entitlements import appointed
 from idp.entitlements.tables import Appointment
+from idp.notices import saying
 from idp.providers.tables import Provider
 from idp.registration import applications
-from idp.wam import authority, delegation_requests, dual_control, requests, reviews
+from idp.wam import authority, delegation_requests, dual_control, emergency_open, requests, reviews, roster
+from idp.wam.tables import EmergencyUse
 from idp.web import frame
+from idp.web.manager import views
 
 _MOST = 5
 """Practices that are looked at; who manages more goes by their inboxes."""
@@ -34,8 +38,10 @@ def to_do(db: Db, account_id: str) -> list[tuple[str, str]]:
     for provider in _managed(db, account_id):
         lines = authority.lines_of(db, account_id, provider.id)
         here = f"/p/{provider.id}"
+        used = emergency_open.waiting(db, provider.id, lines, by=account_id)
+        found += _emergencies(db, provider, used)
         found += _said(
-            _in_the_inbox(db, provider, lines, account_id),
+            _in_the_inbox(db, provider, lines, account_id) + len(used),
             "thing",
             "things",
             f"in {provider.name}'s inbox",
@@ -46,6 +52,20 @@ def to_do(db: Db, account_id: str) -> list[tuple[str, str]]:
         ]
         found += _said(len(open_reviews), "access review", "access reviews", f"at {provider.name}", f"{here}/reviews")
     return found
+
+
+def _emergencies(db: Db, provider: Provider, used: list[EmergencyUse]) -> list[tuple[str, str]]:
+    """Name the uses of emergency access that run or wait for a review, those due first."""
+    zone, names = of(db).settings.time_zone, roster.names_of(db, {use.account_id for use in used})
+    return [
+        (
+            f"{names[use.account_id]} used emergency access at {provider.name}, since "
+            f"{saying.moment(use.starts_at, zone)}: "
+            + ("judged" if use.reviewed_at else f"look at it by {views.shown(use.due_at, zone)}"),
+            f"/p/{provider.id}/emergency/{use.id}",
+        )
+        for use in used[:_MOST]
+    ]
 
 
 def _said(count: int, one: str, many: str, where: str, address: str) -> list[tuple[str, str]]:
@@ -59,7 +79,7 @@ def _managed(db: Db, account_id: str) -> list[Provider]:
 
 
 def _in_the_inbox(db: Db, provider: Provider, lines: list[str], account_id: str) -> int:
-    open_questions = [one for one in asked.of_practice(db, provider.id, reader=account_id) if one.open]
+    open_questions = asked.of_practice(db, provider.id, reader=account_id)
     return (
         len(open_questions)
         + len(applications.waiting_at(db, provider, lines))
