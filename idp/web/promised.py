@@ -21,6 +21,7 @@ from idp.audit.tables import AuditRecord, AuditUnsealed
 from idp.entitlements.tables import Entitlement
 from idp.errors import NotFound
 from idp.providers.tables import Affiliation, Provider
+from idp.wam.delegating import ENDINGS
 from idp.wam.removing import REASONS
 from idp.web import pages, scopes
 
@@ -35,6 +36,13 @@ TITLES = {
     "joined": "Invitation taken up",
 }
 """What a receipt is of, by its kind."""
+UNDER = {
+    "delegation": "Delegations",
+    "delegation_end": "Delegations",
+    "review": "Reviews",
+    "appointment": "Access managers",
+}
+"""Under which entry of the practice's navigation a kind belongs; the others under People."""
 MOST = 200
 """Records the page lists; the file has all."""
 
@@ -67,7 +75,7 @@ def of_practice(row: Any, *, save: str, back: tuple[str, str], **more: Any) -> T
     title = TITLES[row.kind]
     if row.kind == "appointment" and row.facts.get("ended"):
         title = "Appointment as access manager ended"
-    why = REASONS.get(row.reason, row.reason).partition(" (")[0]
+    why = {**ENDINGS, **REASONS}.get(row.reason, row.reason).partition(" (")[0]
     return Told(row.id, title, row.made_by, save, back, row.account_id, row.provider_id, why, **more)
 
 

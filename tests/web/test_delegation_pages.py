@@ -39,6 +39,7 @@ def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_
         "f-remit.view",
         "line-medical",
         f"place-{parties.north}",
+        "where-all",
         "redelegable",
     ):
         wes.locator(f"label[for='{box}']").click()
@@ -73,13 +74,21 @@ def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_
     ada.get_by_role("link", name="Let a person work for it").click()
     hers.look("company-assign")
     ada.get_by_label("Person", exact=True).select_option(label="Bo Lind")
-    ada.locator("label[for='f-remit.view']").click()  # checked before: not this one
+    assert ada.locator("input[name=f]:checked").count() == 0  # least privilege: nothing is chosen for her
+    assert ada.locator("input[name=place]").count() == 1  # the practice let them work for one of its places
+    ada.get_by_role("button", name="Let them work").click()
+    hers.look("company-assign-error")
+    ada.get_by_label("Person", exact=True).select_option(label="Bo Lind")
+    ada.locator("label[for='f-claim.status.view']").click()
+    ada.locator("label[for='where-all']").click()
     ada.get_by_role("button", name="Let them work").click()
     ada.wait_for_selector("text=Who works for it: 1")
     hers.look("company-assigned")
     ada.get_by_role("link", name="Pass it on to a company").click()
     hers.look("company-pass-on")
     ada.get_by_label("Company", exact=True).select_option(label="Pine Coding")
+    ada.locator("label[for='f-claim.status.view']").click()
+    ada.locator("label[for='where-all']").click()
     ada.get_by_role("button", name="Pass it on").click()
     ada.wait_for_selector("text=Take it back")
     ada.get_by_role("link", name="Take it back").click()
@@ -162,6 +171,7 @@ def test_w6_a_company_asks_the_manager_accepts_less_and_staff_name_a_first_admin
     wes.get_by_role("link", name="Evergreen Billing").click()
     wes.locator("label[for='f-remit.view']").click()  # checked before: not this one
     eyes.look("delegation-request")
+    wes.locator("label[for='where-all']").click()
     wes.get_by_role("button", name="Accept").click()
     wes.wait_for_selector("text=Evergreen Billing works for Lakeside Clinic")
     assert "Remittance" not in wes.inner_text("main")

@@ -222,6 +222,8 @@ def _assign_facts(db: Db, at: For, d: str, form: Form | None, who: str) -> dict[
     if held is not None and form is None:
         facts["chosen"]["f"] = {g.entitlement for g in held.functions}
         facts["chosen"]["line"] = {g.line_of_business for g in held.functions}
+        facts["chosen"]["place"] = set(held.places or ())
+        facts["chosen"]["where"] = "all" if held.places is None else "some"
     staff = [one for one in company.people(db, at.company.id) if one.id != at.visitor.account.id]
     return facts | {"staff": staff, "who": who, "person_known": db.get(Account, who) if held else None}
 
@@ -248,7 +250,7 @@ def _scope_facts(db: Db, at: For, d: str, form: Form | None) -> dict[str, Any]:
         "form_id": receipts.new_form_id(),
         "problem": None,
         **_frame(at, db),
-        **scopes.choices(db, functions, most.lines, offered, form, most=most.ends_at, chosen=functions),
+        **scopes.choices(db, functions, most.lines, offered, form, most=most.ends_at),
     }
 
 

@@ -39,7 +39,8 @@ def read(request: Request, db: Transaction, acting: Sees, r: str) -> Response:
     here = f"/p/{acting.provider.id}"
     told = promised.of_practice(receipt, save=f"{here}/receipts/{r}/signed.json", back=views.about(receipt))
     frame = views.frame(db, acting.provider, acting.visitor.account.id)
-    return promised.page(request, db, receipt.promise, told, area="practice", current="People", **frame)
+    current = promised.UNDER.get(receipt.kind, "People")
+    return promised.page(request, db, receipt.promise, told, area="practice", current=current, **frame)
 
 
 @router.get("/p/{p}/receipts/{r}/signed.json", include_in_schema=False)
