@@ -65,8 +65,8 @@ def facts(
 
     try:
         lines = odd.text_of(file).splitlines()
-    except odd.Odd as problem:
-        raise FileWrong([f"{file.name}{f':{problem.line}' if problem.line else ''}: {problem}"]) from None
+    except odd.Odd as unread:
+        raise FileWrong([f"{file.name}{f':{unread.line}' if unread.line else ''}: {unread}"]) from None
     database = Database(load())
     try:
         refuse_unknown(database)
