@@ -157,13 +157,10 @@ def exported(database: Database, asked: Asked, starts: datetime, ends: datetime)
 
     def page(after: str) -> tuple[Found, dict[str, str]]:
         with reading(database) as db:
-            return _named(db, _read(db, asked, starts, ends, after))
+            found = _read(db, asked, starts, ends, after)
+            return found, people_of(db, found)
 
     return _table(page)
-
-
-def _named(db: Db, found: Found) -> tuple[Found, dict[str, str]]:
-    return found, names_of(db, sorted({one.period.account_id for one in (*found.could, *found.held)}))
 
 
 def _table(read: Callable[[str], tuple[Found, dict[str, str]]]) -> Iterator[list[str]]:
@@ -196,6 +193,11 @@ def row(period: Period, name: str) -> list[str]:
         period.decision.agreement or "",
         "" if period.policy_version is None else str(period.policy_version),
     ]
+
+
+def people_of(db: Db, found: Found) -> dict[str, str]:
+    """Return the names of everybody on a page of the answer."""
+    return names_of(db, sorted({one.period.account_id for one in (*found.could, *found.held)}))
 
 
 def names_of(db: Db, ids: list[str]) -> dict[str, str]:
