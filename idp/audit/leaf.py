@@ -203,4 +203,4 @@ def mac(ring: KeyRing, leaf: bytes) -> bytes:
 
 def raw(value: bytes | str) -> bytes:
     """Return a column's bytes; SQLite lets whoever has the file put text there, which is then not what was sealed."""
-    return value.encode() if isinstance(value, str) else bytes(value)
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else bytes(value)

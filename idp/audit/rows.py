@@ -5,6 +5,7 @@ says so and nothing more. Whatever is not ordinary is looked at record by record
 rows on while they are looked at; a few hundred at a time stay in the processor's memory, and no more are ever held.
 """
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -21,13 +22,23 @@ from idp.database import of
 
 _COLUMNS = ", ".join(("seq", "leaf", "mac", *leaf.CHECKED))
 _SHORT = ", ".join(("seq", "leaf", *leaf.CHECKED))
+_PATHS = ", ".join(f"'$.{member}'" for member in leaf.MEMBERS)
+_COMPARED = (
+    "seq, leaf, at, json_extract(CAST(leaf AS TEXT), '$.at'), "
+    f"json_extract(CAST(leaf AS TEXT), {_PATHS}) = json_array({', '.join(leaf.CHECKED[1:])})"
+)
+"""SQLite runs in this process, so it may compare: members as the leaf spells them, columns spelled as JSON. Values that
+differ are never spelled alike; one spelled in two ways is looked at once more, by itself."""
 _CHUNK = 500
 _AT_ONCE = 250
 _KEPT = 10_000
 """Seconds whose beginning is remembered."""
 _APART = 2
 """How many times as many numbers as records a stretch may span and still be read from its first to its last."""
+_ODD = (TypeError, ValueError, KeyError, AttributeError, sqlite3.OperationalError)
+"""Text in place of bytes, no JSON, no object."""
 _said = dict.get
+_PREFIXED = sha256(b"\x00").copy
 
 
 class Rows:
@@ -45,9 +56,19 @@ class Rows:
         found: list[Any] = []
         for start in range(0, len(seqs), _CHUNK):
             marks = ",".join(str(int(n)) for n in seqs[start : start + _CHUNK])
-            self._cursor.execute(f"SELECT {_COLUMNS} FROM audit_record WHERE seq IN ({marks})")  # noqa: S608 - integers
-            found += self._cursor.fetchall()
+            found += self._read(f"SELECT {_COLUMNS} FROM audit_record WHERE seq IN ({marks})")  # noqa: S608 - integers
         return found
+
+    def _read(self, query: str) -> list[Any]:
+        """Return all rows; in SQLite's file anything may be called text, and it must be read to be named."""
+        if not self._sqlite:
+            return self._cursor.execute(query).fetchall()  # type: ignore[no-any-return]
+        connection = self._cursor.connection
+        kept, connection.text_factory = connection.text_factory, _text
+        try:
+            return self._cursor.execute(query).fetchall()  # type: ignore[no-any-return]
+        finally:
+            connection.text_factory = kept
 
     def ordinary(self, seqs: Sequence[int], hashes: Sequence[bytes]) -> int | None:
         """Say that every row of these numbers is there and whole, by the moment of the lowest; else return None."""
@@ -73,7 +94,7 @@ class Rows:
                     return None
                 first = here[0][2] if first is None else first
                 at = upto
-        except (TypeError, ValueError, KeyError, AttributeError):  # text in place of bytes, no JSON, no object
+        except _ODD:
             return None
         finally:
             for _ in stretch:  # the connection is free for the next question only when everything was read
@@ -82,7 +103,8 @@ class Rows:
 
     def _between(self, low: int, high: int) -> Iterator[list[Any]]:
         """Return the rows from one number to another in order, a few hundred at a time."""
-        query = f"SELECT {_SHORT} FROM audit_record WHERE seq BETWEEN {int(low)} AND {int(high)} ORDER BY seq"  # noqa: S608 - integers
+        columns = _COMPARED if self._sqlite else _SHORT
+        query = f"SELECT {columns} FROM audit_record WHERE seq BETWEEN {int(low)} AND {int(high)} ORDER BY seq"  # noqa: S608 - integers
         if self._streams:
             rows = self._cursor.stream(query, binary=True, size=_AT_ONCE)
             while part := list(islice(rows, _AT_ONCE)):
@@ -95,16 +117,34 @@ class Rows:
     def _whole(self, rows: list[Any], seqs: Sequence[int], hashes: Sequence[bytes]) -> bool:
         """Compare numbers and hashes; then the columns with leaves that are proven by that, so of our own writing."""
         numbers, leaves, moments, *columns = zip(*rows, strict=True)
-        if list(numbers) != seqs or [sha256(b"\x00" + one).digest() for one in leaves] != hashes:
+        if list(numbers) != seqs or list(map(_hashed, leaves)) != hashes:
             return False
+        if self._sqlite:
+            ats, same = columns
+            return same.count(1) == len(rows) and self._dated(ats, moments)
         said = orjson.loads(b"[" + b",".join(leaves) + b"]")
         for member, column in zip(leaf.MEMBERS, columns, strict=True):
             if tuple(map(_said, said, repeat(member))) != column:
                 return False
-        ats = [one["at"] for one in said]
+        return self._dated([one["at"] for one in said], moments)
+
+    def _dated(self, ats: Sequence[str], moments: Sequence[int]) -> bool:
+        """Say that the leaves' moments are those of the column; most of them share their second with others."""
         seconds = self._seconds
         if len(seconds) >= _KEPT:
             seconds.clear()
         for second in {at[:19] for at in ats} - seconds.keys():
             seconds[second] = clock.micros(datetime.fromisoformat(second + "+00:00"))
         return [seconds[at[:19]] + int(at[20:26]) for at in ats] == list(moments)
+
+
+def _text(stored: bytes) -> str:
+    """Return text; bytes that are none stay apart from every text."""
+    return stored.decode("utf-8", "surrogateescape")
+
+
+def _hashed(stored: bytes) -> bytes:
+    """Return `leaf_hash`; the algorithm is looked up once and not for each record."""
+    taken = _PREFIXED()
+    taken.update(stored)
+    return taken.digest()

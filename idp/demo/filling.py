@@ -37,7 +37,7 @@ _WORLD = Path(__file__).parent / "world"
 SERVICES = ("meridian", "evergreen")
 ATTESTED = {"first": timedelta(days=560), "last": timedelta(days=200)}
 """How long before the demo began its people attested; each holds a year, so that last year has an answer, too."""
-_CLIENT_SECRETS = ("claims.secret", "hsconnect.secret", "evergreen.secret", "cascade.secret")
+_CLIENT_SECRETS = ("claims.secret", "hsconnect.secret", "analysis.secret", "evergreen.secret", "cascade.secret")
 
 
 def fill(places: Places, *, fresh: bool = False) -> str | None:

@@ -78,7 +78,8 @@ class Decider:
             known, rows = await self._first(question)
             if mark is not None:
                 memo.keep_marked(mark, question.account_id, question.sid, known)
-        found = self._recalled(question, asked, known, at, mark)
+        # Rows come of a person of whom nothing is remembered there.
+        found = self._recalled(question, asked, known, at, mark) if rows is None else None
         if found is None:
             facts = await self.read(gathering.gather(question, known, memo, rows))
             memo.keep_seen(mark, asked, facts)

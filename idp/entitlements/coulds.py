@@ -101,7 +101,7 @@ def _same(one: Decision, other: Decision) -> bool:
 def _held(facts: Facts) -> tuple[str, ...]:
     """Return what the person was given of it that nobody had ended then: the dates alone, no other gate."""
     key, person = facts.question.entitlement, facts.person
-    given = [] if key in AUTHORITY else [g for g in person.grants if g.entitlement == key and g.effect == "allow"]
+    given = [] if key in AUTHORITY else [g for g in person.grants.get(key, ()) if g.effect == "allow"]
     dated = [(g.grant_id, g.not_before, g.expires_at) for g in given if not g.revoked]
     if key in FROM_APPOINTMENT:
         dated += [(a.appointment_id, a.starts_at, a.ends_at) for a in person.appointments if not a.revoked]

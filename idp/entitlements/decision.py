@@ -6,6 +6,7 @@ purpose is a no.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 import structlog
@@ -196,5 +197,12 @@ def _asking(facts: Facts) -> str:
     question = facts.question
     if facts.function is None or question.provider_id is None or facts.organisation.is_insurer:
         return "/account"
-    wanted = quote(f"{question.asked_line}:{question.entitlement}", safe=":")
-    return f"/account/access/{quote(question.provider_id, safe='')}?ask={wanted}"
+    practice = question.provider_id
+    if not (practice.isascii() and practice.isidentifier()):  # our own ids are: letters, digits and underscores
+        practice = quote(practice, safe="")
+    return f"/account/access/{practice}?ask={_chosen(question.asked_line, question.entitlement)}"
+
+
+@lru_cache(maxsize=1024)
+def _chosen(line: str, entitlement: str) -> str:
+    return quote(f"{line}:{entitlement}", safe=":")

@@ -1,6 +1,6 @@
 """Casbin, fed with policy/model.conf and the asker's own grants: the only module that knows it.
 
-Rows go in as lists, never as text, so nothing a person can choose becomes policy syntax. One process
+Rows go in as values, never as text, so nothing a person can choose becomes policy syntax. One process
 lock covers load and enforce: on Python 3.11 parsing in several threads fails at random, an enforcer per
 thread included (stack.md 7). Whatever goes wrong, the answer is no.
 """
@@ -8,7 +8,7 @@ thread included (stack.md 7). Whatever goes wrong, the answer is no.
 import logging
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,60 +55,63 @@ class Ruling(NamedTuple):
 NO = Ruling(allowed=False)
 
 
-class _Row(list[str | int]):
-    """A policy row that remembers the line it was made of."""
-
-    __slots__ = ("line",)
-    line: Line
-
-
-def _row(line: Line) -> _Row:
-    ends = NEVER if line.expires_at is None else line.expires_at
-    row = _Row(
-        (line.subject, line.provider, line.line, line.entitlement, line.not_before, ends, line.effect),
-    )
-    row.line = line
-    return row
+def _row(line: Line) -> tuple[str | int, ...]:
+    """Return the line in the order of the model's `p`."""
+    subject, provider, lob, entitlement, effect, starts, ends = line[1:8]
+    return subject, provider, lob, entitlement, starts, NEVER if ends is None else ends, effect
 
 
-class _Matcher:
-    """The model's matcher as Python's own byte code, made once; stock Casbin parses and walks it for every question.
+class _Enforcer:
+    """The model as Casbin reads it, and Casbin's own effects; the matcher is made a function of Python once.
 
-    The text is policy/model.conf's, never anything a person can choose. Casbin's loop, effects and explanation
-    stay its own; `tests/entitlements/test_stock_and_ours.py` compares the two.
+    The loop is that of Casbin's `enforce_ex` for a model without roles, which makes a dictionary of every line and asks
+    of every question what this model is known to be. `tests/entitlements/test_stock_and_ours.py` compares the two.
     """
 
-    __slots__ = ("_code",)
+    def __init__(self) -> None:
+        # Imported with the first question: Casbin and what it brings are a twentieth of a worker's start.
+        import casbin
+        from casbin.effect import Effector, effect_to_bool
 
-    def __init__(self, text: str) -> None:
-        python = re.sub(r"!(?!=)", "not ", text.replace("&&", "and").replace("||", "or"))
-        self._code = compile(python, str(MODEL), "eval")
+        stock = casbin.Enforcer(str(MODEL))
+        # It logs refused requests with every value: ids of people do not belong in the process log.
+        logging.getLogger("casbin.enforcer").setLevel(logging.CRITICAL)
+        self.model = stock.get_model().model
+        matcher, tokens = self.model["m"]["m"].value, self.model["p"]["p"].tokens
+        if "g" in self.model or casbin.util.has_eval(matcher):
+            raise ValueError(f"{MODEL}: neither roles nor rules inside of lines are read here")
+        self.matches = _function((*self.model["r"]["r"].tokens, *tokens), matcher)
+        self._effect = tokens.index("p_eft")
+        self._effects = {"allow": Effector.ALLOW, "deny": Effector.DENY}
+        self._nothing = Effector.INDETERMINATE
+        self._so_far, self._at_last = stock.eft.intermediate_effect, stock.eft.final_effect
+        self._as_bool = effect_to_bool
 
-    def eval(self, names: dict[str, Any]) -> Any:
-        return eval(self._code, {"__builtins__": {}}, names)  # noqa: S307 - the model's own text, compiled above
+    def enforce(self, asked: tuple[Any, ...], rows: Sequence[tuple[Any, ...]]) -> tuple[bool, int | None]:
+        """Return what the model says to a question about these rows, and the place of the row that explains it."""
+        found, named, nothing = set(), None, self._nothing
+        for place, row in enumerate(rows):
+            if self.matches(*asked, *row) is not True:
+                found.add(nothing)
+                continue
+            found.add(self._effects.get(row[self._effect], nothing))
+            named = place
+            if self._so_far(found) != nothing:
+                break
+        return self._as_bool(self._at_last(found)), named
 
 
-@cache
-def _matcher(text: str) -> _Matcher:
-    return _Matcher(text)
-
-
-@cache
-def _enforcer() -> Any:
-    # Imported with the first question: Casbin and what it brings are a twentieth of a worker's start.
-    import casbin
-
-    class Enforcer(casbin.Enforcer):  # type: ignore[misc]
-        """The stock enforcer, its matcher compiled (pycasbin is pinned: this is not its public interface)."""
-
-        @staticmethod
-        def _get_expression(expr: str, functions: object = None) -> _Matcher:  # noqa: ARG004 - Casbin's signature
-            return _matcher(expr)
-
-    made = Enforcer(str(MODEL))
-    # It logs refused requests with every value: ids of people do not belong in the process log.
-    logging.getLogger("casbin.enforcer").setLevel(logging.CRITICAL)
+def _function(names: Sequence[str], matcher: str) -> Callable[..., object]:
+    """Return the model's matcher as a function of these names: the model's own text, never a person's."""
+    python = re.sub(r"!(?!=)", "not ", matcher.replace("&&", "and").replace("||", "or"))
+    code = compile(f"lambda {', '.join(names)}: {python}", str(MODEL), "eval")
+    made: Callable[..., object] = eval(code, {"__builtins__": {}})  # noqa: S307 - compiled above
     return made
+
+
+@cache
+def _enforcer() -> _Enforcer:
+    return _Enforcer()
 
 
 def rule(place: tuple[str, str, str], entitlement: str, at: int, lines: Sequence[Line]) -> Ruling:
@@ -123,11 +126,9 @@ def rule(place: tuple[str, str, str], entitlement: str, at: int, lines: Sequence
         return NO
     try:
         with _lock:
-            enforcer = _enforcer()
             # All there is to know is this question's lines; nothing is ever loaded, parsed or kept.
-            enforcer.get_model().model["p"]["p"].policy = [_row(line) for line in lines]
-            allowed, row = enforcer.enforce_ex(*place, entitlement, at)
+            allowed, named = _enforcer().enforce((*place, entitlement, at), [_row(line) for line in lines])
     except Exception as problem:
         _log.error("enforcer_failed", exc_info=problem)
         return NO
-    return Ruling(allowed is True, row.line if isinstance(row, _Row) else None)
+    return Ruling(allowed is True, None if named is None else lines[named])

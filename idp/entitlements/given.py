@@ -31,9 +31,14 @@ def given(facts: Facts) -> Given:
     return known
 
 
+_NEVER_GIVEN = Given(allowed=False, reason="entitlement_not_granted")
+
+
 def _find(facts: Facts, entitlement: str) -> Given:
     place = (facts.question.account_id, facts.question.provider_id or "", facts.question.asked_line)
     lines = [line for source in SOURCES for line in source(facts.person, facts.organisation, place, entitlement)]
+    if not lines:
+        return _NEVER_GIVEN
     ruling = enforcer.rule(place, entitlement, facts.at, lines)
     if ruling.allowed and ruling.line is not None:
         live = [line.delegation_id for line in lines if line.effect == "allow" and line.live(facts.at)]
@@ -53,4 +58,4 @@ def _why_not(lines: list[Line], at: int) -> Given:
     if run_out:
         last = max(run_out, key=lambda line: (line.expires_at or 0, line.source_id))
         return Given(allowed=False, reason="grant_expired", because=(last.source_id,))
-    return Given(allowed=False, reason="entitlement_not_granted")
+    return _NEVER_GIVEN

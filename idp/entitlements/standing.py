@@ -100,7 +100,8 @@ class Person:
     """Id of the one in force."""
     partner_id: str | None
     """The third party the person works for, by the affiliation in force."""
-    grants: tuple[GrantRow, ...]
+    grants: dict[str, list[GrantRow]]
+    """By function, each function's in the order they begin."""
     appointments: tuple[AppointmentRow, ...]
     since: int
     until: int
@@ -199,18 +200,15 @@ def before_of(rows: Sequence[Any]) -> Before:
         if what == "versions":
             epoch, version = x, y
         elif what == "session":
-            expires_at, ended_at, login_shut = map(int, ends.split())
-            session = SessionFacts(
-                account_id, acr, x, y, z, expires_at, ended_at or None, partner_id, login_shut or None
-            )
+            expires, ended, shut = map(int, ends.split())
+            session = SessionFacts(account_id, acr, x, y, z, expires, ended or None, partner_id, shut or None)
     return Before(epoch, version, session)
 
 
 def person(who: tuple[str, str, str], world: World, dates: Dates, rows: Sequence[Any] | None = None) -> Work:
     """Read a person and what they hold at an organisation; return it as of the dates' moment.
 
-    `who` is the account, the organisation and the line of business.
-    `rows` are those of `FIRST`, where they were read with the versions.
+    `who`: account, organisation, line of business. `rows`: those of `FIRST`, where they were read with the versions.
     """
     if rows is None:
         rows = yield PERSON, who
@@ -220,7 +218,7 @@ def person(who: tuple[str, str, str], world: World, dates: Dates, rows: Sequence
     accepted: dict[str, int] = {}
     attested = affiliated_once = affiliated = False
     partner_id = affiliation = places = None
-    grants: list[GrantRow] = []
+    grants: dict[str, list[GrantRow]] = {}
     appointments: list[AppointmentRow] = []
     for what, row_id, a, b, c, x, y, z in rows:
         if what == "grant":
@@ -228,7 +226,8 @@ def person(who: tuple[str, str, str], world: World, dates: Dates, rows: Sequence
                 until = x
             if y is not None and at < y < until:
                 until = y
-            grants.append(GrantRow(row_id, a, b, c, x, y, z is not None and _revoked(dates, y, z)))
+            grant = GrantRow(row_id, a, b, c, x, y, z is not None and _revoked(dates, y, z))
+            grants.setdefault(a, []).append(grant)
         elif what == "terms":
             accepted[row_id] = x
         elif what == "account":
@@ -251,7 +250,8 @@ def person(who: tuple[str, str, str], world: World, dates: Dates, rows: Sequence
         status = kept.value(who[0], "status", status)
         ial = int(kept.value(who[0], "ial", str(ial)))
     ceased = status == "ceased" and (ceased_at is None or dates.begun(ceased_at))
-    grants.sort(key=_GRANTED)
+    for held in (some for some in grants.values() if len(some) > 1):
+        held.sort(key=_GRANTED)
     appointments.sort(key=_APPOINTED)
     return Person(
         exists,
@@ -264,7 +264,7 @@ def person(who: tuple[str, str, str], world: World, dates: Dates, rows: Sequence
         affiliated,
         affiliation,
         partner_id,
-        tuple(grants),
+        grants,
         tuple(appointments),
         dates.at,
         dates.until,

@@ -1,6 +1,7 @@
 """What one gate says: Pass, or Stop with the reason that becomes the answer."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 PERMIT, DENY, ROUTED, STEP_UP = "permit", "deny", "routed", "step_up"
 
@@ -22,15 +23,13 @@ class Wanted:
     max_age: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(NamedTuple):
     """The gate is open; `because` names the grants it rests on."""
 
     because: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """The gate is closed; the first Stop is the answer."""
 
     reason: str

@@ -12,7 +12,7 @@ from idp.accounts.tables import Account, Flow, TokenFamily
 from idp.accounts.tables import Session as BrowserSession
 from idp.audit import log
 from idp.audit.events import Event
-from idp.entitlements import grants, pauses
+from idp.entitlements import appointed, grants, pauses
 from idp.entitlements.tables import Appointment, Assignment
 from idp.errors import NotFound
 from idp.leaving import telling, ways_in
@@ -74,6 +74,7 @@ def suspend(db: Session, account_id: str, *, because: str, by: str) -> bool:
     account = _find(db, account_id)
     if account.status != "active":
         return False
+    appointed.hold(db, account_id=account_id)
     account.status = "suspended"
     db.add(account)
     _end_presence(db, account_id, because="suspended", by=by)

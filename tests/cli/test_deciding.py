@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import orjson
@@ -46,6 +47,29 @@ def _said(context: dict[str, str]) -> str:
     return " ".join(part for part in (context["outcome"], context.get("reason")) if part)
 
 
+def _lines() -> list[Any]:
+    return [orjson.loads(line) for line in _block("jsonl").splitlines()]
+
+
+def _over_http(world: Database, settings: Settings, *asked: tuple[str, Any]) -> list[Any]:
+    """Ask the running service; the scopes are the ones the page names."""
+    scopes = ["access:search", "access:simulate"]
+    with transaction(world) as db:
+        clients.register(db, client_id="x", name="X", secret=SECRET, grant_types=["client_credentials"], scopes=scopes)
+
+    async def play() -> list[Any]:
+        app = create_app(settings)
+        async with app.router.lifespan_context(app):
+            transport = httpx2.ASGITransport(app=app)
+            async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as http:
+                form = {"grant_type": "client_credentials"}
+                token = (await http.post("/oauth/token", data=form, auth=("x", SECRET))).json()["access_token"]
+                http.headers["Authorization"] = f"Bearer {token}"
+                return [(await http.post(path, json=body)).json() for path, body in asked]
+
+    return asyncio.run(play())
+
+
 def test_the_documented_world_answers_as_the_page_says(
     world: Database, settings: Settings, idp: Run, tmp_path: Path
 ) -> None:
@@ -56,27 +80,16 @@ def test_the_documented_world_answers_as_the_page_says(
     assert result.exit_code == 0, result.output
     answers = [orjson.loads(line) for line in result.output.splitlines() if line.startswith("{")]
     assert [_said(answer["context"]) for answer in answers] == expected
-    with transaction(world) as db:
-        clients.register(
-            db, client_id="x", name="X", secret=SECRET, grant_types=["client_credentials"], scopes=["access:simulate"]
-        )
+    [answer] = _over_http(world, settings, ("/access/v1/evaluations", {"evaluations": _lines()}))
+    assert [_said(one["context"]) for one in answer["evaluations"]] == expected
 
-    async def over_http() -> list[str]:
-        app = create_app(settings)
-        async with app.router.lifespan_context(app):
-            transport = httpx2.ASGITransport(app=app)
-            async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as http:
-                form = {"grant_type": "client_credentials"}
-                token = (await http.post("/oauth/token", data=form, auth=("x", SECRET))).json()["access_token"]
-                bodies = [orjson.loads(line) for line in _block("jsonl").splitlines()]
-                answer = await http.post(
-                    "/access/v1/evaluations",
-                    json={"evaluations": bodies},
-                    headers={"Authorization": f"Bearer {token}"},
-                )
-                return [_said(one["context"]) for one in answer.json()["evaluations"]]
 
-    assert asyncio.run(over_http()) == expected
+def test_the_documented_batch_and_search_answer_as_the_page_says(world: Database, settings: Settings) -> None:
+    blocks = re.findall(r"^```json\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    batch, search = map(orjson.loads, blocks)
+    some, found = _over_http(world, settings, ("/access/v1/evaluations", batch), ("/access/v1/search/action", search))
+    assert [one["decision"] for one in some["evaluations"]] == [True, False]
+    assert orjson.loads(re.findall(r"action` answers `(.*)`", PAGE.read_text())[0]) == found
 
 
 def test_the_command_line_explains_supposes_and_lists(world: Database, idp: Run) -> None:

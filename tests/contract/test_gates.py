@@ -34,7 +34,7 @@ WORLD = World(
 )
 NOTHING_THERE = Organisation("", False, False, False, None, None, False, False, False, (), {}, AT, AT + 1)
 OPEN = Organisation("P", True, True, False, "pac", "agr", True, True, True, (None,), {}, AT, AT + 1)
-NOBODY = Person(False, False, False, 0, False, False, False, False, None, None, (), (), AT, AT + 1)
+NOBODY = Person(False, False, False, 0, False, False, False, False, None, None, {}, (), AT, AT + 1)
 
 
 def _somebody(**more: Any) -> Person:
@@ -50,7 +50,7 @@ def _somebody(**more: Any) -> Person:
         "affiliated": True,
         "affiliation": "aff",
         "partner_id": None,
-        "grants": (grant,),
+        "grants": {"message.send": [grant]},
         "appointments": (),
         "since": AT,
         "until": AT + 1,
@@ -128,7 +128,7 @@ def test_a_remembered_gate_looks_at_nothing_that_a_question_brings_with_it() -> 
 
 def test_what_is_settled_answers_as_all_gates_do_whatever_the_question_brings_with_it() -> None:
     partner = _somebody(partner_id="ptr")
-    people = (_somebody(), _somebody(attested=False), _somebody(grants=()), _somebody(ial=0), partner, NOBODY)
+    people = (_somebody(), _somebody(attested=False), _somebody(grants={}), _somebody(ial=0), partner, NOBODY)
     for person in people:
         for open_to in (None, frozenset({"voice"})):
             base = facts(person=person, organisation=dataclasses.replace(OPEN, channels=open_to))
@@ -184,12 +184,14 @@ def test_a_source_gives_only_what_was_asked_for_and_nothing_that_was_revoked(sou
     delegation = DelegationFacts("dlg", "ptr", None, frozenset({"message.send"}), frozenset({"medical"}), in_force=True)
     organisation = dataclasses.replace(OPEN, delegations={"dlg": delegation})
     keys = ("message.send", "remit.view", *FROM_APPOINTMENT)
-    grants = tuple(
-        GrantRow(f"{key}{named}{revoked}", key, "allow", named, AT - 1, None, revoked)
+    grants = {
+        key: [
+            GrantRow(f"{key}{named}{revoked}", key, "allow", named, AT - 1, None, revoked)
+            for named in (None, "dlg", "dlg_unknown")
+            for revoked in (False, True)
+        ]
         for key in keys
-        for named in (None, "dlg", "dlg_unknown")
-        for revoked in (False, True)
-    )
+    }
     appointments = (AppointmentRow("wam", AT - 1, None, False), AppointmentRow("wam_ended", AT - 1, None, True))
     person = _somebody(grants=grants, appointments=appointments)
     found = 0

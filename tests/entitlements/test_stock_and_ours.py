@@ -32,13 +32,13 @@ def _lines(dice: Random) -> list[Line]:
     return made
 
 
+def _row(one: Line) -> list[str | int]:
+    ends = NEVER if one.expires_at is None else one.expires_at
+    return [one.subject, one.provider, one.line, one.entitlement, one.not_before, ends, one.effect]
+
+
 def _hold(stock: casbin.Enforcer, lines: list[Line]) -> None:
-    rows = stock.get_model()["p"]["p"].policy
-    rows.clear()
-    for one in lines:
-        ends = NEVER if one.expires_at is None else one.expires_at
-        place = (one.subject, one.provider, one.line, one.entitlement)
-        rows.append([*place, one.not_before, ends, one.effect])
+    stock.get_model()["p"]["p"].policy[:] = [_row(one) for one in lines]
 
 
 @pytest.mark.parametrize("wanted", [SHORT, pytest.param(LONG, marks=pytest.mark.faults)])
@@ -59,8 +59,9 @@ def test_stock_pycasbin_and_the_asker_s_own_lines_agree(wanted: int) -> None:
             mine = [one for one in lines if (one.subject, one.provider, one.line) == place and one.entitlement == key]
             said = rule(place, key, at, mine)
             # An empty policy is the stock enforcer's trap 4: it looks at one row of empty texts.
-            expected = bool(lines) and stock.enforce(*place, key, at)
+            expected, because = stock.enforce_ex(*place, key, at) if lines else (False, [])
             assert said.allowed is expected, (place, key, at, lines)
+            assert (_row(said.line) if said.line is not None else []) == because, (place, key, at, lines)
             if said.allowed:
                 assert said.line in mine
             seen[said.allowed] += 1

@@ -11,7 +11,7 @@ import httpx2
 
 from idp.demo import filling, processes
 from idp.demo.places import HOME, DemoRefused, Places, free, remembered
-from idp.demo.story import other_app, scenes
+from idp.demo.story import other_app, past, scenes
 from idp.demo.story.stage import Stage
 from idp.demo.story.telling import StoryBroke, Teller
 
@@ -22,6 +22,7 @@ SCENES = (
     other_app.hsconnect_looks,
     scenes.wes_revokes,
     scenes.sam_looks,
+    past.an_auditor_asks,
 )
 
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
+from idp import clock
 from idp.demo.people import DemoPerson
 from idp.demo.places import Places
 from idp.demo.story.browser import Browser
@@ -111,7 +112,7 @@ class Stage:
     app: App = field(init=False)
     tokens: Tokens = field(init=False)
     """What the app holds for Ana."""
-    since: str = ""
+    since: str = field(default_factory=lambda: clock.iso(clock.now()))
     """When the story began (RFC 3339)."""
 
     def __enter__(self) -> Self:

@@ -9,8 +9,8 @@ def lines(person: Person, organisation: Organisation, place: tuple[str, str, str
     """Return the grants for one function whose delegation is in force."""
     subject, provider, line = place
     found = []
-    for g in person.grants:
-        if g.entitlement != entitlement or g.effect != "allow" or g.revoked or g.delegation_id is None:
+    for g in person.grants.get(entitlement, ()):
+        if g.effect != "allow" or g.revoked or g.delegation_id is None:
             continue
         delegation = organisation.delegations.get(g.delegation_id)
         if delegation is not None and delegation.in_force and entitlement not in AUTHORITY:

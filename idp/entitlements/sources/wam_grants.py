@@ -13,8 +13,6 @@ def lines(person: Person, organisation: Organisation, place: tuple[str, str, str
     subject, provider, line = place
     return [
         Line(g.grant_id, subject, provider, line, g.entitlement, g.effect, g.not_before, g.expires_at, g.delegation_id)
-        for g in person.grants
-        if g.entitlement == entitlement
-        and not g.revoked
-        and (g.effect == "deny" or (g.delegation_id is None and entitlement not in AUTHORITY))
+        for g in person.grants.get(entitlement, ())
+        if not g.revoked and (g.effect == "deny" or (g.delegation_id is None and entitlement not in AUTHORITY))
     ]

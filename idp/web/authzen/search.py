@@ -127,7 +127,7 @@ class Searching:
 def about(question: Question, sought: str, name: str) -> Question:
     """Return the question a search asks about one candidate."""
     if sought == "subject":
-        return replace(question, account_id=name)
+        return question.about(name, question.provider_id, question.entitlement)
     if sought == "resource":
-        return replace(question, provider_id=name)
-    return replace(question, entitlement=name)
+        return question.about(question.account_id, name, question.entitlement)
+    return question.about(question.account_id, question.provider_id, name)

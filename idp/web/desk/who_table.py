@@ -191,7 +191,7 @@ def _words(db: Db, asked: Asked, found: Found) -> Words:
     keys = select(Entitlement.key, Entitlement.name).where(col(Entitlement.key).in_({one.function for one in both}))
     practice = db.get(Provider, asked.provider)
     return Words(
-        names_of(db, sorted({one.period.account_id for one in both})),
+        people_of(db, found),
         dict(db.exec(keys).all()),
         givers.names(db, [one for row in both for one in row.period.sources]),
         practice.name if practice else "",
@@ -247,6 +247,11 @@ def row(period: Period, name: str) -> list[str]:
         period.decision.agreement or "",
         "" if period.policy_version is None else str(period.policy_version),
     ]
+
+
+def people_of(db: Db, found: Found) -> dict[str, str]:
+    """Return the names of everybody on a page of the answer."""
+    return names_of(db, sorted({one.period.account_id for one in (*found.could, *found.held)}))
 
 
 def names_of(db: Db, ids: list[str]) -> dict[str, str]:

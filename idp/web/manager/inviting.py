@@ -13,7 +13,7 @@ from idp.database import of
 from idp.errors import Conflict, Invalid, NotFound
 from idp.registration import invitations
 from idp.registration.tables import Invitation
-from idp.wam import authority, holdings, importing, receipts
+from idp.wam import appointments, authority, holdings, importing, receipts
 from idp.web.guards import Acting
 from idp.web.manager import ends, views
 from idp.web.manager.guard import lines_of, lines_seen
@@ -38,6 +38,7 @@ def invite(
     by, provider_id = acting.visitor.account.id, acting.provider.id
     if receipts.earlier(db, by, form_id) is not None:
         return None
+    appointments.hold(db, provider_id)  # mails to one address are counted one after the other
     authority.must_manage(db, by, provider_id, line)
     fields = {}
     if not name:
@@ -55,7 +56,7 @@ def invite(
         fields["until"] = "Choose the job that ends with this day."
     if fields:
         raise Invalid(fields=fields)
-    invitations.spare(db, provider_id, email)
+    invitations.spare(db, email, provider_id=provider_id)
     try:
         receipt = receipts.begin(db, kind="invitation", provider_id=provider_id, made_by=by, form_id=form_id)
     except receipts.AlreadyDone:
@@ -90,6 +91,7 @@ def again(db: Db, acting: Acting, invitation_id: str, form_id: str) -> tuple[Inv
     by, was = acting.visitor.account.id, found(db, acting, invitation_id)
     if receipts.earlier(db, by, form_id) is not None:
         return None
+    appointments.hold(db, acting.provider.id)
     authority.must_manage(db, by, acting.provider.id, was.line)
     if was.bundle and was.bundle not in jobs(db, acting, was.line):
         raise Conflict(
@@ -97,7 +99,7 @@ def again(db: Db, acting: Acting, invitation_id: str, form_id: str) -> tuple[Inv
         )
     if was.access_ends_at is not None and was.access_ends_at <= clock.now():
         raise Conflict("The last day of this access has passed. Withdraw this, and invite the person anew.")
-    invitations.spare(db, acting.provider.id, was.email)
+    invitations.spare(db, was.email, provider_id=acting.provider.id)
     try:
         receipt = receipts.begin(db, kind="invitation", provider_id=acting.provider.id, made_by=by, form_id=form_id)
     except receipts.AlreadyDone:
@@ -144,7 +146,14 @@ def read(db: Db, acting: Acting, text: str, line: str) -> list[importing.Line]:
         raise NotFound
     known = frozenset(one.email for one in invitations.open_at(db, acting.provider.id))
     of_cell = partial(ends.of_cell, zone=of(db).settings.time_zone)
-    return importing.read(text, jobs=jobs(db, acting, line), capacities=views.CAPACITIES, ends=of_cell, known=known)
+    return importing.read(
+        text,
+        jobs=jobs(db, acting, line),
+        capacities=views.CAPACITIES,
+        ends=of_cell,
+        known=known,
+        filled=invitations.filled(db, provider_id=acting.provider.id),
+    )
 
 
 def invite_all(db: Db, acting: Acting, text: str, line: str, form_id: str) -> int:
@@ -152,6 +161,7 @@ def invite_all(db: Db, acting: Acting, text: str, line: str, form_id: str) -> in
     by, provider_id = acting.visitor.account.id, acting.provider.id
     if receipts.earlier(db, by, form_id) is not None:
         return 0
+    appointments.hold(db, provider_id)  # nobody is invited by two files at once
     lines = read(db, acting, text, line)
     authority.must_manage(db, by, provider_id, line)
     wrong = [one.number for one in lines if one.problem]
