@@ -91,7 +91,7 @@ def record_page(request: Request, staff: MaySearch, db: Transaction, n: str) -> 
         found=found,
         title=VOCABULARY.get(found.row.event, found.row.event),
         said=said,
-        names=shown.names(db, [found.row]),
+        names=shown.names(db, [found.row, *shown.mentioned(found.said)]),
         links=shown.links(found.said, found.row.address_hash),
         why=then.why("security", found.said, found.row.at),
         proof=proofs.inclusion(db, int(n)),

@@ -45,9 +45,9 @@ def mend(request: Request, db: Transaction, acting: Manages, i: str, form: TheFo
     typed = {"name": name[:120], "email": email[:254]}
     with pages.shown_again("wam/invitation.html", lambda: _facts(db, acting, i) | {"typed": typed}, Conflict, Invalid):
         made = inviting.mend(db, acting, i, form.get("form_id", ""), name=name, email=email)
-    return (
-        _sent(request, db, acting, made, i) if made else pages.go(request, f"/p/{acting.provider.id}/invitations/{i}")
-    )
+    if made is None:
+        return pages.go(request, f"/p/{acting.provider.id}/invitations/{i}")
+    return _sent(request, db, acting, made, i)
 
 
 def _sent(request: Request, db: Db, acting: Acting, made: tuple[Invitation, str] | None, i: str) -> Response:
