@@ -103,6 +103,7 @@ VOCABULARY: dict[str, str] = {
     "oauth.key.removed": "A signing key was removed",
     # entitlements and the access manager
     "entitlements.decision.made": "A decision was answered",
+    "entitlements.emergency.viewed": "What was done by emergency access was looked at",
     "entitlements.search.answered": "A search over access was answered",
     "entitlements.grant.added": "Access was given",
     "entitlements.grant.replaced": "Access was changed",
