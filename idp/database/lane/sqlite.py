@@ -27,19 +27,19 @@ _log = structlog.get_logger("idp.lane")
 
 
 Some = TypeVar("Some")
-_MOST = 32
-"""Records, or grounds, of one statement."""
+_MOST, _LAST = 32, 16
+"""Records, or grounds, of one statement while that many are left, and when fewer are."""
 
 
 def _together(these: Sequence[Some]) -> Iterator[Sequence[Some]]:
-    """Yield them in parts whose sizes are powers of two, so that few statements are ever prepared.
+    """Yield them in few parts of few sizes, for each of which a statement is prepared once.
 
     With each statement the interpreter changes hands, and a writer that asks for it once for every record waits for it
     as often.
     """
     start = 0
     while left := len(these) - start:
-        size = min(_MOST, 1 << (left.bit_length() - 1))
+        size = _MOST if left >= _MOST else min(left, _LAST)
         yield these[start : start + size]
         start += size
 
