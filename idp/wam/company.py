@@ -147,7 +147,7 @@ def assign(
             made_by=by,
             form_id=form_id,
             reason="assigned",
-        )
+        ).facts = {"works_by": found.id, "lines": sorted(set(scope.lines))}
     except receipts.AlreadyDone:
         return
     places = sorted(set(scope.locations)) if scope.locations is not None else None
@@ -179,7 +179,9 @@ def check_within(db: Session, found: Delegation, most: Ceiling, scope: Scope) ->
         fields["line"] = "Choose from the lines of business on this page."
     else:
         held = delegating.functions(db, _provider(db, found), scope.lines)
-        if not scope.entitlements or not set(scope.entitlements) <= held.keys() & most.entitlements:
+        if not scope.entitlements:
+            fields["f"] = "Choose at least one function."
+        elif not set(scope.entitlements) <= held.keys() & most.entitlements:
             fields["f"] = "Choose from the functions on this page: the practice must hold each in each line you chose."
     if scope.locations is not None and not scope.locations:
         fields["place"] = "Choose at least one place, or all of them."

@@ -44,7 +44,7 @@ def who_page(request: Request, staff: MayLook, db: Transaction) -> Response:
     asked, starts, ends = _asked(given, of(db).settings.time_zone)
     found = who_table.find(db, asked, starts, ends, given.get("after", ""))
     both = (*found.could, *found.held)
-    names = who_table.names_of(db, sorted({one.period.account_id for one in both}))
+    names = who_table.people_of(db, found)
     practice = db.get(Provider, asked.provider)
     rest = {name: given[name] for name in NAMES if given.get(name)}
     return page(

@@ -100,6 +100,7 @@ def _facts(db: Db, acting: Acting, i: str) -> dict[str, Any]:
         "by": names.get(row.invited_by, ""),
         "taken_by": names.get(row.spent_by or "", ""),
         "may": row.line in lines_of(db, acting),
+        "receipt": receipts.about(db, acting.provider.id, "invitation", "invitation", row.id),
         "form_id": receipts.new_form_id(),
         "problem": None,
         **given(db, acting, row),
