@@ -147,7 +147,7 @@ def assign(
             made_by=by,
             form_id=form_id,
             reason="assigned",
-        )
+        ).facts = {"works_by": found.id, "lines": sorted(set(scope.lines))}
     except receipts.AlreadyDone:
         return
     places = sorted(set(scope.locations)) if scope.locations is not None else None

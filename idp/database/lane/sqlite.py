@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import cache
 from itertools import chain
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import structlog
@@ -27,19 +28,19 @@ _log = structlog.get_logger("idp.lane")
 
 
 Some = TypeVar("Some")
-_MOST = 32
-"""Records, or grounds, of one statement."""
+_MOST, _LAST = 32, 16
+"""Records, or grounds, of one statement while that many are left, and when fewer are."""
 
 
 def _together(these: Sequence[Some]) -> Iterator[Sequence[Some]]:
-    """Yield them in parts whose sizes are powers of two, so that few statements are ever prepared.
+    """Yield them in few parts of few sizes, for each of which a statement is prepared once.
 
     With each statement the interpreter changes hands, and a writer that asks for it once for every record waits for it
     as often.
     """
     start = 0
     while left := len(these) - start:
-        size = min(_MOST, 1 << (left.bit_length() - 1))
+        size = _MOST if left >= _MOST else min(left, _LAST)
         yield these[start : start + size]
         start += size
 
@@ -68,7 +69,7 @@ class SqliteLane(Lane):
         self._ask_for_mark()  # with the first read SQLite maps the log's index
         self._header = mapped(self._path)
         self._durable = True
-        self._signal = threading.Event()
+        self._signal: SimpleQueue[None] = SimpleQueue()
         self._calling = False
         self._thread = threading.Thread(target=self._run, name="lane-writer", daemon=True)
         self._thread.start()
@@ -114,8 +115,8 @@ class SqliteLane(Lane):
 
     def _call(self) -> None:
         self._calling = False
-        if not self._signal.is_set():  # set already: the writer has yet to look, and will find these items too
-            self._signal.set()
+        if self._signal.empty():  # else the writer has yet to look, and will find these items too
+            self._signal.put(None)
 
     def _run(self) -> None:
         """Write until closed; whatever ends the writing begins it anew: answers must not wait for nobody."""
@@ -130,14 +131,13 @@ class SqliteLane(Lane):
                 for item in group:
                     item.error = item.error or Unavailable(AWAY)
                 self._loop.call_soon_threadsafe(self._resolve, group)
-                self._signal.set()
+                self._signal.put(None)
             else:
                 return
 
     def _write_on(self, connection: sqlite3.Connection, group: list[Item]) -> None:
         while True:
-            self._signal.wait()
-            self._signal.clear()
+            self._signal.get()
             while taken := self._take():
                 group[:] = taken
                 self._commit(connection, taken)
@@ -209,7 +209,7 @@ class SqliteLane(Lane):
 
     async def close(self) -> None:
         self._closing = True
-        self._signal.set()
+        self._signal.put(None)
         await asyncio.to_thread(self._thread.join, 10)
         self._header = None  # before the connection goes, and the memory with it
         self._reader.close()

@@ -11,6 +11,7 @@ from idp import clock
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
+from idp.audit.forms.csv_line import safe
 from idp.database import Database, of, reading
 from idp.database.lane import drive
 from idp.entitlements import coulds
@@ -49,8 +50,6 @@ COLUMNS = (
 )
 """Ids and times in UTC first, for programs; then the same in words and local time, for people."""
 PAGE = 100
-FORMULA = frozenset("=+-@\t\r")
-"""How a cell begins that a spreadsheet would run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +226,8 @@ def _told(one: Row, words: Words) -> list[str]:
     ]
 
 
-def safe(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return text if text[:1] not in FORMULA else "'" + text
-
-
 def row(period: Period, name: str) -> list[str]:
-    """Return one period as texts, in ids and UTC; the name as `safe` has it."""
+    """Return one period as texts, in ids and UTC; the name as a cell may have it."""
     first = period.sources[0] if period.sources else None
     return [
         period.account_id,

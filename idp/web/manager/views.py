@@ -123,6 +123,8 @@ def summary(receipt: Receipt) -> str:
         return "Ended as access manager" if facts.get("ended") else "Made an access manager"
     if receipt.kind == "joined":
         return "Took up the invitation"
+    if receipt.kind == "delegation":
+        return "Given by the company"
     counts = [
         (len(facts.get(key, [])), word)
         for key, word in (("added", "gave"), ("changed", "changed"), ("removed", "removed"))
@@ -136,6 +138,8 @@ def href(receipt: Receipt) -> str:
     """Return where a receipt is shown."""
     if receipt.kind in ("appointment", "joined"):  # nothing more to show than what can be saved
         return f"/p/{receipt.provider_id}/receipts/{receipt.id}"
+    if receipt.kind == "delegation":
+        return f"/p/{receipt.provider_id}/delegations/{receipt.facts.get('works_by', '')}".rstrip("/")
     kind = "removals" if receipt.kind == "removal" else "changes"
     return f"/p/{receipt.provider_id}/{kind}/{receipt.id}"
 
