@@ -17,6 +17,7 @@ from idp.entitlements.tables import Appointment, Assignment
 from idp.errors import NotFound
 from idp.leaving import telling, ways_in
 from idp.notices import outbox
+from idp.partners import members
 from idp.providers import affiliations
 from idp.providers.tables import Affiliation
 from idp.signals import epochs, revocations
@@ -74,7 +75,6 @@ def suspend(db: Session, account_id: str, *, because: str, by: str) -> bool:
     account = _find(db, account_id)
     if account.status != "active":
         return False
-    appointed.hold(db, account_id=account_id)
     account.status = "suspended"
     db.add(account)
     _end_presence(db, account_id, because="suspended", by=by)
@@ -170,7 +170,9 @@ def _find(db: Session, account_id: str) -> Account:
 
 
 def _end_presence(db: Session, account_id: str, *, because: str, by: str) -> None:
-    """End sessions, token families and open journeys of a person."""
+    """End sessions, token families and open journeys of a person, once what they are doing for others is done."""
+    appointed.hold(db, account_id=account_id)
+    members.rest(db, account_id)
     journeys = select(BrowserSession.id).where(col(BrowserSession.account_id) == account_id)
     db.execute(
         update(Flow)

@@ -7,12 +7,16 @@ from functools import partial
 import pytest
 from sqlmodel import Session
 
+from idp.audit import log
+from idp.audit.events import Event
 from idp.catalogue import gate
 from idp.database import transaction
 from idp.entitlements import grants, pauses
 from idp.entitlements.grant_rows import Place
+from idp.errors import Refused
 from idp.leaving import people
-from idp.wam import authority
+from idp.wam import authority, company
+from tests.wam.third_parties import extend
 from tests.wam.world import LINE, World
 
 Rests = Callable[[Session, World], object]
@@ -44,12 +48,21 @@ def act(db: Session, world: World) -> None:
     )
 
 
+def company_acts(db: Session, world: World) -> None:
+    company.must_administer(db, world.ada, world.firm)
+    log.record(db, Event("partners.partner.changed", details={"by": world.ada}))
+
+
+def company_held(db: Session, world: World) -> object:
+    return people.suspend(db, world.ada, because="lost laptop", by="acc_desk")
+
+
 def beside(work: Callable[[], object], said: list[str], name: str) -> threading.Thread:
     def run() -> None:
         try:
             work()
             said.append(name)
-        except authority.NotYourLine:
+        except Refused:
             said.append("refused")
 
     thread = threading.Thread(target=run)
@@ -86,3 +99,22 @@ def test_invariant_6_an_act_begun_while_its_authority_is_put_to_rest_waits_and_i
         assert said == []
     manager.join(20)
     assert said == ["refused"]
+
+
+def test_invariant_6_a_company_s_administrator_does_nothing_after_the_hold_is_acknowledged(world: World) -> None:
+    parties, said = extend(world), list[str]()
+    with transaction(world.database) as db:
+        company_acts(db, parties)
+        desk = beside(partial(alone, parties, company_held), said, "rests")
+        desk.join(0.5)
+        assert said == []
+    desk.join(20)
+    with transaction(world.database) as db:
+        people.reinstate(db, parties.ada, because="found", by="acc_desk")
+    with transaction(world.database) as db:
+        company_held(db, parties)
+        administrator = beside(partial(alone, parties, company_acts), said, "done")
+        administrator.join(0.5)
+        assert said == ["rests"]
+    administrator.join(20)
+    assert said == ["rests", "refused"]

@@ -11,6 +11,7 @@ from idp import clock
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
+from idp.audit.forms.csv_line import safe
 from idp.database import Database, of, reading
 from idp.database.lane import drive
 from idp.entitlements import coulds
@@ -22,7 +23,7 @@ from idp.entitlements.tables import Appointment, Entitlement, Grant
 from idp.errors import Invalid
 from idp.notices import saying
 from idp.providers.tables import Provider
-from idp.web import givers, whatif
+from idp.web import givers
 
 COLUMNS = (
     "person",
@@ -49,8 +50,6 @@ COLUMNS = (
 )
 """Ids and times in UTC first, for programs; then the same in words and local time, for people."""
 PAGE = 100
-FORMULA = frozenset("=+-@\t\r")
-"""How a cell begins that a spreadsheet would run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,17 +222,12 @@ def _told(one: Row, words: Words) -> list[str]:
         safe(words.practice),
         *(saying.exact_moment(at, words.zone) for at in moments),
         safe(words.givers[first.id]) if first else "",
-        safe(whatif.REASONS.get(first.reason, first.reason)) if first else "",
+        safe(givers.REASONS.get(first.reason, first.reason)) if first else "",
     ]
 
 
-def safe(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return text if text[:1] not in FORMULA else "'" + text
-
-
 def row(period: Period, name: str) -> list[str]:
-    """Return one period as texts, in ids and UTC; the name as `safe` has it."""
+    """Return one period as texts, in ids and UTC; the name as a cell may have it."""
     first = period.sources[0] if period.sources else None
     return [
         period.account_id,
