@@ -147,3 +147,18 @@ def test_security_62_a_delegation_is_seen_in_its_own_lines_alone(dental: Managed
         assert ("Evergreen" in browser.get(f"{dental.here}/delegations").text) is seen
         assert browser.get(f"{dental.here}/delegations/{made}").status == (200 if seen else 404)
     assert dental.as_("mia").get(f"{dental.here}/delegations/{made}/end").status == 200
+
+
+def test_w3_who_manages_several_lines_chooses_one_for_an_invitation_and_reads_how_to_give_the_others(
+    dental: Managed,
+) -> None:
+    wes = dental.as_("wes").get(f"{dental.here}/people/new")
+    assert "This is for Medical" in wes.text
+    wes.click("Dental")
+    assert "This is for Dental" in wes.text
+    wes.submit("Make the invitation link", name="Sol Vega", bundle="")
+    assert "It is for Dental" in wes.text
+    assert "give what they need in Medical on their page" in wes.text
+    assert dental.one("SELECT line FROM invitation") == "dental"
+    assert dental.as_("mia").get(f"{dental.here}/people/new?line=dental").status == 404  # hers is medical alone
+    assert "This is for" not in dental.as_("mia").get(f"{dental.here}/people/new").text

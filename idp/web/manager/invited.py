@@ -62,6 +62,7 @@ def _sent(request: Request, db: Db, acting: Acting, made: tuple[Invitation, str]
         email=shown.email,
         until=shown.expires_at,
         replaced=True,
+        line=shown.line,
         **given(db, acting, shown),
         **views.frame(db, acting.provider, acting.visitor.account.id),
     )

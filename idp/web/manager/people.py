@@ -45,7 +45,7 @@ from idp.web.manager import (
     wanted,
     why,
 )
-from idp.web.manager.guard import Manages, Sees, lines_seen
+from idp.web.manager.guard import Manages, Sees, lines_of, lines_seen
 
 router = APIRouter()
 router.include_router(importing.router)  # before `/people/{a}`, which would take its address
@@ -83,9 +83,11 @@ def search(request: Request, db: Transaction, acting: Sees, form: TheForm) -> Re
 
 
 @router.get("/p/{p}/people/new")
-def new(request: Request, db: Transaction, acting: Manages) -> Response:
-    """Ask who shall join, and as what."""
-    return pages.page(request, "wam/new.html", **_new_facts(db, acting, {}))
+def new(request: Request, db: Transaction, acting: Manages, line: str = "") -> Response:
+    """Ask who shall join, in which line of business, and as what."""
+    if line and line not in lines_of(db, acting):
+        raise NotFound
+    return pages.page(request, "wam/new.html", **_new_facts(db, acting, {"line": line} if line else {}))
 
 
 @router.post("/p/{p}/people/new")
@@ -116,6 +118,7 @@ def invite(request: Request, db: Transaction, acting: Manages, form: TheForm) ->
         name=name,
         email=email,
         until=made[0].expires_at if made else None,
+        line=line,
         **(invited.given(db, acting, made[0]) if made else {}),
         **_frame(db, acting),
     )
