@@ -67,6 +67,13 @@ class NotSignedIn(Refused):
     title = "Sign in to go on"
 
 
+class AccessTaken(NotSignedIn):
+    """Somebody else ended this person's sign-in, with some access or all of it; the text says when and whom to ask."""
+
+    title = "Your access changed"
+    page = "errors/refused.html"
+
+
 class StepUp(Refused):
     """The session is not strong or fresh enough (RFC 9470)."""
 

@@ -1,4 +1,4 @@
-"""What each function of the default catalogue lets a person do, in one plain sentence, beside its name on forms."""
+"""What each function of the default catalogue lets a person do, and the two purposes, in plain words."""
 
 from typing import Final
 
@@ -35,3 +35,8 @@ GIVES: Final = {
     "delegation.approve": "Let outside companies work for the practice",
 }
 """By key; a function the insurer added later has its name alone."""
+PURPOSES: Final = {
+    "CLAIM_REDUCTION_REVIEW": "Reviewing a denied or reduced claim",
+    "PROSPECTIVE_SERVICE": "Planning a service for a patient",
+}
+"""The purposes a claim function may be used for (T-31)."""

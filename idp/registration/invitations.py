@@ -222,6 +222,35 @@ def withdraw(db: Db, invitation_id: str, *, by: str, replaced: bool = False) -> 
     log.record(db, Event("registration.invitation.ended", provider=invitation.provider_id, details=details))
 
 
+def rename(db: Db, invitation_id: str, name: str, *, by: str) -> None:
+    """Mend the name on an invitation nobody took up; its link goes on. Raises Conflict for one that is over."""
+    invitation = db.get_one(Invitation, invitation_id)
+    was, name = invitation.display_name, " ".join(name.split())
+    mended = db.execute(
+        update(Invitation)
+        .where(
+            col(Invitation.id) == invitation_id,
+            col(Invitation.spent_at).is_(None),
+            col(Invitation.ended_at).is_(None),
+        )
+        .values(display_name=name)
+    )
+    assert isinstance(mended, CursorResult)
+    db.refresh(invitation)
+    if mended.rowcount != 1:
+        raise Conflict(f"This invitation was {'used' if invitation.spent_at else 'withdrawn'} already.")
+    log.record(
+        db,
+        Event(
+            "registration.invitation.mended",
+            account=invitation.account_id,
+            provider=invitation.provider_id,
+            details={"invitation": invitation_id, "by": by},
+            personal={"name": name, "was": was},
+        ),
+    )
+
+
 def open_at(db: Db, provider_id: str) -> list[Invitation]:
     """Return an organisation's invitations that wait for their person."""
     return _waiting(db, col(Invitation.provider_id) == provider_id, since=clock.now())

@@ -21,6 +21,7 @@ from idp.audit.tables import AuditRecord, AuditUnsealed
 from idp.entitlements.tables import Entitlement
 from idp.errors import NotFound
 from idp.providers.tables import Affiliation, Provider
+from idp.wam import happened
 from idp.wam.delegating import ENDINGS
 from idp.wam.removing import REASONS
 from idp.web import pages, scopes
@@ -119,6 +120,7 @@ def _standing(db: Db, signed: dict[int, bytes], moments: list[str]) -> dict[str,
 def _names(db: Db, told: Told, leaves: list[dict[str, Any]]) -> dict[str, str]:
     """Return the names of people who work or worked there, of practices and functions; of others nothing."""
     people = {str(leaf[of]) for leaf in leaves for of in ("actor", "account") if leaf.get(of)} | {told.by}
+    people |= {giver for leaf in leaves if (giver := happened.giver(leaf))}
     query = select(Account.id, Account.display_name).where(col(Account.id).in_(people))
     if not told.staff:
         here = select(Affiliation.account_id).where(col(Affiliation.provider_id) == (told.practice or ""))
@@ -137,14 +139,14 @@ def _names(db: Db, told: Told, leaves: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def _row(number: int, leaf: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    details = leaf.get("details")
+    details, giver = leaf.get("details"), happened.giver(leaf)
     line = details.get("line") if isinstance(details, dict) else None
     function = str(leaf.get("entitlement") or "")
     return {
         "number": number,
         "at": datetime.fromisoformat(leaf["at"]),
         "what": VOCABULARY.get(leaf["event"], leaf["event"]),
-        "by": _who(leaf.get("actor"), names),
+        "by": happened.done_by(_who(leaf.get("actor"), names), _who(giver, names) if giver else ""),
         "whom": _who(leaf.get("account"), names) if leaf.get("account") else "",
         "function": names.get(function, function),
         "line": scopes.LINE_NAMES.get(str(line), "") if line else "",

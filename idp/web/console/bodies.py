@@ -64,6 +64,16 @@ class Invite(Sent):
     line: Line
 
 
+class Mend(Sent):
+    """What an open invitation shall say."""
+
+    name: Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00]*$")]
+    email: Annotated[
+        str,
+        Field(max_length=254, pattern=r"^[^\x00]*$", description="Another one gets a new link; empty keeps it."),
+    ] = ""
+
+
 class Import(Sent):
     """A file of people to invite."""
 

@@ -23,7 +23,7 @@ from idp.entitlements.tables import Appointment, Entitlement, Grant
 from idp.errors import Invalid
 from idp.notices import saying
 from idp.providers.tables import Provider
-from idp.web import givers, whatif
+from idp.web import givers
 
 COLUMNS = (
     "person",
@@ -222,7 +222,7 @@ def _told(one: Row, words: Words) -> list[str]:
         safe(words.practice),
         *(saying.exact_moment(at, words.zone) for at in moments),
         safe(words.givers[first.id]) if first else "",
-        safe(whatif.REASONS.get(first.reason, first.reason)) if first else "",
+        safe(givers.REASONS.get(first.reason, first.reason)) if first else "",
     ]
 
 

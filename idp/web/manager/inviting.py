@@ -7,6 +7,7 @@ from typing import Any, Literal
 from sqlmodel import Session as Db
 
 from idp import clock
+from idp.accounts import people
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
@@ -40,11 +41,7 @@ def invite(
         return None
     appointments.hold(db, provider_id)  # mails to one address are counted one after the other
     authority.must_manage(db, by, provider_id, line)
-    fields = {}
-    if not name:
-        fields["name"] = "Enter the person's name."
-    elif len(name) > 120:
-        fields["name"] = "Use at most 120 characters."
+    fields = _wrong_name(name)
     if works_as not in views.CAPACITIES:
         fields["capacity"] = "Choose how the person works for the practice."
     if bundle and bundle not in jobs(db, acting, line):
@@ -77,15 +74,45 @@ def invite(
     return invitation, secret
 
 
+def _wrong_name(name: str) -> dict[str, str]:
+    if not name.strip():
+        return {"name": "Enter the person's name."}
+    return {"name": "Use at most 120 characters."} if len(name) > 120 else {}
+
+
 def found(db: Db, acting: Acting, invitation_id: str) -> Invitation:
     """Return an invitation of this practice in the lines one may look at; raise NotFound for every other one."""
     return invitations.of_practice(db, acting.provider.id, invitation_id, lines_seen(db, acting))
 
 
-def again(db: Db, acting: Acting, invitation_id: str, form_id: str) -> tuple[Invitation, str] | None:
+def mend(
+    db: Db, acting: Acting, invitation_id: str, form_id: str, *, name: str, email: str = ""
+) -> tuple[Invitation, str] | None:
+    """Mend the name on an invitation nobody took up, and with `email` the address: then as `again`, with a new link.
+
+    Return the new invitation and its secret, or None where the link goes on (or this form was sent before). Raises as
+    `again`, Invalid field by field, Conflict for one made for an account that is here already: its name is its own.
+    """
+    by, was = acting.visitor.account.id, found(db, acting, invitation_id)
+    authority.must_manage(db, by, acting.provider.id, was.line)
+    if was.account_id is not None:
+        raise Conflict("This invitation is for an account of somebody who is here already. Take it back instead.")
+    if fields := _wrong_name(name):
+        raise Invalid(fields=fields)
+    if email and people.normalised_email(email) != was.email:
+        return again(db, acting, invitation_id, form_id, name=name, email=email)
+    if " ".join(name.split()) != was.display_name:
+        invitations.rename(db, was.id, name, by=by)
+    return None
+
+
+def again(
+    db: Db, acting: Acting, invitation_id: str, form_id: str, *, name: str | None = None, email: str | None = None
+) -> tuple[Invitation, str] | None:
     """Send the same invitation with a new link, by whoever asks now; the old link ends in the same moment.
 
-    Return the new invitation and its secret, or None when this form was sent before. What it gives must be the
+    `name` and `email` take the place of what it had. Return the new invitation and its secret, or None when this
+    form was sent before. What it gives must be the
     sender's to give today. Raises NotFound, NotYourLine, TooMany, Conflict for one that is over or gives nothing more.
     """
     by, was = acting.visitor.account.id, found(db, acting, invitation_id)
@@ -99,7 +126,8 @@ def again(db: Db, acting: Acting, invitation_id: str, form_id: str) -> tuple[Inv
         )
     if was.access_ends_at is not None and was.access_ends_at <= clock.now():
         raise Conflict("The last day of this access has passed. Withdraw this, and invite the person anew.")
-    invitations.spare(db, was.email, provider_id=acting.provider.id)
+    address = was.email if email is None else email
+    invitations.spare(db, address, provider_id=acting.provider.id)
     try:
         receipt = receipts.begin(db, kind="invitation", provider_id=acting.provider.id, made_by=by, form_id=form_id)
     except receipts.AlreadyDone:
@@ -108,8 +136,8 @@ def again(db: Db, acting: Acting, invitation_id: str, form_id: str) -> tuple[Inv
     made, secret = invitations.invite(
         db,
         invited_by=by,
-        display_name=was.display_name,
-        email=was.email,
+        display_name=was.display_name if name is None else name,
+        email=address,
         provider_id=was.provider_id,
         account_id=was.account_id,
         line=was.line,
