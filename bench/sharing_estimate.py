@@ -16,7 +16,7 @@ from idp.sharing.simulator.parameters import FIT, world
 from idp.sharing.simulator.world import World
 
 FIRST_SEED = 11
-VERSION = "2026-11-22.4"
+VERSION = "2026-11-23.1"
 KINDS = {"sharing": (evidence.KINDS, 14), "takeover": (takeover.KINDS, 3)}
 
 
@@ -70,7 +70,7 @@ def estimated(made: dict[str, Sample], how: str) -> dict[str, object]:
 def main() -> None:
     """Run the worlds and write what came out."""
     given = [int(value) for value in sys.argv[1:]]
-    accounts, days, seeds = (given + [240, 60, 10][len(given) :])[:3]
+    accounts, days, seeds = (given + [160, 60, 2][len(given) :])[:3]
     how = (
         f"{len(FIT)} families of worlds, {seeds} seeds from {FIRST_SEED}, {accounts} accounts and {days} days each; "
         "docs/sharing.md"
