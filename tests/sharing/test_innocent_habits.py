@@ -44,3 +44,24 @@ def test_domain_10_a_strange_computer_during_leave_weighs_little_where_the_brows
         for hour in (8.1, 9.3, 10.5):
             story.ask(day, hour, "ana", f"new{day}", "eligibility")
     assert 0 < absent(story, "other-pc").kinds()["absent_desktop"] < 0.3
+
+
+def test_domain_10_who_works_at_shared_workstations_may_stand_in_for_an_absent_colleague_too():
+    def at_bens_desk(*, ben_is_away: bool) -> float:
+        story = Story()
+        for day in (*BEFORE, *AFTER):
+            for who in ("ana", "cy", "dee"):
+                for hour, pool in ((8, "pool-1"), (10, "pool-2"), (13, "pool-1"), (15, "pool-2")):
+                    story.sign_in(day, hour + len(who) / 10, who, pool)
+                    story.ask(day, hour + len(who) / 10 + 0.05, who, pool, "eligibility", "card")
+            if day in BEFORE or not ben_is_away:
+                for hour in (8.5, 10.5, 12.5, 14.5):
+                    story.ask(day, hour, "ben", "ben-pc", "remittance", "appeal")
+        for day in AFTER:
+            for hour in (9, 11, 14):
+                story.ask(day, hour, "ana", "ben-pc", "remittance", "appeal")
+        return story.tell().kinds().get("role_split", 0.0)
+
+    there, away = at_bens_desk(ben_is_away=False), at_bens_desk(ben_is_away=True)
+    assert there > 1
+    assert away < 0.3 * there
