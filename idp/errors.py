@@ -14,8 +14,9 @@ Refused                    status, code, title, detail; then=(consequences)
 └─ OAuthRefused  400/401   error, redirect_uri (only once proven), state
 
 A refusal undoes the work and keeps only its consequences: the boundary rolls back, runs each
-callable of `then` with a session, commits, and raises the refusal again. Anything that is not a
-Refused is a bug and becomes a 500 with a reference.
+callable of `then` with a session, commits, and raises the refusal again. One that `keeps` commits the
+work instead: a try is counted before the lock on its row is let go, or many at once would be looked at.
+Anything that is not a Refused is a bug and becomes a 500 with a reference.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,6 +36,8 @@ class Refused(Exception):
     """What a person does next, on the page of the refusal."""
     page: str | None = None
     """Template the browser sees instead of errors/refused.html."""
+    keeps = False
+    """Whether what was written stays; it is the record of the refusal and nothing else."""
 
     def __init__(
         self,
@@ -62,6 +65,13 @@ class NotSignedIn(Refused):
     status = 401
     code = "not_signed_in"
     title = "Sign in to go on"
+
+
+class AccessTaken(NotSignedIn):
+    """Somebody else ended this person's sign-in, with some access or all of it; the text says when and whom to ask."""
+
+    title = "Your access changed"
+    page = "errors/refused.html"
 
 
 class StepUp(Refused):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import nullcontext
+from random import Random
 
 import pytest
 from sqlalchemy import event, text
@@ -104,6 +105,42 @@ def test_a_group_commit_keeps_good_neighbours_and_refuses_what_rests_on_old_vers
     assert answers[3] is None
     assert _count(database, "audit_record") == 2
     assert _count(database, "revoked_token") == 1
+
+
+def test_of_a_group_of_any_size_exactly_what_was_overtaken_is_refused_and_not_written(database: Database) -> None:
+    """SQLite's writer checks and appends many in one statement: each answer must be that of its own ground."""
+    version = "INSERT INTO account_version (account_id, version, authz_epoch, created_at) VALUES ('acc_a', 7, 0, 0)"
+    with transaction(database) as session:
+        session.execute(text("INSERT INTO revoked_token (jti, expires_at, created_at) VALUES ('gone', 1, 0)"))
+        session.execute(text(version))
+    overtaken = (
+        RestsOn(epoch=99),
+        RestsOn(epoch=1, account_id="acc_a", version=6),
+        RestsOn(epoch=1, jti="gone"),
+        RestsOn(epoch=1, session_id="ses_nobody", session_state="as it was"),
+        RestsOn(epoch=1, family_id="fam_nobody"),
+    )
+    holds = (RestsOn(epoch=1), RestsOn(epoch=1, account_id="acc_a", version=7), RestsOn(epoch=1, jti="x"), None)
+    dice = Random(7)  # noqa: S311 - repeatable groups
+
+    async def play() -> list[str]:
+        lane = await open_lane(database, log.append)
+        kept = []
+        for size in (1, 2, 15, 16, 17, 31, 32, 33, 64, 100):
+            grounds = [dice.choice(overtaken if dice.random() < 0.4 else holds) for _ in range(size)]
+            names = [f"app{size}_{n}" for n in range(size)]
+            rows = [log.machine_row(database, Event("oauth.token.issued", client=one), clock.now()) for one in names]
+            writes = (lane.write(rows=[row], rests_on=on) for row, on in zip(rows, grounds, strict=True))
+            answers = await asyncio.gather(*writes, return_exceptions=True)
+            assert [isinstance(one, Stale) for one in answers] == [on in overtaken for on in grounds]
+            kept += [name for name, on in zip(names, grounds, strict=True) if on not in overtaken]
+        await lane.close()
+        return kept
+
+    kept = asyncio.run(play())
+    with reading(database) as session:
+        assert sorted(session.execute(text("SELECT client_id FROM audit_record")).scalars()) == sorted(kept)
+    assert 100 < len(kept) < 250
 
 
 def test_light_work_is_kept_beside_work_that_must_be_durable(database: Database) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session as Db
+from sqlmodel import col, select
 
 from idp import clock, configuration
 from idp.accounts import devices, new_device, second_factor, sessions
@@ -19,6 +20,7 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.database import of
 from idp.errors import Refused
+from idp.notices import saying
 
 
 class OnHold(Refused):
@@ -72,18 +74,17 @@ def open_session(
     """Open the session a proved login entitles to, a remembered second step included. Raises OnHold, Ceased."""
     account = db.get(Account, login.account_id)
     assert account is not None
+    said = out(db, account)
     if account.status in ("suspended", "closed"):
         event = Event("accounts.login.refused", account=account.id, outcome="refused", reason="account_inactive")
-        help_at = configuration.current(db).insurer.help_phone
         raise OnHold(
-            f"Your account is on hold. Your information is kept. To ask why, call {help_at}.",
+            said,
             then=(partial(log.record, event=event),),
         )
     if account.status == "ceased":
         event = Event("accounts.login.refused", account=account.id, outcome="refused", reason="eligibility_ceased")
-        help_at = configuration.current(db).insurer.help_phone
         raise Ceased(
-            f"{_ended(db, account)} If that is wrong, ask an access manager of your practice, or call {help_at}.",
+            said,
             then=(partial(log.record, event=event),),
         )
     now = clock.now()
@@ -127,6 +128,37 @@ def open_session(
         ),
     )
     return SignedIn(account, opened.session, opened.secret, given.secret)
+
+
+def out(db: Db, account: Account) -> str:
+    """Say to its owner, and nobody else, why nobody signs in to an account; empty while it is open."""
+    help_at = configuration.current(db).insurer.help_phone
+    if account.status in ("suspended", "closed"):
+        return f"Your account is on hold. Your information is kept. To ask why, call {help_at}."
+    if account.status == "ceased":
+        return f"{_ended(db, account)} If that is wrong, ask an access manager of your practice, or call {help_at}."
+    return ""
+
+
+def taken_from(db: Db, secret: str) -> str:
+    """Say to the holder of a cookie why their sign-in was ended by others; empty where it was not.
+
+    The secret of the session, ended or not, proves who asks as well as it did while it lived.
+    """
+    session = db.exec(select(Session).where(col(Session.token_hash) == sessions.hash_of(secret))).one_or_none()
+    account = db.get(Account, session.account_id) if session else None
+    if session is None or account is None:
+        return ""
+    if session.ended_at is not None and session.ended_because in _BY_OTHERS and account.status == "active":
+        at = saying.moment(session.ended_at, of(db).settings.time_zone)
+        return (
+            f"Your sign-in was ended on {at}, since your access changed. Sign in again: your home page says what ended."
+        )
+    return out(db, account)
+
+
+_BY_OTHERS = ("misuse", "affiliation_ended")
+"""Why sessions end with a person's access; their account stays open."""
 
 
 def may_remember(db: Db, account_id: str) -> bool:

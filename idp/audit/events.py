@@ -54,6 +54,7 @@ VOCABULARY: dict[str, str] = {
     "registration.invitation.accepted": "An invitation was accepted",
     "registration.invitation.refused": "An invitation was refused",
     "registration.invitation.ended": "An invitation was withdrawn",
+    "registration.invitation.mended": "A name on an invitation was mended",
     "registration.registration.started": "A registration was started",
     "registration.registration.refused": "A step of a registration was refused",
     "registration.address.asked": "A code was mailed to confirm an address",
@@ -102,6 +103,7 @@ VOCABULARY: dict[str, str] = {
     "oauth.key.removed": "A signing key was removed",
     # entitlements and the access manager
     "entitlements.decision.made": "A decision was answered",
+    "entitlements.emergency.viewed": "What was done by emergency access was looked at",
     "entitlements.search.answered": "A search over access was answered",
     "entitlements.grant.added": "Access was given",
     "entitlements.grant.replaced": "Access was changed",

@@ -10,6 +10,7 @@ from idp import clock, entropy
 from idp.audit import log, origin
 from idp.audit.events import Event
 from idp.audit.tables import AuditHold
+from idp.database import of
 from idp.errors import Conflict, Invalid, NotFound
 
 _ONE_HUMAN = text(
@@ -18,6 +19,9 @@ _ONE_HUMAN = text(
     "JOIN one ON a.id = one.id OR a.merged_into = one.id WHERE a.merged_into IS NOT NULL) SELECT id FROM one"
 ).bindparams(bindparam("ids", expanding=True))
 """Accounts that were made one, in either direction, however often."""
+_LOCK = 0x1D9_401D5
+"""Number of PostgreSQL's advisory lock; on SQLite one transaction writes at a time."""
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(:lock)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ def place(db: Session, reason: str, *, account: str | None = None, provider: str
     """Hold the records of a person, of a practice, or (neither) the whole log; return the hold's id."""
     if not 3 <= len(reason.strip()) <= 500:
         raise Invalid(fields={"reason": "Say in 3 to 500 characters what the hold is for, such as a matter's number."})
+    _alone(db)
     by = origin.current().actor_id or "operator"
     row = AuditHold(
         id=entropy.new_id("hld"), account_id=account, provider_id=provider, reason=reason.strip(), placed_by=by
@@ -62,7 +67,8 @@ def live(db: Session) -> Sequence[AuditHold]:
 
 
 def held(db: Session) -> Held:
-    """Return what the live holds name."""
+    """Return what the live holds name, for who is about to destroy something; none is placed until that is done."""
+    _alone(db)
     rows = live(db)
     named = frozenset(row.account_id for row in rows if row.account_id is not None)
     same = db.execute(_ONE_HUMAN, {"ids": sorted(named)}).scalars() if named else ()
@@ -71,6 +77,12 @@ def held(db: Session) -> Held:
         named.union(same),
         frozenset(row.provider_id for row in rows if row.provider_id is not None),
     )
+
+
+def _alone(db: Session) -> None:
+    """Let destroying and placing a hold go one after the other: once a hold is acknowledged, nothing it names goes."""
+    if not of(db).is_sqlite:
+        db.execute(_ONE_AT_A_TIME, {"lock": _LOCK})
 
 
 def refuse_held(db: Session, account: str) -> None:

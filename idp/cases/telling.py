@@ -33,8 +33,8 @@ def tell(db: Db, case: SecurityCase, *, by: str) -> None:
     case.told_at = clock.now()
     settings = of(db).settings
     who, actions = humans.survivor(db, case.account_id), _done(db, case)
-    done = [words.DONE[one.kind] for one in actions]
     stays = remaining.of_case(db, case) if case.decision == "innocent" else []
+    done = [words.DONE[one.kind] if stays else _to_the_person(db, one) for one in actions]
     if case.decision is None:
         mails = outbox.send(db, who, "case_contained", {"reference": case.reference})
     else:
@@ -59,7 +59,7 @@ def tell(db: Db, case: SecurityCase, *, by: str) -> None:
 def tell_more(db: Db, case: SecurityCase, action: CaseAction, *, by: str) -> None:
     """Write at once of an action that was done after the notices of the decision had gone out."""
     assert case.account_id is not None
-    who, done = humans.survivor(db, case.account_id), words.DONE[action.kind]
+    who, done = humans.survivor(db, case.account_id), _to_the_person(db, action)
     wrong = "If that is wrong, call us."
     if clock.now() < appeal_until(db, case):
         until = saying.moment(appeal_until(db, case), of(db).settings.time_zone)
@@ -88,6 +88,12 @@ def tell_appeal(
         heard = [one for one in _done(db, case) if one.id not in {back.id for back in given}]
         body["practices"] = _tell_practices(db, case, who, heard, given)
     file.write(db, case, "told", body, by=by)
+
+
+def _to_the_person(db: Db, action: CaseAction) -> str:
+    """Say what an action did and what the person does next."""
+    then = words.THEN.get(action.kind, "").format(link=of(db).settings.issuer)
+    return f"{words.DONE[action.kind]} {then}".strip()
 
 
 def _tell_practices(

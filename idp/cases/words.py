@@ -115,6 +115,12 @@ DONE = {
     "refer_privacy": "The privacy office was asked to look at it.",
 }
 """What an action did, as those concerned are told."""
+THEN = {
+    "end_sessions": "Sign in again, with everything you had.",
+    "new_credentials": "Set up new ones here: {link}/recover. If you have no recovery code, ask an access manager to "
+    "vouch for you, or call us.",
+}
+"""What the person does next after an action, told to them alone."""
 
 
 def seen(kind: str) -> str:

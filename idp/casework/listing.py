@@ -1,6 +1,6 @@
 """The desk's lists of cases: open, decided, appealed; by person, practice and number; page after page."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +100,18 @@ def named(db: Db, reference: str, *, by: str) -> str | None:
     plain = reference.strip().upper().replace(" ", "")
     query = select(SecurityCase.id).where(col(SecurityCase.reference) == plain, desk.not_about(by))
     return db.exec(query.where(col(SecurityCase.status) != "question")).one_or_none()
+
+
+def newest_of(db: Db, accounts: Collection[str], kind: str, *, by: str) -> dict[str, SecurityCase]:
+    """Return for each account its newest case of a kind, where it has one; never one about the reader."""
+    query = select(SecurityCase).where(
+        col(SecurityCase.account_id).in_(accounts),
+        col(SecurityCase.kind) == kind,
+        col(SecurityCase.status) != "question",
+        desk.not_about(by),
+    )
+    rows = db.exec(query.order_by(col(SecurityCase.created_at), col(SecurityCase.id))).all()
+    return {str(row.account_id): row for row in rows}
 
 
 def _conditions(wanted: Wanted, by: str) -> list[ColumnElement[bool]]:

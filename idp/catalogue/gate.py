@@ -13,6 +13,8 @@ from idp.audit import log
 from idp.audit.events import Event
 from idp.catalogue import decided
 from idp.catalogue.impact import Affected, Impact, places
+from idp.entitlements import appointed
+from idp.entitlements.defaults import AUTHORITY
 from idp.entitlements.duty_tables import WithheldFunction
 from idp.entitlements.tables import Entitlement
 from idp.errors import Conflict, Invalid, NotFound
@@ -53,6 +55,8 @@ def withhold(
     check(db, provider_id, line, key, reason)
     if any(row.line == line and row.entitlement == key for row in withheld(db, provider_id)):
         raise Conflict("This function is withheld already.")
+    if key in AUTHORITY:
+        appointed.hold(db, provider_id=provider_id, line=line)
     made = WithheldFunction(
         provider_id=provider_id,
         line=line,

@@ -55,17 +55,23 @@ def facts(
     file: Annotated[Path, typer.Argument(help="CSV: tin, kind, number, amount, date", exists=True, dir_okay=False)],
 ) -> None:
     """Take over claims and payments that prove who is of a practice (docs/operators.md). Kept as keyed hashes."""
+    from idp.apply import odd
+    from idp.apply.source import FileWrong
     from idp.audit import origin
     from idp.cli.schema import refuse_unknown
     from idp.database import Database, transaction
     from idp.first_managers import facts as proving
     from idp.settings import load
 
+    try:
+        lines = odd.text_of(file).splitlines()
+    except odd.Odd as unread:
+        raise FileWrong([f"{file.name}{f':{unread.line}' if unread.line else ''}: {unread}"]) from None
     database = Database(load())
     try:
         refuse_unknown(database)
         with origin.acting_as("operator"), transaction(database) as db:
-            loaded = proving.load(db, file.read_text("utf-8-sig").splitlines())
+            loaded = proving.load(db, lines)
     finally:
         database.dispose()
     typer.echo(f"{loaded.new} new, {loaded.known} known or too old, {len(loaded.wrong)} wrong.")

@@ -135,13 +135,19 @@ def of(session: Session) -> Database:
 def transaction(database: Database, *, prompt: bool = False) -> Iterator[Session]:
     """Commit on success, roll back on any exception; the only place that commits.
 
-    A Refused rolls back, then its consequences run and commit in a transaction of their own, then it
-    is raised again (see errors.py). `prompt`: go before other writers on SQLite, for what must not be late.
+    A Refused rolls back (unless it `keeps`), then its consequences run and commit in a transaction of their own, then
+    it is raised again (see errors.py). `prompt`: go before other writers on SQLite, for what must not be late.
     """
     engine = database.engine.execution_options(idp_prompt=True) if prompt and database.is_sqlite else database.engine
     try:
         with Session(engine, expire_on_commit=False, info={_OWNER: database}) as session:
-            yield session
+            try:
+                yield session
+            except Refused as refusal:
+                if refusal.keeps:
+                    _finish(session)
+                    session.commit()
+                raise
             _finish(session)
             session.commit()
     except Refused as refusal:

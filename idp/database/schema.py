@@ -4,7 +4,7 @@ from sqlalchemy import text
 
 from idp.database.engine import Database, reading
 
-NEWEST = "0041"
+NEWEST = "0042"
 """Newest revision of migrations/versions; a test keeps them equal."""
 
 

@@ -85,21 +85,34 @@ def manages(db: Session, account_id: str, provider_id: str | None, line: str, *,
     `since`: by an appointment that was made by then.
 
     Who is on hold manages nothing: what they began before does not go on without them. The row is locked for
-    share: its end waits for us, other managers do not.
+    share: its end and what rests it (`hold`) wait for us, other managers do not.
     """
-    held = (
-        select(Appointment.id)
-        .join(Account, col(Account.id) == col(Appointment.account_id))
-        .where(
-            col(Appointment.account_id) == account_id,
-            col(Appointment.provider_id) == provider_id,
-            col(Appointment.line) == line,
-            in_force(),
-            unhindered(),
-            col(Account.status) == "active",
-        )
-        .with_for_update(read=True, of=Appointment)
+    appointment = select(Appointment.id).where(
+        col(Appointment.account_id) == account_id,
+        col(Appointment.provider_id) == provider_id,
+        col(Appointment.line) == line,
+        in_force(),
     )
     if since is not None:
-        held = held.where(col(Appointment.created_at) <= since)
-    return db.exec(held).first() is not None
+        appointment = appointment.where(col(Appointment.created_at) <= since)
+    held = db.exec(appointment.with_for_update(read=True)).first()
+    if held is None:
+        return False
+    # A statement of its own: it sees what was committed while we waited for the row.
+    unrested = select(Appointment.id).join(Account, col(Account.id) == col(Appointment.account_id))
+    able_to = unrested.where(col(Appointment.id) == held, unhindered(), col(Account.status) == "active")
+    return db.exec(able_to).first() is not None
+
+
+def hold(
+    db: Session, *, account_id: str | None = None, provider_id: str | None = None, line: str | None = None
+) -> None:
+    """Wait for what is being done by these appointments, and let nobody begin more by them until we are done.
+
+    For whatever rests an appointment and leaves its row as it is: a pause, an account on hold, a function withheld.
+    """
+    asked = ((Appointment.account_id, account_id), (Appointment.provider_id, provider_id), (Appointment.line, line))
+    rows = select(Appointment.id).where(
+        col(Appointment.ended_at).is_(None), *(col(column) == value for column, value in asked if value is not None)
+    )
+    db.exec(rows.order_by(col(Appointment.id)).with_for_update(key_share=True)).all()

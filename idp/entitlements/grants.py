@@ -86,23 +86,8 @@ def replace(
     Nothing is taken away when the new one holds from now on: tokens and sessions go on (decisions.md 3).
     `assignment_id` names the job it goes with from now on; without it the new one goes with what the old one did.
     """
+    place, starts = may_replace(db, old, by=by, not_before=not_before, expires_at=expires_at)
     now = clock.now()
-    starts = not_before or max(now, old.not_before)
-    place = Place(old.account_id, old.provider_id, old.line_of_business)
-    given = grant_rows.checked(db, place, old.entitlement, starts, expires_at)
-    shorter = (
-        starts >= old.not_before and expires_at is not None and (old.expires_at is None or expires_at <= old.expires_at)
-    )
-    rules.check(
-        db,
-        given,
-        account_id=place.account_id,
-        provider_id=place.provider_id,
-        line=place.line,
-        by=by,
-        confirmed_by="system" if shorter else None,  # what only ends sooner needs no second manager
-        expires_at=expires_at,
-    )
     if not grant_rows.end_row(db, old, by, "replaced"):
         raise Conflict("This access was changed by somebody else meanwhile.")
     job = db.get(Assignment, old.assignment_id) if old.assignment_id else None
@@ -121,6 +106,37 @@ def replace(
         epochs.changed_account(db, place.account_id)
     grant_rows.record(db, "entitlements.grant.replaced", made, by, reason, replaces=old.id)
     return made
+
+
+def may_replace(
+    db: Session,
+    old: Grant,
+    *,
+    by: str,
+    not_before: datetime | None = None,
+    expires_at: datetime | None = None,
+    taken: frozenset[str] = frozenset(),
+) -> tuple[Place, datetime]:
+    """Return where and from when a grant could start in the place of another; raise as `replace` does.
+
+    `taken` are functions that end in this line before.
+    """
+    starts = not_before or max(clock.now(), old.not_before)
+    place = Place(old.account_id, old.provider_id, old.line_of_business)
+    given = grant_rows.checked(db, place, old.entitlement, starts, expires_at)
+    no_longer = old.expires_at is None or (expires_at is not None and expires_at <= old.expires_at)
+    rules.check(
+        db,
+        given,
+        account_id=place.account_id,
+        provider_id=place.provider_id,
+        line=place.line,
+        by=by,
+        confirmed_by="system" if starts >= old.not_before and no_longer else None,  # no more: no second manager
+        expires_at=expires_at,
+        taken=taken,
+    )
+    return place, starts
 
 
 def end_by(db: Session, rows: Iterable[Grant], ends_at: datetime, *, by: str, reason: str) -> None:

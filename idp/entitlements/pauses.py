@@ -11,8 +11,8 @@ from sqlmodel import Session, col, or_, select
 from idp import clock, entropy
 from idp.audit import log
 from idp.audit.events import Event
-from idp.entitlements import grant_rows
-from idp.entitlements.defaults import DESK_PAUSE, FROM_APPOINTMENT
+from idp.entitlements import appointed, grant_rows
+from idp.entitlements.defaults import AUTHORITY, DESK_PAUSE, FROM_APPOINTMENT
 from idp.entitlements.grant_rows import Place
 from idp.entitlements.tables import Absence, Appointment, Grant
 from idp.signals import epochs
@@ -38,6 +38,8 @@ def suspend(
 ) -> list[Grant]:
     """Pause functions of a person by rows that deny; what was granted stays as it is (domain.md 7)."""
     made = []
+    if not AUTHORITY.isdisjoint(entitlements):
+        appointed.hold(db, account_id=place.account_id, provider_id=place.provider_id, line=place.line)
     for key in entitlements:
         grant_rows.checked(db, place, key, starts_at, until)
         row = grant_rows.row_of(

@@ -33,11 +33,12 @@ def check(
     by: str,
     confirmed_by: str | None = None,
     expires_at: datetime | None = None,
+    taken: frozenset[str] = frozenset(),
 ) -> None:
     """Refuse a grant that no giver, or not this one, may make.
 
-    `confirmed_by` is the second manager, where two are needed. A pair of conflicting functions is refused unless an
-    exception covers this access to its end, `expires_at`.
+    `confirmed_by` is the second manager, where two are needed. `taken` ends in this line before. A pair of conflicting
+    functions is refused unless an exception covers this access to its end, `expires_at`.
     `operator` and `system` describe a world and are bound by structure alone; a person is bound by all.
     """
     if given.key in AUTHORITY:
@@ -54,7 +55,7 @@ def check(
     account = db.get(Account, account_id)
     if account is None or account.ial < given.ial:
         raise MayNotGive(f"{given.name} needs a person whose identity was proven to a higher level.")
-    together = held(db, account_id, provider_id) | {given.key}
+    together = held(db, account_id, provider_id, taken_in=line, taken=taken) | {given.key}
     for clash in duties.clashes(db, together, account_id=account_id, provider_id=provider_id, line=line):
         if given.key in (clash.first, clash.second) and not clash.allowed(expires_at):
             raise MayNotGive(f"{_names(db, clash)} can't be in one person's hands.")
@@ -65,8 +66,18 @@ def _names(db: Session, clash: duties.Clash) -> str:
     return " and ".join(row.name for row in rows if row is not None)
 
 
-def held(db: Session, account_id: str, provider_id: str, *, but: str | None = None) -> set[str]:
+def held(
+    db: Session,
+    account_id: str,
+    provider_id: str,
+    *,
+    but: str | None = None,
+    taken_in: str = "",
+    taken: frozenset[str] = frozenset(),
+) -> set[str]:
     """Return what a person has at an organisation, begun or to come, in every line (`but` one); managing is among it.
+
+    What is about to be `taken` in a line is not counted there.
 
     What must not be in one person's hands must not be so by two lines of business of one organisation either.
     """
@@ -78,6 +89,7 @@ def held(db: Session, account_id: str, provider_id: str, *, but: str | None = No
             col(Grant.line_of_business) != (but or ""),
             col(Grant.effect) == "allow",
             col(Grant.ended_at).is_(None),
+            ~((col(Grant.line_of_business) == taken_in) & col(Grant.entitlement).in_(taken)),
         )
     ).all()
     found = {key for key, expires_at in keys if expires_at is None or expires_at > now}

@@ -59,10 +59,13 @@ def load(db: Db, lines: Iterable[str]) -> Loaded:
 
 def _rows(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
     reader = csv.DictReader(lines)
-    if set(reader.fieldnames or ()) != set(COLUMNS):
-        raise Invalid(f"The first line must name these columns: {', '.join(COLUMNS)}.")
-    for number, row in enumerate(reader, 2):
-        yield number, {name: (value or "").strip() for name, value in row.items() if name}
+    try:
+        if sorted(reader.fieldnames or ()) != sorted(COLUMNS):
+            raise Invalid(f"The first line must name these columns: {', '.join(COLUMNS)}.")
+        for number, row in enumerate(reader, 2):
+            yield number, {name: (value or "").strip() for name, value in row.items() if name}
+    except csv.Error as problem:
+        raise Invalid(f"This is not a CSV file: line {reader.line_num}: {problem}. Nothing was taken over.") from None
 
 
 def _hashed(db: Db, row: dict[str, str]) -> tuple[bytes, date]:
@@ -74,7 +77,13 @@ def _hashed(db: Db, row: dict[str, str]) -> tuple[bytes, date]:
     made = hash_of(db, tin_hash, row["kind"], row["number"], row["amount"])
     if made is None:
         raise ValueError("the number or the amount has a wrong form")
-    return made, date.fromisoformat(row["date"])
+    try:
+        day = date.fromisoformat(row["date"])
+    except ValueError:
+        raise ValueError("the date is not written like 2026-11-21") from None
+    if day > clock.now().date() + timedelta(days=1):  # it would prove for as long as it lies ahead
+        raise ValueError("the date has not come yet")
+    return made, day
 
 
 def hash_of(db: Db, tin_hash: bytes, kind: str, number: str, amount: str) -> bytes | None:

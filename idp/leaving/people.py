@@ -12,11 +12,12 @@ from idp.accounts.tables import Account, Flow, TokenFamily
 from idp.accounts.tables import Session as BrowserSession
 from idp.audit import log
 from idp.audit.events import Event
-from idp.entitlements import grants, pauses
+from idp.entitlements import appointed, grants, pauses
 from idp.entitlements.tables import Appointment, Assignment
 from idp.errors import NotFound
 from idp.leaving import telling, ways_in
 from idp.notices import outbox
+from idp.partners import members
 from idp.providers import affiliations
 from idp.providers.tables import Affiliation
 from idp.signals import epochs, revocations
@@ -169,7 +170,9 @@ def _find(db: Session, account_id: str) -> Account:
 
 
 def _end_presence(db: Session, account_id: str, *, because: str, by: str) -> None:
-    """End sessions, token families and open journeys of a person."""
+    """End sessions, token families and open journeys of a person, once what they are doing for others is done."""
+    appointed.hold(db, account_id=account_id)
+    members.rest(db, account_id)
     journeys = select(BrowserSession.id).where(col(BrowserSession.account_id) == account_id)
     db.execute(
         update(Flow)

@@ -127,6 +127,12 @@ def administers(db: Session, account_id: str, partner_id: str) -> bool:
     return db.exec(held.with_for_update(read=True)).first() is not None
 
 
+def rest(db: Session, account_id: str) -> None:
+    """Wait for what a person is doing as an administrator, and let them begin no more until we are done."""
+    rows = select(PartnerMember.id).where(col(PartnerMember.account_id) == account_id)
+    db.exec(rows.order_by(col(PartnerMember.id)).with_for_update(key_share=True)).all()
+
+
 def in_force(db: Session, partner_id: str, *, administrators: bool = False) -> Sequence[PartnerMember]:
     """Return who works for an organisation now, or only its administrators; longest-serving first."""
     query = select(PartnerMember).where(col(PartnerMember.partner_id) == partner_id, _now())

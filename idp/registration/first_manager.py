@@ -6,9 +6,7 @@ confirmation and the appointment follow from `proven`.
 """
 
 from collections.abc import Callable
-from functools import partial
 
-from sqlalchemy import CursorResult, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session as Db
 from sqlmodel import col, select
@@ -31,12 +29,12 @@ class WrongProof(Refused):
     status = 422
     code = "wrong_proof"
     title = "That does not prove it"
+    keeps = True
 
-    def __init__(self, claim: FirstManagerClaim, left: int) -> None:
+    def __init__(self, left: int) -> None:
         tries = "1 try" if left == 1 else f"{left} tries"
         super().__init__(
-            f"That does not match our records. You have {tries} left." if left else "That was the last try.",
-            then=(partial(_count_wrong, claim.id),),
+            f"That does not match our records. You have {tries} left." if left else "That was the last try."
         )
         self.left = left
 
@@ -86,7 +84,7 @@ def open_claim(db: Db, application: Application) -> FirstManagerClaim | None:
 def attempt(db: Db, claim_id: str, *, account_id: str, kind: str, proof: Proof) -> FirstManagerClaim:
     """Look at a proof of a person's own open claim; record that it is proven.
 
-    The try is counted whether or not the work is undone. Raises NotFound for another person's claim, ClaimLocked,
+    A wrong one is counted before the next is looked at. Raises NotFound for another person's claim, ClaimLocked,
     ManagerExists when somebody was appointed meanwhile, WrongProof.
     """
     claim = db.exec(
@@ -107,7 +105,8 @@ def attempt(db: Db, claim_id: str, *, account_id: str, kind: str, proof: Proof) 
     if claim.status != "open" or application is None or _manager_of(db, application):
         raise ManagerExists
     if not proof(db, claim):
-        raise WrongProof(claim, MOST_WRONG - claim.tries - 1)
+        _count_wrong(db, claim)
+        raise WrongProof(MOST_WRONG - claim.tries)
     claim.status, claim.proof, claim.proven_at = "proven", kind, clock.now()
     db.add(claim)
     db.flush()
@@ -155,25 +154,13 @@ def _manager_of(db: Db, application: Application) -> bool:
     return provider is not None and bool(managers.in_force(db, provider.id, application.line))
 
 
-def _count_wrong(claim_id: str, db: Db) -> None:
-    """Count a wrong proof after the roll-back; the fifth locks."""
-    counted = db.execute(
-        update(FirstManagerClaim)
-        .where(
-            col(FirstManagerClaim.id) == claim_id,
-            col(FirstManagerClaim.status) == "open",
-            col(FirstManagerClaim.tries) < MOST_WRONG,
-        )
-        .values(tries=col(FirstManagerClaim.tries) + 1)
-    )
-    assert isinstance(counted, CursorResult)
-    claim = db.get(FirstManagerClaim, claim_id, populate_existing=True)
-    if counted.rowcount != 1 or claim is None:
-        return
-    details = {"claim": claim_id, "tries": claim.tries}
+def _count_wrong(db: Db, claim: FirstManagerClaim) -> None:
+    """Count a wrong proof of a claim whose row is held; the fifth locks."""
+    claim.tries += 1
+    details = {"claim": claim.id, "tries": claim.tries}
     log.record(db, Event("registration.claim.refused", account=claim.account_id, outcome="refused", details=details))
     if claim.tries >= MOST_WRONG:
         claim.status, claim.locked_at = "locked", clock.now()
-        db.add(claim)
-        db.flush()
         log.record(db, Event("registration.claim.locked", account=claim.account_id, outcome="refused", details=details))
+    db.add(claim)
+    db.flush()

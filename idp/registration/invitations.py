@@ -27,7 +27,7 @@ from idp.registration.tables import Invitation
 LATE = timedelta(days=14)
 """How long an invitation that nobody took up is still listed, to be sent again."""
 MOST_AN_HOUR, HOUR = 5, timedelta(hours=1)
-"""Mails with an invitation that a practice can have sent to one address."""
+"""Mails with an invitation that a practice or company can have sent to one address."""
 
 
 class InvitationLost(Refused):
@@ -113,17 +113,30 @@ def invite(
     return invitation, secret
 
 
-def spare(db: Db, provider_id: str, email: str) -> None:
-    """Keep a practice from filling one mailbox, which may be a stranger's; raise TooMany past five mails an hour."""
-    address, since = people.normalised_email(email) if email else "", clock.now() - HOUR
-    mine = (col(Invitation.provider_id) == provider_id, col(Invitation.email) == address)
-    sent = select(func.count()).select_from(Invitation).where(*mine, col(Invitation.created_at) > since)
-    if address and db.exec(sent).one() >= MOST_AN_HOUR:
+def spare(db: Db, email: str, *, provider_id: str | None = None, partner_id: str | None = None) -> None:
+    """Keep a practice or company from filling one mailbox, which may be a stranger's; raise TooMany past five an hour.
+
+    The caller holds the practice or company, so that two at once are counted one after the other.
+    """
+    address = people.normalised_email(email) if email else ""
+    if address and address in filled(db, provider_id=provider_id, partner_id=partner_id):
         raise TooMany(
             f"{MOST_AN_HOUR} invitations went to this address within the hour. Ask the person to look for them, or try "
             "again later.",
             retry_after=int(HOUR.total_seconds()),
         )
+
+
+def filled(db: Db, *, provider_id: str | None = None, partner_id: str | None = None) -> frozenset[str]:
+    """Return the addresses a practice or company may write to no more within this hour."""
+    column, host = (Invitation.provider_id, provider_id) if partner_id is None else (Invitation.partner_id, partner_id)
+    sent = (
+        select(Invitation.email)
+        .where(col(column) == host, col(Invitation.email) != "", col(Invitation.created_at) > clock.now() - HOUR)
+        .group_by(col(Invitation.email))
+        .having(func.count() >= MOST_AN_HOUR)
+    )
+    return frozenset(db.exec(sent).all())
 
 
 def _tell(db: Db, invitation: Invitation, secret: str) -> None:
@@ -207,6 +220,35 @@ def withdraw(db: Db, invitation_id: str, *, by: str, replaced: bool = False) -> 
         raise Conflict(f"This invitation was {'used' if invitation.spent_at else 'withdrawn'} already.")
     details = {"invitation": invitation_id, "by": by, "replaced": replaced}
     log.record(db, Event("registration.invitation.ended", provider=invitation.provider_id, details=details))
+
+
+def rename(db: Db, invitation_id: str, name: str, *, by: str) -> None:
+    """Mend the name on an invitation nobody took up; its link goes on. Raises Conflict for one that is over."""
+    invitation = db.get_one(Invitation, invitation_id)
+    was, name = invitation.display_name, " ".join(name.split())
+    mended = db.execute(
+        update(Invitation)
+        .where(
+            col(Invitation.id) == invitation_id,
+            col(Invitation.spent_at).is_(None),
+            col(Invitation.ended_at).is_(None),
+        )
+        .values(display_name=name)
+    )
+    assert isinstance(mended, CursorResult)
+    db.refresh(invitation)
+    if mended.rowcount != 1:
+        raise Conflict(f"This invitation was {'used' if invitation.spent_at else 'withdrawn'} already.")
+    log.record(
+        db,
+        Event(
+            "registration.invitation.mended",
+            account=invitation.account_id,
+            provider=invitation.provider_id,
+            details={"invitation": invitation_id, "by": by},
+            personal={"name": name, "was": was},
+        ),
+    )
 
 
 def open_at(db: Db, provider_id: str) -> list[Invitation]:

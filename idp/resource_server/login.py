@@ -21,6 +21,12 @@ from idp.resource_server.service import post_form, quoted
 from idp.resource_server.verify import AccessToken, Verifier
 
 _CLAIMS = '{"id_token":{"name":null}}'
+_REFUSED = {
+    "provider_not_granted": "You don't work for that practice any more, or never did. Your page at the identity "
+    "service says what ended, and whom to ask.",
+    "channel_not_enabled": "The practice does not let this app be used for it. Ask one of its access managers.",
+}
+"""What is refused for the person's practice, by the reason that comes along; anything else can be tried again."""
 _LOST = "This sign-in has expired or was started in another browser. Start again."
 
 
@@ -138,7 +144,8 @@ class SignIn:
         if answer.get("iss") != self._issuer.url:
             raise SignInFailed("wrong_issuer", "The answer did not come from the identity service. Start again.")
         if "error" in answer:
-            raise SignInFailed(answer["error"][:100], "You were not signed in. You can start again.")
+            refused = _REFUSED.get(answer.get("error_description", "")) if answer["error"] == "access_denied" else None
+            raise SignInFailed(answer["error"][:100], refused or "You were not signed in. You can start again.")
         form = {
             "grant_type": "authorization_code",
             "code": answer.get("code", ""),

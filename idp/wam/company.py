@@ -49,8 +49,10 @@ def must_administer(db: Session, by: str, partner_id: str) -> Partner:
 
     Raises NotFound: a stranger's company looks like one that does not exist.
     """
-    partner, account = db.get(Partner, partner_id), db.get(Account, by)
-    if partner is None or account is None or account.status != "active" or not members.administers(db, by, partner_id):
+    partner = db.get(Partner, partner_id)
+    if partner is None or not members.administers(db, by, partner_id):
+        raise NotFound
+    if db.exec(select(Account.status).where(col(Account.id) == by)).first() != "active":  # as it is since we hold it
         raise NotFound
     return partner
 
@@ -147,7 +149,7 @@ def assign(
             made_by=by,
             form_id=form_id,
             reason="assigned",
-        )
+        ).facts = {"works_by": found.id, "lines": sorted(set(scope.lines))}
     except receipts.AlreadyDone:
         return
     places = sorted(set(scope.locations)) if scope.locations is not None else None
@@ -179,7 +181,9 @@ def check_within(db: Session, found: Delegation, most: Ceiling, scope: Scope) ->
         fields["line"] = "Choose from the lines of business on this page."
     else:
         held = delegating.functions(db, _provider(db, found), scope.lines)
-        if not scope.entitlements or not set(scope.entitlements) <= held.keys() & most.entitlements:
+        if not scope.entitlements:
+            fields["f"] = "Choose at least one function."
+        elif not set(scope.entitlements) <= held.keys() & most.entitlements:
             fields["f"] = "Choose from the functions on this page: the practice must hold each in each line you chose."
     if scope.locations is not None and not scope.locations:
         fields["place"] = "Choose at least one place, or all of them."

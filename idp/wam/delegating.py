@@ -116,7 +116,7 @@ def delegate(
         approved_by=by,
         **stored(scope),
     )
-    receipt.facts = {"delegation": made.id}
+    receipt.facts = {"delegation": made.id, "lines": list(made.lines)}
     db.add(receipt)
     announce(db, made, by=by)
     return made

@@ -93,6 +93,7 @@ def _pack(db: Session, review: Review, issuer: str) -> dict[str, Any]:
         "due_at": clock.iso(review.due_at),
         "signed_at": clock.iso(review.signed_at) if review.signed_at else None,
         "signed_by": _named(review.signed_by, names),
+        "signed_words": report.get("word"),
         "counts": report.get("counts", {}),
         "people": [
             {
@@ -108,6 +109,7 @@ def _pack(db: Session, review: Review, issuer: str) -> dict[str, Any]:
                         "function": grant["function"],
                         "name": functions.get(grant["function"], grant["function"]),
                         "since": grant["from"],
+                        "until": grant["until"],
                         "given_by": _named(grant["by"], names),
                     }
                     for grant in held[one["account"]]

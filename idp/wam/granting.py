@@ -108,6 +108,7 @@ def preview(
     )
     for entry in made.added + made.changed + made.joined:
         _may_give(has, entry.key, by, account_id)
+    made = jobs.that_join(db, made, by)
     return Preview(made, difference.seen(rows, wish.bundle_functions), now_held, has, lacking)
 
 
@@ -187,9 +188,9 @@ def apply(
             grants.end_by(db, same, wish.ends_at, by=by, reason=reason)
         joins = assignment.id if assignment and entry.from_bundle else None
         grants.replace(db, entry.grant, by=by, reason=reason, expires_at=wish.ends_at, assignment_id=joins)
-    joined = [
-        entry.key for entry in made.joined if assignment is not None and jobs.join(db, entry, assignment, by, reason)
-    ]
+    for entry in made.joined:
+        assert assignment is not None
+        jobs.join(db, entry, assignment, by, reason)
     for entry in [entry for entry in made.added if entry not in two]:
         grants.grant(
             db,
@@ -213,7 +214,7 @@ def apply(
         "removed": [entry.key for entry in made.removed],
         "held": [entry.key for entry in two],
         "stay": len(made.stay) + len(made.joined),
-        "joined": joined,
+        "joined": [entry.key for entry in made.joined],
     }
     receipt.at = clock.now()
     db.add(receipt)

@@ -78,7 +78,7 @@ def pass_on(
         approved_by=by,
         **delegating.stored(scope),
     )
-    receipt.facts = {"delegation": made.id}
+    receipt.facts = {"delegation": made.id, "lines": list(made.lines)}
     db.add(receipt)
     delegating.announce(db, made, by=by)
     return made

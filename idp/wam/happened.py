@@ -112,13 +112,14 @@ def _told(db: Session, provider_id: str, rows: Any, lines: list[str]) -> list[Ha
         col(AuditRecord.seq).in_(numbers), col(AuditRecord.at).between(min(moments), max(moments))
     )
     said = {seq: orjson.loads(raw(leaf)) for seq, leaf in db.execute(stored).all()}
-    mentioned = {who for row in rows for who in (row.actor_id, row.account_id) if who}
+    givers = {row.seq: giver(said.get(row.seq)) for row in rows}
+    mentioned = {who for row in rows for who in (row.actor_id, row.account_id, givers[row.seq]) if who}
     here = select(Affiliation.account_id).where(col(Affiliation.provider_id) == provider_id)
     known = select(Account.id, Account.display_name).where(col(Account.id).in_(mentioned), col(Account.id).in_(here))
     names = {str(who): str(name) for who, name in db.execute(known).all()}
     keys = {row.entitlement for row in rows if row.entitlement}
     functions = dict(db.execute(select(Entitlement.key, Entitlement.name).where(col(Entitlement.key).in_(keys))).all())
-    return [_one(row, names, functions) for row in rows if _line(said.get(row.seq)) in (None, *lines)]
+    return [_one(row, names, functions, givers[row.seq]) for row in rows if _line(said.get(row.seq)) in (None, *lines)]
 
 
 def _line(said: Any) -> str | None:
@@ -128,7 +129,21 @@ def _line(said: Any) -> str | None:
     return line if isinstance(line, str) else None
 
 
-def _one(row: Any, names: dict[str, str], functions: dict[Any, Any]) -> Happened:
+def giver(said: Any) -> str | None:
+    """Return whose decision a record says it was, where it names a person: who gave, ended, or invited."""
+    details = said.get("details") if isinstance(said, dict) else None
+    found = (details.get("by") or details.get("invited_by")) if isinstance(details, dict) else None
+    return found if isinstance(found, str) and found.startswith("acc_") else None
+
+
+def done_by(actor: str, given_by: str) -> str:
+    """Say who did something, and by whose decision where that is another: an invitation is taken up by its person."""
+    if not given_by or given_by == actor:
+        return actor
+    return f"{actor}, by decision of {given_by}" if actor else given_by
+
+
+def _one(row: Any, names: dict[str, str], functions: dict[Any, Any], given_by: str | None) -> Happened:
     def who(account: str | None) -> str:
         if account is None:
             return ""
@@ -138,7 +153,9 @@ def _one(row: Any, names: dict[str, str], functions: dict[Any, Any]) -> Happened
         row.seq,
         row.at,
         VOCABULARY.get(row.event, row.event),
-        "An app" if row.actor_id and row.actor_id == row.client_id else who(row.actor_id) or "The service",
+        "An app"
+        if row.actor_id and row.actor_id == row.client_id
+        else done_by(who(row.actor_id), who(given_by)) or "The service",
         who(row.account_id),
         str(functions.get(row.entitlement, row.entitlement or "")),
         row.outcome.replace("_", " "),

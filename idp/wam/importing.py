@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from idp.accounts.people import normalised_email
@@ -38,11 +38,13 @@ def read(
     capacities: Mapping[str, str],
     ends: Callable[[str], datetime | None],
     known: frozenset[str],
+    filled: frozenset[str] = frozenset(),
 ) -> list[Line]:
     """Return every line of a file, each with what is wrong with it.
 
     `jobs` and `capacities` are key -> name, either may be written; `ends` reads the cell of the end and
-    raises Invalid for one that can't be; `known` are addresses already invited here.
+    raises Invalid for one that can't be; `known` are addresses already invited here, `filled` those that had so many
+    invitations that they get no more for now.
     Raises Invalid when the file as a whole can't be used.
     """
     written = text.lstrip("\ufeff").strip().replace("\r\n", "\n").replace("\r", "\n")
@@ -67,7 +69,9 @@ def read(
     if len(body) > MOST:
         raise Invalid(fields={"file": f"Invite at most {MOST:,} people at a time. There are {len(body):,}."})
     seen: set[str] = set(known)
-    return [_line(number, row, heading, (jobs, capacities), ends=ends, seen=seen) for number, row in body]
+    lines = [_line(number, row, heading, (jobs, capacities), ends=ends, seen=seen) for number, row in body]
+    often = "This address was written to too often within the hour."
+    return [replace(one, problem=often) if one.email in filled and not one.problem else one for one in lines]
 
 
 def _line(

@@ -1,6 +1,7 @@
 """The job a change gives: its assignment, and what goes with it from then on (W-4)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
@@ -10,7 +11,7 @@ from idp.entitlements import grants, rules
 from idp.entitlements.grant_rows import Place
 from idp.entitlements.tables import Assignment
 from idp.wam import authority, holdings
-from idp.wam.difference import Line, Wish
+from idp.wam.difference import Difference, Line, Wish
 
 
 def give(db: Session, by: str, place: Place, wish: Wish) -> Assignment:
@@ -53,14 +54,23 @@ def assigned(db: Session, place: Place, bundle: str | None) -> Sequence[Assignme
     ).all()
 
 
-def join(db: Session, entry: Line, job: Assignment, by: str, reason: str) -> bool:
-    """Have a function that is held on its own go with the job; not where by now it may not be given to this person."""
+def that_join(db: Session, made: Difference, by: str) -> Difference:
+    """Return the difference with what may not be given to this person anew among what stays: it joins no job."""
+    taken, refused = frozenset(entry.key for entry in made.removed), []
+    for entry in made.joined:
+        assert entry.grant is not None
+        try:
+            grants.may_replace(db, entry.grant, by=by, expires_at=entry.grant.expires_at, taken=taken)
+        except rules.MayNotGive:
+            refused.append(entry)
+    stay = sorted((*made.stay, *refused), key=lambda entry: entry.key)
+    return replace(made, stay=tuple(stay), joined=tuple(entry for entry in made.joined if entry not in refused))
+
+
+def join(db: Session, entry: Line, job: Assignment, by: str, reason: str) -> None:
+    """Have a function that is held on its own go with the job."""
     assert entry.grant is not None
-    try:
-        grants.replace(db, entry.grant, by=by, reason=reason, expires_at=entry.grant.expires_at, assignment_id=job.id)
-    except rules.MayNotGive:
-        return False
-    return True
+    grants.replace(db, entry.grant, by=by, reason=reason, expires_at=entry.grant.expires_at, assignment_id=job.id)
 
 
 def end_others(db: Session, chosen: Assignment) -> None:

@@ -7,7 +7,7 @@ nothing stands for a letter that is not that letter.
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -68,7 +68,7 @@ def pdf(pack: dict[str, Any], signed: bytes, *, by: str, at: datetime, zone: str
         name = plain(person["name"])
         for title, widths, rows in (
             ("held when the review began", (40, 22, 20, 18), before(person, zone, plain)),
-            ("held at its end", (40, 18, 22, 20), held(person, zone, plain)),
+            ("held at its end", (36, 16, 18, 20, 14), held(person, zone, plain)),
         ):
             if len(rows) > 1:
                 _heading(document, f"{name}: {title}", plain)
@@ -132,6 +132,8 @@ def _facts(pack: dict[str, Any], zone: str, plain: Callable[[str], str]) -> list
             f"Signed {_day(pack['signed_at'], zone, exact=True)} by {plain(pack['signed_by']['name'])}: "
             f"{counts.get('keep', 0)} kept, {counts.get('change', 0)} changed, {counts.get('remove', 0)} removed."
         )
+        if pack.get("signed_words"):
+            lines.append(f'Signed with these words: "{plain(pack["signed_words"])}"')
     else:
         lines.append(f"Nobody signed in time. The paused access of {counts.get('ended', 0)} people ended.")
     return lines
@@ -153,10 +155,11 @@ def _answers(pack: dict[str, Any], zone: str, plain: Callable[[str], str]) -> Se
 
 def held(person: dict[str, Any], zone: str, plain: Callable[[str], str]) -> Sequence[tuple[str, ...]]:
     """Return what a person held when the review was signed or over, as a table with its heading."""
-    return [("Function", "Since", "Given by", "Record")] + [
+    return [("Function", "Since", "Until", "Given by", "Record")] + [
         (
             plain(one["name"]),
             _day(one["since"], zone),
+            _last_day(one["until"], zone) if one["until"] else "no end date",
             plain(one["given_by"]["name"]) if one["given_by"] else "",
             f"...{one['grant'][-8:]}",
         )
@@ -171,9 +174,14 @@ def before(person: dict[str, Any], zone: str, plain: Callable[[str], str]) -> Se
     rows = [("Function", "Until then", "Record", "Since then")]
     for one in person.get("before", []):
         became = "as it was" if one["grant"] in now else "changed" if one["function"] in kept else "taken away since"
-        until = f"until {_day(one['until'], zone)}" if one["until"] else "no end date"
+        until = f"until {_last_day(one['until'], zone)}" if one["until"] else "no end date"
         rows.append((plain(one["name"]), until, f"...{one['grant'][-8:]}", became))
     return rows
+
+
+def _last_day(end: str, zone: str) -> str:
+    """Return the last day of what ends at a moment: an end of midnight is the day before (ui.md 4.7)."""
+    return _day((datetime.fromisoformat(end) - timedelta(microseconds=1)).isoformat(), zone)
 
 
 def _day(moment: str, zone: str, *, exact: bool = False) -> str:

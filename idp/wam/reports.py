@@ -233,11 +233,6 @@ def matrix(had: Sequence[Had], *, page: int = 1) -> Matrix:
     return Matrix(tuple(some), rows, page, pages)
 
 
-def safe(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula (OWASP: CSV injection)."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else cell
-
-
 def looked(db: Session, provider_id: str, event: str, **details: str | int) -> None:
     """Record that a report was looked at or exported."""
     log.record(db, Event(event, provider=provider_id, details=dict(details)))

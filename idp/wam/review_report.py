@@ -10,6 +10,9 @@ from idp.entitlements.tables import Grant
 from idp.wam import authority
 from idp.wam.tables import ANSWERS, Review, ReviewItem
 
+WORD = "I looked at each person. What is kept, they need for their work."
+"""What a manager signs: the words beside the box, kept with the report as they stood."""
+
 
 def made(db: Session, review: Review, people: Sequence[ReviewItem], *, by: str) -> dict[str, Any]:
     """Return what was decided about whom, as it stood before the removals; `by` signs."""
@@ -28,7 +31,7 @@ def made(db: Session, review: Review, people: Sequence[ReviewItem], *, by: str) 
             line["before"] = _before(db, review, item.account_id)
         lines.append(line)
     counts = {name: sum(1 for i in people if i.answer == name) for name in ANSWERS}
-    return {"people": lines, "counts": counts, "signed_by": by, "signed_at": clock.iso(clock.now())}
+    return {"people": lines, "counts": counts, "word": WORD, "signed_by": by, "signed_at": clock.iso(clock.now())}
 
 
 def held(row: Grant) -> dict[str, Any]:

@@ -14,12 +14,16 @@ from starlette.types import Receive, Scope, Send
 
 from idp.audit import origin
 from idp.errors import Invalid, NotFound, NotSignedIn, NotTakenIn, OAuthRefused, Refused, StepUp, Unavailable
-from idp.web import pages
+from idp.web import guards, pages
 from idp.web.bearer import memory_of
 from idp.web.boundary import service_of
 
 _log = structlog.get_logger("idp.web")
 _MACHINES = ("/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/userinfo", "/oauth/par")
+
+
+_JOURNEYS = ("/oauth/", "/sign-", "/register", "/invitations", "/recover", "/login", "/link", "/practice", "/consent")
+"""Where the frame of a signed-in person would lead away from what they came for."""
 
 
 def wants_page(request: Request) -> bool:
@@ -65,6 +69,7 @@ def present(request: Request, refusal: Refused) -> Response:
         elif isinstance(refusal, NotTakenIn):
             response = _without_records(request, "errors/refused.html", refusal.status, **facts)
         else:
+            facts.setdefault("framed", not request.url.path.startswith(_JOURNEYS))
             response = pages.page(request, refusal.page or "errors/refused.html", status=refusal.status, **facts)
         response.headers.update(refusal.headers)
         return response
@@ -138,6 +143,8 @@ def answer(request: Request, problem: Exception) -> Response:
 
 def _of_framework(request: Request, problem: HTTPException) -> Response:
     if problem.status_code == 404:
+        if wants_page(request):
+            guards.recognise(request)
         return present(request, NotFound())
     refusal = Refused(str(problem.detail), code="refused", headers=dict(problem.headers or {}))
     refusal.status = problem.status_code

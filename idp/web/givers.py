@@ -10,6 +10,13 @@ from idp.entitlements.defaults import DESK_PAUSE
 from idp.entitlements.explaining import Source
 
 OPERATOR = "the service's operator"
+REASONS = {
+    "invited": "came with an invitation",
+    "appointment": "appointed as access manager",
+    "delegation": "delegated to the company",
+    "applied from configuration": "set up by the service",
+}
+"""Reasons the service wrote itself, in words."""
 _OURS = {"operator": OPERATOR, "system": "the service itself"}
 
 

@@ -10,20 +10,24 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 from starlette.concurrency import run_in_threadpool
 
-from idp.accounts import sessions
+from idp.accounts import opening, sessions
 from idp.accounts.tables import Account, Session
 from idp.audit import log, origin
+from idp.database import reading
 from idp.entitlements import asking, told
 from idp.entitlements.decision import OURSELVES, Decision, Question
 from idp.entitlements.question import AskingApp
 from idp.entitlements.sentences import sentence
-from idp.errors import NotEntitled, NotFound, NotSignedIn, StepUp
+from idp.errors import AccessTaken, NotEntitled, NotFound, NotSignedIn, StepUp
 from idp.providers.tables import Provider
+from idp.signals import epochs
 from idp.web import cookies, forms
 from idp.web.boundary import Transaction, service_of
 
 STRANGER = frozenset({"provider_required", "provider_not_granted"})
 """Reasons that say the person has nothing to do with the organisation."""
+OUT = ("suspended", "ceased", "closed")
+"""Statuses in which nobody is signed in."""
 _Route = TypeVar("_Route", bound=Callable[..., Any])
 
 
@@ -50,10 +54,12 @@ def visitor(request: Request, db: Transaction) -> Visitor | None:
     secret = cookies.read(request, service_of(request).settings, cookies.SESSION)
     session = sessions.find(db, secret) if secret else None
     if session is None:
+        request.state.taken = opening.taken_from(db, secret) if secret else ""
         return None
     account = db.get(Account, session.account_id)
     assert account is not None
-    if account.status in ("suspended", "ceased", "closed"):
+    if account.status in OUT:
+        request.state.taken = opening.out(db, account)
         return None  # asked at every use: a sign-in of the same moment is not among the sessions that were ended
     sessions.saw(db, session)
     origin.narrow(
@@ -70,6 +76,18 @@ def visitor(request: Request, db: Transaction) -> Visitor | None:
     return known
 
 
+def recognise(request: Request) -> None:
+    """Let a page that no route answers know who is signed in; nothing is changed by it, no clock goes on."""
+    secret = cookies.read(request, service_of(request).settings, cookies.SESSION)
+    if secret is None or getattr(request.state, "person", None) is not None:
+        return
+    with reading(service_of(request).database) as db:
+        session = sessions.find(db, secret)
+        account = db.get(Account, session.account_id) if session else None
+        if session is not None and account is not None and account.status not in OUT:
+            request.state.person = Visitor(account, session)
+
+
 async def _whoever(request: Request, db: Transaction) -> Visitor | None:
     """Return who is signed in; without a cookie nothing is read, and no thread is asked."""
     if cookies.read(request, service_of(request).settings, cookies.SESSION) is None:
@@ -80,10 +98,11 @@ async def _whoever(request: Request, db: Transaction) -> Visitor | None:
 MaybeVisitor = Annotated[Visitor | None, Depends(_whoever)]
 
 
-async def signed_in(found: MaybeVisitor) -> Visitor:
-    """Require a signed-in person; the page road leads to the sign-in."""
+async def signed_in(request: Request, found: MaybeVisitor) -> Visitor:
+    """Require a signed-in person; the page road leads to the sign-in, or says plainly who ended theirs, and when."""
     if found is None:
-        raise NotSignedIn
+        taken = getattr(request.state, "taken", "")
+        raise AccessTaken(taken) if taken else NotSignedIn()
     return found
 
 
@@ -152,4 +171,5 @@ def acting(
     if not decision.allowed:
         raise NotEntitled(sentence(decision) or "", code=decision.reason, then=(written,))
     written(db)
+    epochs.rests_on(db, person.account.id, int(decision.freshness.rpartition(".")[2]))
     return Acting(person, provider, decision)

@@ -49,7 +49,8 @@ class _Names:
         what = self._name(Entitlement, "name", row.entitlement)
         by = givers.called(row.granted_by) or self._name(Account, "display_name", row.granted_by)
         kind = "given" if row.effect == "allow" else "paused"
-        said = f', "{row.reason}"' if row.reason else ""
+        ours = givers.REASONS.get(row.reason)
+        said = f", {ours}" if ours else f', "{row.reason}"' if row.reason else ""
         return f"{what}, {kind} by {by}{self.span(row)}{said}"
 
     def span(self, row: Any) -> str:

@@ -32,14 +32,6 @@ from idp.web import dates, givers, said_of
 NAMES = frozenset({"function", "line", "at", "without", "give", "job", "less", "more", "account_number", "owner"})
 OWNERS = {"partner": "its administrator", "insurer": "the insurer", "affiliate": "the affiliate"}
 
-REASONS = {
-    "invited": "came with an invitation",
-    "appointment": "appointed as access manager",
-    "delegation": "delegated to the company",
-    "applied from configuration": "set up by the service",
-}
-"""Reasons the service wrote itself, in words."""
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -177,7 +169,7 @@ def shown(db: Db, question: Question, given: dict[str, str], known: list[Choice]
         "given_by": given_by,
         "by": givers.names(db, given_by),
         "named": said_of.named(db, [*(one for step in explanation.steps for one in step.rests_on), *decision.because]),
-        "reasons": REASONS,
+        "reasons": givers.REASONS,
         "moment": clock.from_micros,
         "whom": db.get(Account, question.account_id),
         "practice": db.get(Provider, question.provider_id),

@@ -1,6 +1,7 @@
 """Records past their time go, held ones stay, a person's fields are shredded; the proof holds all the while."""
 
 import base64
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -110,6 +111,44 @@ def test_security_76_a_legal_hold_keeps_records_and_keys_whoever_asks(
     assert retention.prune(database).records == 6
     Sealer(database).seal()
     assert (check().whole, check().pruned, _exported(database).pruned) == (True, 12, 12)
+
+
+def test_security_76_a_hold_is_acknowledged_only_once_nothing_it_names_is_being_destroyed(
+    aged: None, database: Database
+) -> None:
+    placed: list[str] = []
+
+    def place() -> None:
+        with transaction(database) as db:
+            made = holds.place(db, "matter 7", account="acc_1")
+        placed.append(made)
+
+    with transaction(database) as db:
+        shredding.shred(db, "acc_1")
+        counsel = threading.Thread(target=place)
+        counsel.start()
+        counsel.join(0.5)
+        assert not placed, "the hold was promised while the person's key was being destroyed"
+    counsel.join(20)
+    assert placed
+    with transaction(database) as db:
+        holds.lift(db, placed[0])
+        holds.place(db, "matter 8", account="acc_3")
+        late = threading.Thread(target=lambda: _refused_to_shred(database, "acc_3", placed))
+        late.start()
+        late.join(0.5)
+        assert len(placed) == 1
+    late.join(20)
+    assert placed[1:] == ["kept"], "the hold was not seen by who began while it was being placed"
+
+
+def _refused_to_shred(database: Database, who: str, told: list[str]) -> None:
+    try:
+        with transaction(database) as db:
+            shredding.shred(db, who)
+        told.append("destroyed")
+    except Conflict:
+        told.append("kept")
 
 
 def test_security_78_nothing_younger_than_six_years_goes(aged: None, database: Database) -> None:

@@ -237,3 +237,13 @@ def test_se_3_ended_sign_ins_and_credentials_are_named_to_all_until_the_person_i
     assert stays(world, case_id) == [
         "The sign-ins that were ended don't come back: the person signs in again, with everything they had."
     ]
+
+
+def test_domain_10_who_lost_their_way_in_is_told_the_way_back(world: World) -> None:
+    case_id = opened(world, "finn", kind="takeover")
+    decide(world, case_id, Verdict("compromised", WHY), Wish("new_credentials"))
+    tell(world, case_id)
+    [(_, said)] = mails(world, "case_told")
+    assert "/recover." in said
+    assert "vouch for you" in said
+    assert all("/recover" not in told for _, told in mails(world, "case_told_manager"))

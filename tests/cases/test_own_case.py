@@ -1,6 +1,7 @@
 """What the security desk found out about a person is not shown to that person, on any of its pages (security.md 79)."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -10,10 +11,12 @@ from sqlalchemy import text
 from idp import clock
 from idp.app import create_app
 from idp.casework import desk
+from idp.casework.deciding import Verdict
 from idp.database import Database, reading, transaction
 from idp.security import reports
 from idp.security.reports import Told
 from idp.settings import Settings
+from tests.cases.test_deciding import WHY, decide
 from tests.cases.test_opening import opened
 from tests.flows.managing import Managed
 from tests.wam.world import World
@@ -28,25 +31,41 @@ def managed(world: World, settings: Settings) -> Iterator[Managed]:
         yield Managed(world, settings, {settings.issuer: client})
 
 
-def test_security_79_nobody_of_the_desk_reads_a_report_or_a_score_about_themselves(
-    managed: Managed, world: World, database: Database
-) -> None:
+def scored(database: Database, account_id: str) -> None:
+    """Let the detector have seen enough for every line."""
     now = clock.micros(clock.now())
+    found = {kind: SEEN | {"at": now / 1e6} for kind in ("two_hands", "role_split", "foreign_device")}
     with transaction(database) as db:
-        report = reports._write(db, Told("f" * 20, WORDS, "sam"), reporter=None, about_id=world.sam).id
         db.execute(
             text(
                 "INSERT INTO sharing_score (account_id, what, log_odds, band, at, version, evidence, created_at) "
                 "VALUES (:a, 'sharing', 15.0, 'containment', :n, 'v', :e, :n)"
             ),
-            {
-                "a": world.sam,
-                "n": now,
-                "e": json.dumps(
-                    {kind: SEEN | {"at": now / 1e6} for kind in ("two_hands", "role_split", "foreign_device")}
-                ),
-            },
+            {"a": account_id, "n": now, "e": json.dumps(found)},
         )
+
+
+def test_se_2_a_score_leads_to_the_newest_case_and_what_came_of_it(
+    managed: Managed, world: World, database: Database
+) -> None:
+    scored(database, world.finn)
+    sue = managed.as_("sue")
+    assert "/security/cases/" not in re.sub("(?s)<nav.*?</nav>", "", sue.get("/security/sharing").response.text)
+    case_id = opened(world, "finn")
+    for address in ("/security/sharing", f"/security/sharing/{world.finn}"):
+        assert f'href="/security/cases/{case_id}"' in sue.get(address).response.text
+        assert "new" in sue.text.lower()
+    decide(world, case_id, Verdict("innocent", WHY, cause="mistake"))
+    assert "Another cause" in sue.get("/security/sharing").text
+    assert "another cause" in sue.get(f"/security/sharing/{world.finn}").text
+
+
+def test_security_79_nobody_of_the_desk_reads_a_report_or_a_score_about_themselves(
+    managed: Managed, world: World, database: Database
+) -> None:
+    with transaction(database) as db:
+        report = reports._write(db, Told("f" * 20, WORDS, "sam"), reporter=None, about_id=world.sam).id
+    scored(database, world.sam)
     sam, sue = managed.as_("sam"), managed.as_("sue")
     for address in (f"/security/reports/{report}", f"/security/sharing/{world.sam}"):
         assert sue.get(address).status == 200

@@ -110,6 +110,9 @@ def test_the_command_line_explains_supposes_and_lists(world: Database, idp: Run)
     assert rows[0]["given_by"] == "operator"
     assert rows[0]["agreement"].startswith("agr_")
     assert (rows[0]["could"], rows[0]["reason"], rows[0]["why"]) == ("yes", "", "")
+    said = [rows[0][name] for name in ("function_name", "practice", "giver", "given_because")]
+    assert said == ["Remittance", "Lakeside Clinic", "the service's operator", "set up by the service"]
+    assert (rows[0]["from"][:10], rows[0]["local_from"]) == ("2026-06-01", "May 31, 2026, 7:00:00.000 PM CDT")
     with transaction(world) as db:
         went_out = "SELECT actor_id, entitlement, provider_id FROM audit_record WHERE event = 'audit.log.exported'"
         assert [tuple(row) for row in db.execute(text(went_out))] == [("operator", "remit.view", "prv_lakeside")]
@@ -119,3 +122,8 @@ def test_the_command_line_explains_supposes_and_lists(world: Database, idp: Run)
     assert (held["person"], held["could"], held["reason"]) == ("acc_ana", "no", "affiliation_ended")
     assert grant in held["rests_on"]
     assert held["why"]
+    assert held["given_because"] == "set up by the service"
+    with transaction(world) as db:
+        db.execute(text("UPDATE provider SET name = '=1+1' WHERE id = 'prv_lakeside'"))
+    [held] = csv.DictReader(io.StringIO(idp("who", "remit.view", "prv_lakeside", "2026-06-01").output))
+    assert held["practice"] == "'=1+1"  # no spreadsheet runs it

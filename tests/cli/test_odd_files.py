@@ -98,3 +98,15 @@ def test_operations_nothing_of_an_odd_file_is_half_applied(
     assert "Traceback" not in result.output
     with reading(ready) as db:
         assert db.execute(text("SELECT count(*) FROM provider")).scalar() == 0
+
+
+@pytest.mark.parametrize("content", ["tin,kind\n".encode("utf-16"), b"tin,kind\n\xff\n", b"tin,kind\n\x00\n", b'a\n"'])
+def test_operations_an_odd_list_of_proofs_is_told_in_a_sentence(
+    ready: Database, tmp_path: Path, idp: Callable[..., Result], content: bytes
+) -> None:
+    file = tmp_path / "proofs.csv"
+    file.write_bytes(content)
+    result = idp("import", "facts", str(file))
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    assert "proofs.csv" in result.output or "columns" in result.output

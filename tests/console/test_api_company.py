@@ -116,6 +116,8 @@ def test_w6_a_company_invites_names_and_lets_go_and_asks_practices_over_the_api(
         api.calls("ed", company=world.helper).post(f"/requests/{unknown['request']}/withdrawal", None).status_code
         == 404
     )
+    again = [ada.post("/people", {"name": "Gil", "email": "Gil@company.example"}).status_code for _ in range(5)]
+    assert again == [201] * 4 + [429], "nobody's mailbox is filled by a company either"
 
 
 def test_w6_a_company_s_api_is_there_for_its_administrators_alone_and_for_no_practice_s_token(api: Api) -> None:

@@ -43,6 +43,24 @@ def test_w3_an_invitation_is_listed_sent_again_with_a_new_link_and_taken_back(ap
     assert "/api/v1/practices/{p}/invitations/{i}/again" in paths
 
 
+def test_w3_a_name_is_mended_and_another_address_gets_a_new_link(api: Api) -> None:
+    wes = api.calls("wes")
+    sent = {"name": "Nina Frots", "email": "nina@lakeside.example", "bundle": "biller", "line": LINE}
+    made = wes.post("/people", sent).json()["invitation"]
+    mended = wes.post(f"/invitations/{made}/mending", {"name": "Nina Frost"}).json()
+    assert (mended["invitation"], mended["name"], mended["link"]) == (made, "Nina Frost", None)
+    moved = {"name": "Nina Frost", "email": "nina.frost@lakeside.example"}
+    new = wes.post(f"/invitations/{made}/mending", moved, key="d" * 20)
+    assert wes.post(f"/invitations/{made}/mending", moved, key="d" * 20).content == new.content
+    assert (new.json()["instead_of"], new.json()["name"], new.json()["bundle"]) == (made, "Nina Frost", "biller")
+    assert "/invitations/" in new.json()["link"]
+    assert wes.get(f"/invitations/{made}").json()["state"] == "withdrawn"
+    assert wes.post(f"/invitations/{made}/mending", {"name": "Nina"}).status_code == 409
+    assert wes.post(f"/invitations/{new.json()['invitation']}/mending", {"name": ""}).status_code == 422
+    otto = api.calls("otto", practice=api.world.harbor)
+    assert otto.post(f"/invitations/{new.json()['invitation']}/mending", {"name": "Eve"}).status_code == 404
+
+
 def test_a_key_that_comes_again_after_its_answer_is_no_longer_kept_is_refused_and_invites_nobody(api: Api) -> None:
     wes = api.calls("wes")
     sent = {"name": "Nina Frost", "email": "nina@lakeside.example", "bundle": "biller", "line": LINE}

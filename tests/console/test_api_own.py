@@ -1,6 +1,7 @@
 """A person's own acts over the API: asking, giving back, and becoming a practice's first access manager (RU-5, W-1)."""
 
 import pytest
+from sqlalchemy import text
 
 from idp import clock
 from idp.database import transaction
@@ -79,6 +80,8 @@ def test_w1_a_claimant_proves_and_takes_on_the_duties_over_the_api(api: Api) -> 
     wrong = ana.post(f"/{mine}/fact", right | {"amount": "1.00"})
     assert wrong.status_code == 422, wrong.text
     assert ana.get("").json()["claims"][0]["tries_left"] == 4
+    with transaction(world.database) as db:  # a wrong proof is kept as a count, and is no answer to be given again
+        assert db.execute(text("SELECT count(*) FROM api_answer")).scalar() == 0
     assert ana.post(f"/{mine}/letter-key", {"key": "0" * 16}).status_code == 422
     assert ana.post(f"/{mine}/letter", {}).json() == {"asked": "letter"}
     assert ana.post(f"/{mine}/letter", {}).status_code == 429

@@ -34,6 +34,39 @@ def signed_review(api: Api) -> str:
         return made.id
 
 
+def text_of(pdf: bytes) -> str:
+    """The words of a document, as they stand in its pages."""
+    pages = [zlib.decompress(one) for one in re.findall(rb"stream\r?\n(x.*?)\r?\nendstream", pdf, re.DOTALL)]
+    return " ".join(re.findall(r"\((.*?)(?<!\\)\) Tj", b" ".join(pages).decode("latin-1")))
+
+
+@SQLITE
+def test_w7_the_evidence_says_until_when_what_is_kept_lasts_and_the_words_that_were_signed(api: Api) -> None:
+    checkpoint.make_key(api.settings.audit_key_file)
+    wes = api.as_("wes").get(f"{api.here}/people/{api.world.mia}/change/check?f=remit.view&end=date&until=12/31/2099")
+    wes.submit("Confirm", reason="until then")
+    with transaction(api.world.database) as db:
+        due = clock.now() + timedelta(days=40)
+        made = reviews.open_review(db, api.world.lakeside, LINE, [api.world.mia, api.world.finn], due_at=due)
+        assert made is not None
+        reviews.answer(db, made, {api.world.finn: "keep"}, by=api.world.mia)
+        reviews.answer(db, made, {api.world.mia: "keep"}, by=api.world.wes)
+        reviews.sign(db, made, by=api.world.wes, word=True)
+        review = made.id
+    wes.get(f"{api.here}/reviews/{review}")
+    words = "I looked at each person. What is kept, they need for their work."
+    assert words in wes.text
+    pack = orjson.loads(wes.get(f"{api.here}/reviews/{review}/evidence.json").response.content)["pack"]
+    held = {one["name"]: one["held"] for one in pack["people"]}
+    assert pack["signed_words"] == words
+    assert {one["until"] for one in held["Finn Oakes"]} == {None}
+    assert [one["until"][:10] for one in held["Mia Ode"]] == ["2100-01-01"]
+    printed_text = text_of(wes.get(f"{api.here}/reviews/{review}/evidence.pdf").response.content)
+    assert words in printed_text
+    assert "Dec 31, 2099" in printed_text
+    assert "no end date" in printed_text
+
+
 def attached(pdf: bytes) -> bytes:
     """The file inside a document, as any reader of PDFs finds it."""
     found = re.search(rb"/Type /EmbeddedFile.*?stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)

@@ -12,8 +12,8 @@ from idp.audit.events import Event
 from idp.database import Database
 from idp.database.lane import open_lane
 
-PAGES = 12
-"""The row, the waiting list and the ten indexes this record stands in; one more now and then, where one is full."""
+PAGES = 11
+"""The row, the waiting list and the nine indexes this record stands in; one more now and then, where one is full."""
 
 
 def _decided(database: Database) -> tuple[object, ...]:

@@ -19,8 +19,9 @@ from idp import clock
 from idp.audit import log
 from idp.audit.events import Event
 from idp.database import Database, reading, transaction
-from idp.database.lane import Lane, PostgresLane, Sql, SqliteLane, Work, open_lane
+from idp.database.lane import Lane, PostgresLane, Sql, SqliteLane, Work, open_lane, postgres, queue
 from idp.errors import Unavailable
+from tests.engines import owned
 
 COUNT, WITHIN = 300, 4.0
 Trouble = Callable[[Lane, Database], Awaitable[None]]
@@ -125,6 +126,53 @@ def test_security_87_a_writer_killed_or_cut_off_in_a_batch_loses_nothing_it_ackn
     assert len(there) == len(set(there)), "a record was written twice"
     assert refused < COUNT
     assert time.monotonic() - begun < 2 * WITHIN, "nobody waits long for an answer"
+
+
+def test_security_89_who_was_told_to_come_back_has_had_nothing_written_then_or_later(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table is locked for longer than anybody waits; what was given up must not be written once it is free."""
+    monkeypatch.setattr(queue, "SECONDS_TO_ANSWER", 1.0)
+    monkeypatch.setattr(postgres, "SECONDS_TO_WRITE", 0.7)
+
+    async def play() -> tuple[set[str], int]:
+        lane = await open_lane(database, log.append)
+        acknowledged: set[str] = set()
+        refused = 0
+
+        async def one(name: str, after: float) -> None:
+            nonlocal refused
+            await asyncio.sleep(after)
+            try:
+                await lane.write(None, [_row(database, name)])
+                acknowledged.add(name)
+            except Unavailable:
+                refused += 1
+
+        try:
+            held = asyncio.create_task(asyncio.to_thread(_locked, database, 1.8))
+            await asyncio.sleep(0.2)
+            await asyncio.gather(*(one(f"app-{n}", n * 0.1) for n in range(15)), held)
+            await one("after", 0)
+        finally:
+            await lane.close()
+        return acknowledged, refused
+
+    acknowledged, refused = asyncio.run(play())
+    time.sleep(0.3)
+    assert set(recorded(database)) == acknowledged
+    assert "after" in acknowledged
+    assert refused
+
+
+def _locked(database: Database, seconds: float) -> None:
+    """Keep everybody from writing, as an import or a change of the schema does."""
+    with owned(database) as owners, transaction(owners) as db:
+        if not database.is_sqlite:
+            db.execute(text("LOCK TABLE audit_record IN EXCLUSIVE MODE"))
+        else:
+            db.execute(text("SELECT 1"))
+        time.sleep(seconds)
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

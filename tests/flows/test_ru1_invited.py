@@ -80,7 +80,9 @@ def test_ru1_with_a_new_user_name_and_password(world: World) -> None:
     assert world.count('"grant"') > 5
     again = sign_in(world.browser(), "nina.frost")
     assert again.path == "/account"
-    promise = again.get("/account/access/prv_lakeside").click("save the signed receipt").response.json()
+    again.get("/account/access/prv_lakeside").click("signed receipt")
+    assert "Receipt: Invitation taken up" in again.text
+    promise = again.click("Save the signed receipt").response.json()
     promised = events(world.database, promise)
     assert {"registration.invitation.accepted", "providers.affiliation.approved"} <= set(promised)
     assert promised.count("entitlements.grant.added") == world.count('"grant"')

@@ -31,7 +31,9 @@ def test_ru9_one_step_ends_everything_and_the_later_sign_in_explains(harbor: Wor
     assert ana.status == 422, "said only on purpose"
     ana.submit("End all my access", sure="yes")
     assert ana.path == "/signed-out"
-    assert elsewhere.get("/account").path == "/sign-in"
+    assert elsewhere.get("/account").status == 401  # the browser that was signed in is told plainly
+    assert "Your access ended on" in elsewhere.text
+    assert harbor.browser().get("/account").path == "/sign-in"  # a stranger is asked to sign in
     for table in ("session", "token_family", "affiliation", '"grant"', "assignment"):
         assert harbor.count(table, f"account_id = '{ana_id}' AND ended_at IS NULL") == 0, table
     assert "withdrawn" in harbor.browser().get(f"/invitations/{waiting_link}").text
@@ -142,3 +144,30 @@ def test_t14_an_attestation_is_asked_for_before_its_year_is_over(world: World) -
     with freeze_time(begun + timedelta(days=362)):
         expiries.remind(world.database)
     assert [m for m, _ in mails_to(world, "ana@example.com")].count("attestation_due") == 2
+
+
+def test_ru5_whoever_is_removed_reads_at_once_and_later_what_ended_and_whom_to_ask(harbor: World) -> None:
+    ids = harbor.ids()
+    ana = sign_in(harbor.browser())
+    lakeside = ana.get("/account").text
+    assert "ended" not in lakeside.split("My account")[0]
+    with transaction(harbor.database) as db:
+        for provider in ("prv_lakeside", HARBOR):
+            people.leave(db, ids["ana"], provider, reason="left", by=ids["wes"])
+    assert "Your work for" in ana.get("/account").text  # still signed in: told on the next page
+    assert "You can do nothing there any more" in ana.text
+    with transaction(harbor.database) as db:
+        people.suspend(db, ids["ana"], because="review", by="system")
+    assert ana.get("/account").status == 401
+    assert "Your account is on hold. Your information is kept." in ana.text
+    assert "is on hold" not in harbor.browser().get("/account").text
+
+
+def test_ru5_a_stranger_learns_nothing_from_a_cookie_of_nobody(harbor: World) -> None:
+    browser = harbor.browser()
+    sign_in(browser)
+    for jar in browser.cookies.values():
+        for name in list(jar):
+            if "session" in name:
+                jar[name] = "x" * 43
+    assert browser.get("/account").path == "/sign-in"

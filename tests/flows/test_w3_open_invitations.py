@@ -194,3 +194,60 @@ def test_w3_nobody_s_mailbox_is_filled_by_sending_again(managed: Managed) -> Non
     assert managed.one("SELECT id FROM invitation WHERE ended_at IS NULL") == latest  # what was sent last still works
     with freeze_time(clock.now() + timedelta(minutes=61)):
         assert opened(managed, latest).submit("Send again with a new link").status == 200
+
+
+def test_w3_a_misspelt_name_is_mended_with_the_same_link_and_stands_in_the_log(managed: Managed) -> None:
+    page = managed.as_("wes").get(f"{managed.here}/people/new").submit("Make the invitation link", name="Soll Vega")
+    link = link_of(page)
+    invitation = str(managed.one("SELECT id FROM invitation"))
+    page = opened(managed, invitation, "mia").submit("Save what I mended", name="Sol  Vega")
+    assert "Invitation for Sol Vega" in page.text
+    with transaction(managed.world.database) as db:
+        assert invitations.look_up(db, link).invitation.display_name == "Sol Vega"
+    assert managed.events("registration.invitation.mended") == 1
+    assert opened(managed, invitation).submit("Save what I mended", name=" ").status == 422
+    opened(managed, invitation).submit("Save what I mended", name="Sol Vega")
+    assert managed.events("registration.invitation.mended") == 1  # nothing was mended
+    page = opened(managed, invitation)
+    opened(managed, invitation).submit("Take the invitation back")
+    assert page.submit("Save what I mended", name="Sol Vegas").status == 409
+    assert managed.one("SELECT display_name FROM invitation") == "Sol Vega"
+
+
+def test_w3_a_mended_address_gets_a_new_link_and_the_old_link_stops_at_once(managed: Managed) -> None:
+    old = invited(managed)
+    with transaction(managed.world.database) as db:
+        before = invitations.offer_of(db, old).invitation
+    again = opened(managed, old, "mia").submit("Save what I mended", name="Sol Vega", email="Sol.Vega@clinic.example")
+    assert "The link sent before no longer works." in again.text
+    with transaction(managed.world.database) as db:
+        new = invitations.look_up(db, link_of(again)).invitation
+        same = ("display_name", "line", "capacity", "bundle", "access_ends_at", "provider_id")
+        assert all(getattr(new, name) == getattr(before, name) for name in same)
+        assert new.email == "sol.vega@clinic.example"
+        with pytest.raises(invitations.InvitationLost, match="withdrawn"):
+            accepting.accept(db, old)
+    assert managed.mails("invitation") == 2
+    assert managed.events("registration.invitation.ended") == 1
+    kept = opened(managed, new.id).submit("Save what I mended", name="Sol Vega", email="SOL.VEGA@clinic.example")
+    assert kept.path.endswith(new.id)  # the same address in other letters: the link goes on
+    assert opened(managed, new.id).submit("Save what I mended", name="Sol Vega", email="no address").status == 422
+    with transaction(managed.world.database) as db:
+        assert invitations.offer_of(db, new.id).invitation.id == new.id
+
+
+@SQLITE
+def test_security_62_nobody_else_mends_an_invitation(managed: Managed) -> None:
+    invitation = invited(managed)
+    form = dict(opened(managed, invitation).form("Save what I mended").fields) | {"name": "Eve"}
+    at = f"/invitations/{invitation}/mend"
+    for name, where, status in (
+        ("otto", f"{managed.here}{at}", 404),
+        ("otto", f"/p/{managed.world.harbor}{at}", 404),
+        ("finn", f"{managed.here}{at}", 403),
+    ):
+        browser = managed.as_(name).get("/account/logins")
+        key = dict(browser.page.forms[0].fields)["form_key"]
+        sent = browser.post(where, form | {"form_key": key}, origin=managed.settings.issuer)
+        assert sent.status == status
+    assert managed.one("SELECT display_name FROM invitation") == "Sol Vega"

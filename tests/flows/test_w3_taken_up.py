@@ -1,6 +1,7 @@
 """W-3: an invitation mailed to one and taken up by another existing person is told to the access managers at once."""
 
 import json
+import re
 
 from sqlalchemy import text
 
@@ -72,3 +73,18 @@ def test_w3_the_person_it_was_mailed_to_a_new_one_and_a_named_one_are_no_news(ma
     assert not logged(managed)
     for one in (hana, new, named):
         assert "Took up the invitation" not in managed.as_("wes").get(f"{managed.here}/people/{one}").text
+
+
+def test_w3_the_log_why_and_the_receipt_name_who_gave_what_came_with_an_invitation(managed: Managed) -> None:
+    """The person took it up, signed in or not; who gave it is the manager who invited."""
+    eli = taken(managed, None)
+    told_of = managed.as_("mia").get(f"{managed.here}/log?kind=entitlements.grant.")
+    rows = [row for row in told_of.response.text.split("<tr>") if "Eli Moss" in row and "Access was given" in row]
+    assert rows
+    assert all("Wes Kane" in row for row in rows)
+    accepted = managed.as_("mia").get(f"{managed.here}/log?kind=registration.invitation.").text
+    assert re.search(r"An invitation was accepted.{0,80}Wes Kane", accepted)
+    why = managed.as_("mia").get(f"{managed.here}/people/{eli}/why?function=remit.view").text
+    assert "Remittance, given by Wes Kane" in why
+    assert "came with an invitation" in why
+    assert '"invited"' not in why

@@ -11,10 +11,12 @@ from idp import clock
 from idp.database import transaction
 from idp.entitlements import grants
 from idp.wam import reports
+from tests.audit.hostile import HOSTILE
 from tests.flows.managing import Managed, filling, managed
 from tests.wam.world import LINE
 
 __all__ = ["filling", "managed"]
+FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20\t\r"
 
 
 def test_w8_who_had_what_on_a_past_day_is_what_held_then(managed: Managed) -> None:
@@ -49,14 +51,15 @@ def test_w8_the_page_and_the_export_say_the_same_and_both_are_recorded(managed: 
 
 
 def test_w8_no_cell_of_an_export_is_a_formula(managed: Managed) -> None:
-    with transaction(managed.world.database) as db:
-        db.execute(text("UPDATE account SET display_name = '=cmd|calc' WHERE id = :a"), {"a": managed.world.finn})
-    wes = managed.as_("wes").get(f"{managed.here}/reports/access.csv")
-    cells = [cell for row in csv.reader(io.StringIO(wes.response.text)) for cell in row]
-    assert "'=cmd|calc" in cells
-    assert not [cell for cell in cells if cell[:1] in "=+-@" and cell]
-    for sign in "=+-@\t\r":
-        assert reports.safe(f"{sign}1").startswith("'")
+    plain = managed.as_("wes").get(f"{managed.here}/reports/access.csv").response.text.count("\r\n")
+    for name in HOSTILE:
+        with transaction(managed.world.database) as db:
+            found = {"a": managed.world.finn, "n": name.replace("\x00", "")}
+            db.execute(text("UPDATE account SET display_name = :n WHERE id = :a"), found)
+        wes = managed.as_("wes").get(f"{managed.here}/reports/access.csv")
+        rows = list(csv.reader(io.StringIO(wes.response.text, newline="")))
+        assert len(rows) == plain, name
+        assert not [cell for row in rows for cell in row if cell.lstrip()[:1] in FORMULA and cell], name
 
 
 def test_w8_idle_people_are_named_and_who_was_seen_is_not(managed: Managed) -> None:

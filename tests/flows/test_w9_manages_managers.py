@@ -33,7 +33,7 @@ def test_w9_a_manager_appoints_a_colleague_and_everybody_is_told(managed: Manage
     assert "Access managers, Medical: 3" in wes.text
     assert "Finn Oakes is an access manager, Medical." in wes.text
     said = wes.path
-    promise = wes.click("Save the signed receipt").response.json()
+    promise = wes.click("Signed receipt").click("Save the signed receipt").response.json()
     assert set(events(managed.world.database, promise)) == {"wam.appointment.made"}
     assert managed.as_("otto").get(f"/p/{managed.world.lakeside}{said.removeprefix(managed.here)}").status == 404
     assert managed.as_("finn").get(f"{managed.here}/people").status == 200
@@ -42,7 +42,7 @@ def test_w9_a_manager_appoints_a_colleague_and_everybody_is_told(managed: Manage
         "End the appointment", reason="other"
     )
     assert "Finn Oakes is no longer an access manager" in wes.text
-    promise = wes.click("Save the signed receipt").response.json()
+    promise = wes.click("Signed receipt").click("Save the signed receipt").response.json()
     assert "wam.appointment.ended" in events(managed.world.database, promise)
     wes.get(f"{managed.here}/people/{managed.world.finn}")
     assert "Ended as access manager" in wes.text

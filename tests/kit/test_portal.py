@@ -222,3 +222,12 @@ def test_a_service_that_is_down_is_told_plainly_and_signs_nobody_out(app: App) -
     app.portal.issuer._metadata = None
     app.fake.down = True
     assert app.browser.get("/sign-in").status_code == 503
+
+
+def test_ru5_who_no_longer_works_for_a_practice_reads_that_and_where_it_says_whom_to_ask(app: App) -> None:
+    sent = app.away()
+    answer = {"state": sent["state"], "iss": URL, "error": "access_denied", "error_description": "provider_not_granted"}
+    refused = app.browser.get("/callback", params=answer, headers=HTML)
+    assert refused.status_code == 403
+    assert "work for that practice any more" in refused.text
+    assert "You were not signed in" not in refused.text

@@ -1,4 +1,4 @@
-"""Tokens are verified offline; the traps of python-jose are red on the naive call and green on ours."""
+"""Tokens are verified offline; the traps of python-jose are red on the naive call and green on ours (D-3)."""
 
 import asyncio
 import hmac

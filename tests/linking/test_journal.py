@@ -1,4 +1,4 @@
-"""The link journal: each line names its proof; links, removals and wrong mergers are undone, once."""
+"""The link journal: each line names its proof; links, removals and wrong mergers are undone, once (T-25 to T-27)."""
 
 import pytest
 from sqlmodel import select

@@ -1,4 +1,4 @@
-"""The guard of our own APIs: an access token, for us, in force, with the scope."""
+"""The guard of our own APIs: an access token, for us, in force, with the scope (D-3)."""
 
 from typing import Any
 

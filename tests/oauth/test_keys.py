@@ -1,4 +1,4 @@
-"""Signing keys: made once, rotated without a failed verification."""
+"""Signing keys: made once, rotated without a failed verification (D-7)."""
 
 import threading
 import warnings

@@ -1,4 +1,4 @@
-"""The detector as a whole: its score, guards, memory and cost, and a short simulated world from end to end."""
+"""The detector as a whole: score, guards, memory and cost, and a short simulated world end to end (T-34 to T-36)."""
 
 import json
 import random

@@ -9,14 +9,16 @@ import pytest
 from freezegun import freeze_time
 
 from idp import clock, configuration
+from idp.audit import log
 from idp.configuration import Configuration, ConfigurationRow
 from idp.database import transaction
-from idp.entitlements import pauses
+from idp.entitlements import asking, pauses, told
 from idp.entitlements.grant_rows import Place
+from idp.entitlements.question import OURSELVES, Question
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound, Refused
 from idp.jobs import expiries
 from idp.providers import affiliations, organisations
-from idp.wam import emergency, emergency_open
+from idp.wam import emergency, emergency_done, emergency_open
 from tests.engines import Filling
 from tests.flows.managing import Managed, managed
 from tests.wam.test_resting import reason
@@ -215,3 +217,47 @@ def test_se_4_a_use_stands_in_the_inbox_while_it_runs_and_until_it_is_judged_and
         assert emergency.end(db, emergency.find(db, use), by=world.people["wes"])
     assert waits("wes") == []
     assert "Nothing waits" in managed.as_("wes").get(f"{managed.here}/inbox").text
+
+
+def asked(managed: Managed, key: str, *, sid: str | None, line: str = LINE, **more: Any) -> str:
+    """An app asks for Finn and the answer is recorded, as it always is; return the outcome."""
+    with transaction(managed.world.database) as db:
+        question = Question(
+            managed.world.finn, key, managed.world.lakeside, OURSELVES, line=line, sid=sid, **more
+        )  # fmt: skip
+        decision = asking.decide_in_session(db, question)
+        log.record(db, told.event(question, decision))
+        return decision.outcome
+
+
+def test_se4_who_judges_sees_what_was_done_in_those_hours_by_function_with_times_and_counts(managed: Managed) -> None:
+    managed.world.sign_in("finn")
+    sid = str(managed.one("SELECT id FROM session ORDER BY created_at DESC LIMIT 1"))
+    assert asked(managed, "message.send", sid=sid) == "permit"  # before, and held already
+    use = start(managed)
+    wes = managed.as_("wes").get(f"{managed.here}/emergency/{use}")
+    assert "no app asked for what was taken" in wes.text
+    with transaction(managed.world.database) as db:
+        taken = [str(one) for one in emergency.find(db, use).functions]
+    first, second = (key for key in taken if key in ("precert.submit", "referral.manage"))
+    for _ in range(3):
+        assert asked(managed, first, sid=sid) == "permit"
+    assert asked(managed, second, sid=None) in ("step_up", "deny")
+    assert asked(managed, "message.send", sid=sid) == "permit"
+    asked(managed, first, sid=sid, at=clock.now())  # only looked at, for a day: nobody acts on it
+    said = wes.get(f"{managed.here}/emergency/{use}").text
+    assert "3 answers of yes rest on it, from 1 sign-in" in said
+    assert re.search(r"Request precertification 3 0 \w+ \d+", said)
+    assert "Taken and not used" in said
+    assert "1 more answer rests on their ordinary access" in said
+    assert managed.events("entitlements.emergency.viewed") == 2
+    with transaction(managed.world.database) as db:
+        found = emergency_done.done(db, emergency.find(db, use))
+    assert [(one.function, one.opened, one.refused) for one in found.used] == [(first, 3, 0), (second, 0, 1)]
+    with freeze_time(clock.now() + timedelta(hours=5)):
+        asked(managed, first, sid=sid)
+        with transaction(managed.world.database) as db:
+            assert emergency_done.done(db, emergency.find(db, use)).opened == 3  # the four hours are over
+    wes.get(f"{managed.here}/emergency/{use}").click("The records in the log")
+    assert wes.status == 200
+    assert "A decision was answered" in wes.text

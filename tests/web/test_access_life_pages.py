@@ -1,7 +1,11 @@
 """W-1, leave and emergency access in a real browser: the pages fit, are accessible, and lead from one to the next."""
 
+from sqlalchemy import text
+
+from idp.audit import log
 from idp.database import transaction
-from idp.entitlements import grants
+from idp.entitlements import asking, grants, told
+from idp.entitlements.question import OURSELVES, Question
 from tests.first_managers.world import extend
 from tests.wam.world import LINE
 from tests.web.conftest import Open, Site
@@ -54,6 +58,12 @@ def test_leave_and_emergency_access_in_a_browser(site: Site, open_as: Open) -> N
     finn.get_by_role("button", name="Start emergency access").click()
     finn.wait_for_selector("text=Emergency access is running")
     his.look("emergency-running")
+    with transaction(world.database) as db:
+        opened = text("SELECT id FROM session WHERE account_id = :a ORDER BY id LIMIT 1")
+        sid = db.execute(opened, {"a": world.finn}).scalar()
+        for function in ("precert.submit", "precert.submit", "referral.manage"):
+            question = Question(world.finn, function, world.lakeside, OURSELVES, line=LINE, sid=sid)
+            log.record(db, told.event(question, asking.decide_in_session(db, question)))
     wes, eyes = open_as("wes")
     wes.goto("/account")
     named = wes.get_by_role("link", name="Finn Oakes used emergency access at Lakeside Clinic, since ")
@@ -75,6 +85,7 @@ def test_leave_and_emergency_access_in_a_browser(site: Site, open_as: Open) -> N
     wes.goto(f"/p/{world.lakeside}/emergency")
     eyes.look("emergency-list")
     wes.get_by_role("link", name="Finn Oakes").click()
+    assert "2 answers of yes rest on it" in wes.inner_text("main")
     eyes.look("emergency-review")
     wes.goto(f"/p/{world.lakeside}/people/{world.ana}/leave")
     eyes.look("leave")

@@ -39,6 +39,7 @@ def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_
         "f-remit.view",
         "line-medical",
         f"place-{parties.north}",
+        "where-all",
         "redelegable",
     ):
         wes.locator(f"label[for='{box}']").click()
@@ -73,20 +74,28 @@ def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_
     ada.get_by_role("link", name="Let a person work for it").click()
     hers.look("company-assign")
     ada.get_by_label("Person", exact=True).select_option(label="Bo Lind")
-    ada.locator("label[for='f-remit.view']").click()  # checked before: not this one
+    assert ada.locator("input[name=f]:checked").count() == 0  # least privilege: nothing is chosen for her
+    assert ada.locator("input[name=place]").count() == 1  # the practice let them work for one of its places
+    ada.get_by_role("button", name="Let them work").click()
+    hers.look("company-assign-error")
+    ada.get_by_label("Person", exact=True).select_option(label="Bo Lind")
+    ada.locator("label[for='f-claim.status.view']").click()
+    ada.locator("label[for='where-all']").click()
     ada.get_by_role("button", name="Let them work").click()
     ada.wait_for_selector("text=Who works for it: 1")
     hers.look("company-assigned")
     ada.get_by_role("link", name="Pass it on to a company").click()
     hers.look("company-pass-on")
     ada.get_by_label("Company", exact=True).select_option(label="Pine Coding")
+    ada.locator("label[for='f-claim.status.view']").click()
+    ada.locator("label[for='where-all']").click()
     ada.get_by_role("button", name="Pass it on").click()
     ada.wait_for_selector("text=Take it back")
     ada.get_by_role("link", name="Take it back").click()
     hers.look("company-end")
     before = ada.url
     ada.get_by_role("button", name="Take it back").click()
-    ada.wait_for_selector("text=Save the signed receipt")
+    ada.wait_for_selector("text=Signed receipt")
     hers.look("company-taken-back")
     assert ada.goto(before).status == 404  # ended already
     ada.go_back()
@@ -110,7 +119,12 @@ def test_w6_delegates_to_a_billing_firm_whose_administrator_assigns_and_ends_it_
     wes.get_by_text("The contract ended", exact=True).click()
     wes.get_by_role("button", name="End the delegation").click()
     wes.wait_for_selector("text=Nobody works by it any more")
-    wes.get_by_role("link", name="save it signed").wait_for()
+    wes.get_by_text("Receipt", exact=True).wait_for()
+    wes.locator("a[href*='/receipts/']").click()
+    wes.get_by_role("heading", name="Receipt: Delegation ended").wait_for()
+    assert "Bo Lind" in wes.get_by_role("table").inner_text()
+    eyes.look("receipt")
+    wes.go_back()
     assert wes.get_by_role("heading", level=1).inner_text() == "Evergreen Billing no longer works for Lakeside Clinic"
     assert "ended by Wes Kane: The contract ended" in wes.inner_text("main")
     assert "Claim status" in wes.get_by_role("row", name="Bo Lind").inner_text()  # who lost what, as shown before
@@ -157,6 +171,7 @@ def test_w6_a_company_asks_the_manager_accepts_less_and_staff_name_a_first_admin
     wes.get_by_role("link", name="Evergreen Billing").click()
     wes.locator("label[for='f-remit.view']").click()  # checked before: not this one
     eyes.look("delegation-request")
+    wes.locator("label[for='where-all']").click()
     wes.get_by_role("button", name="Accept").click()
     wes.wait_for_selector("text=Evergreen Billing works for Lakeside Clinic")
     assert "Remittance" not in wes.inner_text("main")

@@ -159,7 +159,15 @@ def test_ui_1_refusals_are_pages_with_an_act_a_helper_and_a_reference(window: An
     said = eyes.page.inner_text("main")
     assert "1-800-555-0142" in said
     assert "reference" in said
+    assert eyes.page.get_by_role("button", name="Sign out").is_visible()
+    assert eyes.page.get_by_role("link", name="Manage Lakeside Clinic").is_visible()
+    assert eyes.page.get_by_role("link", name="Go to your home page").is_visible()
     eyes.look("error-404")
+    stranger = window().page
+    stranger.goto("/nowhere")
+    assert stranger.get_by_role("link", name="Go to sign-in").is_visible()
+    assert "Lakeside" not in stranger.content()
+    assert eyes.page.goto("/security").status == 404  # no desk of theirs: as if there were none
 
 
 def _without_reference(page: str) -> str:

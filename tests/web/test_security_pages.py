@@ -272,3 +272,12 @@ def test_se6_what_cannot_be_asked_is_told_as_a_mistake(site: Desk, address: str)
         assert http.get(address).status_code in (400, 422)
     with httpx2.Client(base_url=site.address) as stranger:
         assert stranger.get(address).status_code in (302, 303, 401)
+
+
+def test_security_leads_to_the_search_for_who_may_search(site: Desk) -> None:
+    cookie = site.cookie("sam")
+    with httpx2.Client(base_url=site.address, cookies={cookie["name"]: cookie["value"]}) as http:
+        answer = http.get("/security", headers={"accept": "text/html"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/security/search")
+    with httpx2.Client(base_url=site.address) as stranger:
+        assert stranger.get("/security", headers={"accept": "text/html"}).headers["location"].startswith("/sign-in")

@@ -132,7 +132,7 @@ def a_security_analyst(guide: Guide) -> None:
     page.get_by_role("button", name="Go on to the reason").click()
     look(page, "decide", "Decide, case SC-")
     page.goto("/security/sharing")
-    look(page, "sharing", "Shared logins", says="Ben Ortiz")
+    look(page, "sharing", "Shared logins", says="SC-")
     page.locator("tbody th a").first.click()
     look(page, "score", "Score of Ben Ortiz")
     for name, path, title in (

@@ -21,14 +21,13 @@ def head() -> bytes:
 
 def line(entry: Entry) -> bytes:
     """Return the record as one line."""
-    return _line([str(entry.number), *(_cell(entry.text(name)) for name in COLUMNS[1:])])
+    return _line([str(entry.number), *(safe(entry.text(name) or "") for name in COLUMNS[1:])])
 
 
-def _cell(value: str | None) -> str:
-    if value is None:
-        return ""
+def safe(value: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula, and no reader for two (OWASP: CSV injection)."""
     shown = visible(value)
-    return f"'{shown}" if shown.lstrip()[:1] in _FORMULA else shown
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
 
 
 def _line(cells: Sequence[str]) -> bytes:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from idp.database.lane.resting import RestsOn
@@ -63,6 +63,16 @@ class Item:
     light: bool = False
     result: Any = None
     error: BaseException | None = None
+    timer: asyncio.TimerHandle | None = None
+    _turn: list[None] = field(default_factory=lambda: [None])
+
+    def claim(self) -> bool:
+        """Say whether this call is the first: of a group's beginning and giving up the wait, one has the item."""
+        try:
+            self._turn.pop()
+        except IndexError:
+            return False
+        return True
 
 
 def worked(items: Sequence[Item], rows: list[tuple[Any, ...]]) -> Work:

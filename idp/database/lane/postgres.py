@@ -20,6 +20,9 @@ from idp.database.lane.resting import HOLDING, HOLDING_ONE, WIDTH, Stale, arrays
 from idp.database.lane.statements import Many, Merged, Sql
 from idp.errors import Unavailable
 
+SECONDS_TO_WRITE = 3.5
+"""When the database itself gives a statement of ours up: one that only we gave up would be written after our answer."""
+
 
 class PostgresLane(Lane):
     """A small pool of readers, one writer."""
@@ -33,6 +36,7 @@ class PostgresLane(Lane):
         self._signal = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._bells: dict[str, Bell] = {}
+        self._away = False
 
     async def open(self) -> None:
         """Connect; raise Unavailable when the database does not answer."""
@@ -90,6 +94,7 @@ class PostgresLane(Lane):
 
     async def _commit(self, group: list[Item]) -> None:
         """Commit each kind of item by its own way; what could not be done at once is worked after it."""
+        self._away = False
         plain = [item for item in group if item.work is None]
         merged: dict[Merged, dict[Any, Item]] = {}
         slow: list[Item] = []
@@ -115,10 +120,17 @@ class PostgresLane(Lane):
             await self._each(slow, self._worked)
 
     async def _each(self, items: list[Item], way: Any) -> None:
-        """Commit items together; where that fails, each alone: a bad one must not fail its neighbours."""
+        """Commit items together; where that fails, each alone: a bad one must not fail its neighbours.
+
+        Once the database was away, the rest of the group is not tried: they have waited for it already.
+        """
+        if self._away:
+            self._lose(items)
+            return
         try:
             await way(items)
         except GONE:
+            self._away = True
             self._lose(items)
         except Exception as problem:
             if len(items) == 1:
@@ -130,7 +142,9 @@ class PostgresLane(Lane):
 
     async def _connected(self) -> asyncpg.Connection:
         if self._writer is None or self._writer.is_closed():
-            self._writer = await asyncpg.connect(self._dsn, timeout=2, command_timeout=4, server_settings=BY_KEY)
+            settings = BY_KEY | {"statement_timeout": f"{SECONDS_TO_WRITE * 1000:.0f}"}
+            waits = SECONDS_TO_WRITE + 0.5
+            self._writer = await asyncpg.connect(self._dsn, timeout=2, command_timeout=waits, server_settings=settings)
         return self._writer
 
     async def _append(self, items: list[Item]) -> None:

@@ -13,12 +13,13 @@ from idp.errors import Unavailable
 QUEUE_LIMIT = 4096
 GROUP_LIMIT = 256
 SECONDS_TO_ANSWER = 5.0
+"""How long an item waits for its turn, and as long again for its group's word."""
 Mark = int | bytes
 """Tells one state of a database from every other; compared, never ordered."""
 AWAY = "The database did not answer. Try again in a moment."
 
 
-def _give_up(future: "asyncio.Future[Any]") -> None:
+def _give_up(future: "asyncio.Future[Any] | Part") -> None:
     if not future.done():
         future.set_exception(Unavailable("The database did not answer in time. Try again in a moment."))
 
@@ -60,19 +61,21 @@ class Lane:
         something used up, counted or recorded.
 
         Raises Stale when `rests_on` no longer holds (nothing of this item was written) and Unavailable
-        when the queue is full or the database does not answer in time.
+        when the queue is full or the database does not answer in time: then nothing was written either, unless the
+        connection broke while the database had already been told to commit.
         """
         if self._closing or len(self._waiting) >= QUEUE_LIMIT:
             raise Unavailable("The service is busy. Try again in a moment.")
         answered: asyncio.Future[Any] = self._loop.create_future()
-        self._waiting.append(Item(work, rows, rests_on, at_once, answered, light))
+        item = Item(work, rows, rests_on, at_once, answered, light)
+        self._waiting.append(item)
         self._wake()
         # A timer, not wait_for: one of these stands behind every machine's answer.
-        timer = self._loop.call_later(SECONDS_TO_ANSWER, _give_up, answered)
+        item.timer = self._loop.call_later(SECONDS_TO_ANSWER, self._over, item)
         try:
             return await answered
         finally:
-            timer.cancel()
+            item.timer.cancel()
 
     async def write_each(self, each: Sequence[tuple[Sequence[tuple[Any, ...]], RestsOn]]) -> list[bool]:
         """Append the rows of each in the next groups; return once they are committed, saying whose ground held.
@@ -105,11 +108,18 @@ class Lane:
         """Say whether commits ring on a channel of this database; where not, whoever waits has to look."""
         return False
 
+    def _over(self, item: Item) -> None:
+        """Answer who waited in vain; what is in a group already may be written, so it gets the group's word."""
+        if item.claim():
+            _give_up(item.future)
+        else:
+            item.timer = self._loop.call_later(SECONDS_TO_ANSWER, _give_up, item.future)
+
     def _take(self) -> list[Item]:
         group: list[Item] = []
         while self._waiting and len(group) < GROUP_LIMIT:
             item = self._waiting.popleft()
-            if not item.future.done():  # gave up waiting before its turn: must not be written
+            if item.claim() and not item.future.done():  # gave up waiting before its turn: must not be written
                 group.append(item)
         return group
 

@@ -6,7 +6,7 @@ it reads the database's own state in the very commit that writes the record (dec
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 
@@ -72,15 +72,20 @@ HOLDING_ONE = (
     f"WHERE {_HOLDS}"
 )
 """PostgreSQL: one row when the one thing given still holds; its values are those of `one`."""
-HOLDS_ONE = (
-    "SELECT 1 FROM (SELECT ?1 AS epoch, ?2 AS account, ?3 AS version, ?4 AS jti, ?5 AS family, ?6 AS session, "  # noqa: S608
-    f"?7 AS state) AS x WHERE {_HOLDS}"
-)
-"""SQLite: one row when it still holds."""
+
+
+@cache
+def holding(count: int) -> str:
+    """Return SQLite's statement for so many: the places of those that hold; its values are those of `one`, of each."""
+    given = ", ".join(f"({n}{', ?' * (WIDTH - 1)})" for n in range(count))
+    return (
+        f"WITH x(n, epoch, account, version, jti, family, session, state) AS (VALUES {given}) "  # noqa: S608 - our own texts
+        f"SELECT x.n FROM x WHERE {_HOLDS}"
+    )
 
 
 def one(rests_on: RestsOn) -> tuple[Any, ...]:
-    """Return the values of HOLDS_ONE."""
+    """Return the values of HOLDING_ONE."""
     r = rests_on
     return r.epoch, r.account_id, r.version, r.jti, r.family_id, r.session_id, r.session_state
 

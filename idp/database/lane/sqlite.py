@@ -3,8 +3,12 @@
 import asyncio
 import sqlite3
 import threading
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import Any
+from functools import cache
+from itertools import chain
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 import structlog
 
@@ -12,7 +16,7 @@ from idp.database.engine import LOG_PAGES, Database
 from idp.database.lane.group import Item, Records, worked
 from idp.database.lane.header import mapped
 from idp.database.lane.queue import AWAY, Lane, Mark
-from idp.database.lane.resting import HOLDS_ONE, Stale, one
+from idp.database.lane.resting import Stale, holding, one
 from idp.database.lane.statements import Many, Sql
 from idp.errors import Unavailable
 
@@ -21,6 +25,30 @@ _AWAY_CODES = frozenset(
     | {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PROTOCOL}
 )
 _log = structlog.get_logger("idp.lane")
+
+
+Some = TypeVar("Some")
+_MOST, _LAST = 32, 16
+"""Records, or grounds, of one statement while that many are left, and when fewer are."""
+
+
+def _together(these: Sequence[Some]) -> Iterator[Sequence[Some]]:
+    """Yield them in few parts of few sizes, for each of which a statement is prepared once.
+
+    With each statement the interpreter changes hands, and a writer that asks for it once for every record waits for it
+    as often.
+    """
+    start = 0
+    while left := len(these) - start:
+        size = _MOST if left >= _MOST else min(left, _LAST)
+        yield these[start : start + size]
+        start += size
+
+
+@cache
+def _inserting(records: Records, count: int) -> str:
+    marks = f"({', '.join('?' * len(records.columns))})"
+    return f"INSERT INTO {records.table} ({records.names}) VALUES {', '.join([marks] * count)}"  # noqa: S608 - our own names
 
 
 def _away(problem: Exception) -> bool:
@@ -40,10 +68,8 @@ class SqliteLane(Lane):
         self._marking = self._reader.cursor()
         self._ask_for_mark()  # with the first read SQLite maps the log's index
         self._header = mapped(self._path)
-        marks = ", ".join("?" * len(records.columns))
-        self._insert = f"INSERT INTO {records.table} ({records.names}) VALUES ({marks})"  # noqa: S608 - our own names
         self._durable = True
-        self._signal = threading.Event()
+        self._signal: SimpleQueue[None] = SimpleQueue()
         self._calling = False
         self._thread = threading.Thread(target=self._run, name="lane-writer", daemon=True)
         self._thread.start()
@@ -89,8 +115,8 @@ class SqliteLane(Lane):
 
     def _call(self) -> None:
         self._calling = False
-        if not self._signal.is_set():  # set already: the writer has yet to look, and will find these items too
-            self._signal.set()
+        if self._signal.empty():  # else the writer has yet to look, and will find these items too
+            self._signal.put(None)
 
     def _run(self) -> None:
         """Write until closed; whatever ends the writing begins it anew: answers must not wait for nobody."""
@@ -105,14 +131,13 @@ class SqliteLane(Lane):
                 for item in group:
                     item.error = item.error or Unavailable(AWAY)
                 self._loop.call_soon_threadsafe(self._resolve, group)
-                self._signal.set()
+                self._signal.put(None)
             else:
                 return
 
     def _write_on(self, connection: sqlite3.Connection, group: list[Item]) -> None:
         while True:
-            self._signal.wait()
-            self._signal.clear()
+            self._signal.get()
             while taken := self._take():
                 group[:] = taken
                 self._commit(connection, taken)
@@ -155,8 +180,8 @@ class SqliteLane(Lane):
                 else:
                     assert isinstance(step, tuple)
                     answer = connection.execute(step[0].sqlite, step[1]).fetchall()
-            if rows:
-                connection.executemany(self._insert, rows)
+            for some in _together(rows):
+                connection.execute(_inserting(self._records, len(some)), list(chain.from_iterable(some)))
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:  # a full disk has ended it already
@@ -174,14 +199,17 @@ class SqliteLane(Lane):
     @staticmethod
     def _check(connection: sqlite3.Connection, group: list[Item]) -> None:
         """Mark the items whose ground no longer holds; the write lock keeps it as it is until the commit."""
-        for item in group:
-            base = item.rests_on
-            if base is not None and connection.execute(HOLDS_ONE, one(base)).fetchone() is None:
-                item.error = Stale()
+        resting = [(item, one(item.rests_on)) for item in group if item.rests_on is not None]
+        for some in _together(resting):
+            values = [value for _, values in some for value in values]
+            held = {n for (n,) in connection.execute(holding(len(some)), values)}
+            for n, (item, _) in enumerate(some):
+                if n not in held:
+                    item.error = Stale()
 
     async def close(self) -> None:
         self._closing = True
-        self._signal.set()
+        self._signal.put(None)
         await asyncio.to_thread(self._thread.join, 10)
         self._header = None  # before the connection goes, and the memory with it
         self._reader.close()

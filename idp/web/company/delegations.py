@@ -17,7 +17,7 @@ from idp.partners.tables import Partner
 from idp.providers.tables import Provider
 from idp.wam import company, delegating, delegation_lost, delegation_requests, handing_on, receipts, roster
 from idp.wam.tables import Receipt
-from idp.web import pages, saved, scopes
+from idp.web import pages, promised, saved, scopes
 from idp.web.boundary import Transaction
 from idp.web.company import asking, people
 from idp.web.company.guard import Decides, For, Looks
@@ -117,9 +117,26 @@ def pass_on(request: Request, db: Transaction, at: Decides, d: str, form: TheFor
     return pages.go(request, f"/company/{at.company.id}/delegations/{d}")
 
 
+@router.get("/company/{c}/delegations/{d}/receipt")
+def read(request: Request, db: Transaction, at: Looks, d: str, child: str = "") -> Response:
+    """Show the signed receipt of giving back, or taking back, in plain words."""
+    made = _receipt(db, at, d, child)
+    here = f"/company/{at.company.id}/delegations/{d}"
+    save = f"{here}/receipt.json" + (f"?child={child}" if child else "")
+    own = frozenset(one.id for one in company.people(db, at.company.id))
+    told = promised.of_practice(made, save=save, back=(here, "Back to the delegation"), only=own)
+    return promised.page(request, db, made.promise, told, area="company", current="Practices", **_frame(at, db))
+
+
 @router.get("/company/{c}/delegations/{d}/receipt.json", include_in_schema=False)
 def receipt(db: Transaction, at: Looks, d: str, child: str = "") -> Response:
     """Give out the log's signed promise of what giving back, or taking back, recorded."""
+    made = _receipt(db, at, d, child)
+    return saved.signed(made.id, made.promise)
+
+
+def _receipt(db: Db, at: For, d: str, child: str) -> Receipt:
+    """Return the receipt of an end from the companies' side; raise NotFound."""
     found = company.of_company(db, at.company.id, d)
     row = db.get(Delegation, child[:64]) if child else found
     if row is None or (child and row.parent_id != found.id):
@@ -127,7 +144,7 @@ def receipt(db: Transaction, at: Looks, d: str, child: str = "") -> Response:
     made = _ended(db, row)
     if made is None:
         raise NotFound
-    return saved.signed(made.id, made.promise)
+    return made
 
 
 @router.get("/company/{c}/delegations/{d}/end")
@@ -205,6 +222,8 @@ def _assign_facts(db: Db, at: For, d: str, form: Form | None, who: str) -> dict[
     if held is not None and form is None:
         facts["chosen"]["f"] = {g.entitlement for g in held.functions}
         facts["chosen"]["line"] = {g.line_of_business for g in held.functions}
+        facts["chosen"]["place"] = set(held.places or ())
+        facts["chosen"]["where"] = "all" if held.places is None else "some"
     staff = [one for one in company.people(db, at.company.id) if one.id != at.visitor.account.id]
     return facts | {"staff": staff, "who": who, "person_known": db.get(Account, who) if held else None}
 
@@ -231,7 +250,7 @@ def _scope_facts(db: Db, at: For, d: str, form: Form | None) -> dict[str, Any]:
         "form_id": receipts.new_form_id(),
         "problem": None,
         **_frame(at, db),
-        **scopes.choices(db, functions, most.lines, offered, form, most=most.ends_at, chosen=functions),
+        **scopes.choices(db, functions, most.lines, offered, form, most=most.ends_at),
     }
 
 

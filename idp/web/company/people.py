@@ -35,6 +35,8 @@ def invite(request: Request, db: Transaction, at: Decides, form: TheForm) -> Res
     facts = _facts(db, at) | {"typed": {"name": name, "email": email}}
     try:
         _checked(name)
+        members.hold(db, at.company.id)
+        invitations.spare(db, email, partner_id=at.company.id)
         invitation, secret = invitations.invite(
             db,
             invited_by=at.visitor.account.id,

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from idp.wam import review_report
+
 Line = Literal["medical", "behavioural", "dental", "medicare_advantage"]
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
@@ -62,6 +64,16 @@ class Invite(Sent):
     line: Line
 
 
+class Mend(Sent):
+    """What an open invitation shall say."""
+
+    name: Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00]*$")]
+    email: Annotated[
+        str,
+        Field(max_length=254, pattern=r"^[^\x00]*$", description="Another one gets a new link; empty keeps it."),
+    ] = ""
+
+
 class Import(Sent):
     """A file of people to invite."""
 
@@ -94,7 +106,7 @@ class Answers(Sent):
 class Signature(Sent):
     """The signer's word."""
 
-    word: Annotated[bool, Field(description="I looked at each person.")]
+    word: Annotated[bool, Field(description=f"You say: {review_report.WORD}")]
 
 
 class Appoint(Sent):

@@ -42,6 +42,8 @@ def invite(db: Transaction, at: Decides, once: TheOnce, body: InviteColleague) -
     """Invite a colleague; the link is in this answer and nowhere else."""
 
     def work() -> dict[str, Any]:
+        members.hold(db, at.company.id)
+        invitations.spare(db, body.email.strip(), partner_id=at.company.id)
         invitation, secret = invitations.invite(
             db,
             invited_by=at.visitor.account.id,

@@ -8,7 +8,7 @@ from idp.database import of
 from idp.registration import invitations
 from idp.registration.tables import Invitation
 from idp.web.boundary import Transaction
-from idp.web.console.bodies import Invitations, Invited
+from idp.web.console.bodies import Invitations, Invited, Mend
 from idp.web.console.caller import Manages, Sees
 from idp.web.console.once import KeyReused, TheOnce
 from idp.web.console.routing import part
@@ -43,6 +43,20 @@ def again(db: Transaction, acting: Manages, once: TheOnce, i: str) -> Response:
         return told(made[0]).model_dump() | {"link": link, "instead_of": i[:64]}
 
     return once.answer(db, acting, work, 201)
+
+
+@router.post("/invitations/{i}/mending")
+def mend(db: Transaction, acting: Manages, once: TheOnce, i: str, body: Mend) -> Response:
+    """Mend the name; with another e-mail, as sending it again: the new link is in this answer alone (`link`)."""
+
+    def work() -> dict[str, Any]:
+        made = inviting.mend(db, acting, i[:64], once.form_id(acting), name=body.name, email=body.email)
+        if made is None:
+            return told(inviting.found(db, acting, i[:64])).model_dump() | {"link": None, "instead_of": None}
+        link = f"{of(db).settings.issuer}/invitations/{made[1]}"
+        return told(made[0]).model_dump() | {"link": link, "instead_of": i[:64]}
+
+    return once.answer(db, acting, work)
 
 
 @router.post("/invitations/{i}/withdrawal")

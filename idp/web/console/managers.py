@@ -20,9 +20,9 @@ router = part()
 @router.get("/managers")
 def listed(db: Transaction, acting: Sees) -> dict[str, Any]:
     """List the access managers of the lines this person manages."""
-    rows = [
-        row for line in lines_of(db, acting) for row in appointments.in_force(db, acting.provider.id, line, clock.now())
-    ]
+    lines = lines_of(db, acting)
+    rows = [one for one in appointments.in_force(db, acting.provider.id, None, clock.now()) if one.line in lines]
+    rows.sort(key=lambda one: lines.index(one.line))
     names = roster.names_of(db, {row.account_id for row in rows})
     return {
         "managers": [

@@ -14,7 +14,7 @@ from idp import clock
 from idp.database import of
 from idp.database.inserting import insert_unless_there
 from idp.envelope import CannotOpen
-from idp.errors import Conflict, Invalid
+from idp.errors import Conflict, Invalid, Refused
 from idp.wam.tables import ApiAnswer
 from idp.web.guards import Visitor
 
@@ -72,7 +72,11 @@ class Once:
             if known.digest != self._digest:
                 raise KeyReused("Use a new Idempotency-Key for each change.")
             return _json(self._opened(db, known), known.status, replayed=True)
-        body = orjson.dumps(work(), option=orjson.OPT_UTC_Z)
+        try:
+            body = orjson.dumps(work(), option=orjson.OPT_UTC_Z)
+        except Refused:
+            db.delete(known)  # also where the refusal keeps what it wrote: a key remembers what was done
+            raise
         known.status, known.body = status, self._sealed(db, known, body)
         db.add(known)
         db.flush()

@@ -4,20 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from sqlmodel import Session as Db
 
 from idp.cases import appeals, questions, words
 from idp.cases.answers import CHANGE, SEND
-from idp.cases.tables import SecurityCase
+from idp.cases.tables import CaseAction, SecurityCase
 from idp.casework import acting, deciding, desk, judging, second_words
 from idp.casework.acting import Wish
 from idp.casework.deciding import Verdict
 from idp.casework.doing import KINDS, TAKES
 from idp.errors import Conflict, Invalid, NotEntitled, NotFound
 from idp.providers.tables import Provider
-from idp.web import pages
+from idp.web import pages, promised, saved
 from idp.web.boundary import Transaction
 from idp.web.desk import case_page, shown
 from idp.web.forms import Form, TheForm
@@ -91,16 +90,40 @@ def second(request: Request, staff: Acts, db: Transaction, c: str, form: TheForm
     return pages.go(request, f"{PATH}/{c}#actions")
 
 
+@router.get(f"{PATH}/{{c}}/actions/{{which}}/receipt", include_in_schema=False)
+def read(request: Request, staff: Staff, db: Transaction, c: str, which: str) -> Response:
+    """Show the signed receipt of an action in plain words."""
+    found = _done(db, staff, c, which)
+    case = desk.seen_by(db, c, staff.visitor.account.id)
+    here = f"{PATH}/{c}"
+    told = promised.Told(
+        number=found.id,
+        title=KINDS[found.kind].label,
+        by=found.asked_by,
+        save=f"{here}/actions/{which}/receipt.json",
+        back=(f"{here}#actions", "Back to the case"),
+        whom=case.account_id,
+        why=found.reason,
+        staff=True,
+    )
+    frame = {"acting": shown.acting(staff), "area": "security", "current": "Cases"}
+    return promised.page(request, db, found.promise, told, **frame)
+
+
 @router.get(f"{PATH}/{{c}}/actions/{{which}}/receipt.json", include_in_schema=False)
 def receipt(staff: Staff, db: Transaction, c: str, which: str) -> Response:
     """Give out the log's signed promise of what an action recorded (docs/security-staff.md)."""
+    found = _done(db, staff, c, which)
+    return saved.signed(found.id, found.promise)
+
+
+def _done(db: Db, staff: Acting, c: str, which: str) -> CaseAction:
+    """Return an action of a case this person may see that left a promise; raise NotFound."""
     case = desk.seen_by(db, c, staff.visitor.account.id)
     found = acting.find(db, which)
     if found.case_id != case.id or found.promise is None:
         raise NotFound("This was not done, or before receipts were signed.")
-    headers = {"Content-Disposition": f'attachment; filename="receipt-{found.id}.json"', "Cache-Control": "no-store"}
-    content = orjson.dumps(found.promise, option=orjson.OPT_INDENT_2)
-    return Response(content, media_type="application/json", headers=headers)
+    return found
 
 
 @router.post(f"{PATH}/{{c}}/appeal", include_in_schema=False)

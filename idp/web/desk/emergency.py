@@ -8,15 +8,17 @@ from sqlmodel import Session as Db
 from sqlmodel import col, select
 
 from idp.accounts import humans
+from idp.audit import search
 from idp.errors import Conflict, Invalid, NotEntitled
 from idp.providers.tables import Provider
 from idp.wam import emergency, emergency_bars
 from idp.wam.tables import EmergencyUse
 from idp.web import pages
 from idp.web.boundary import Transaction
+from idp.web.desk import shown, then
 from idp.web.forms import TheForm
 from idp.web.guards import Acting, insurer_staff
-from idp.web.manager.emergency import entries
+from idp.web.manager.emergency import entries, looked_at
 
 router = APIRouter()
 PATH = "/security/emergency"
@@ -68,6 +70,16 @@ def _one(staff: Acting, db: Db, x: str) -> dict[str, Any]:
         "own": staff.visitor.account.id in humans.same(db, use.account_id),
         "liftable": emergency_bars.may_lift(db, use, by=staff.visitor.account.id, desk=True),
         "verdicts": emergency.VERDICTS,
+        "log": shown.address(
+            search.Filters(
+                person=use.account_id,
+                provider=use.provider_id,
+                event=then.EVENT,
+                since=use.starts_at,
+                until=use.ended_at or use.ends_at,
+            )
+        ),
+        **looked_at(db, use),
         "action": f"{PATH}/{use.id}",
         "problem": None,
         **_frame(staff),

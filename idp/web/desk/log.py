@@ -16,12 +16,12 @@ from idp.audit.events import VOCABULARY, Event
 from idp.audit.forms import FORMS
 from idp.audit.search import Filters
 from idp.database import of
-from idp.errors import Invalid, NotFound
+from idp.errors import Invalid, NotEntitled, NotFound
 from idp.notices import saying
 from idp.web.boundary import Service, TheService, Transaction, service_of
 from idp.web.desk import proving, reading, saved, shown, then
 from idp.web.forms import TheForm
-from idp.web.guards import Acting, insurer_staff
+from idp.web.guards import Acting, SignedIn, insurer_staff
 from idp.web.pages import go, page
 
 router = APIRouter()
@@ -30,6 +30,17 @@ MayExport = Annotated[Acting, Depends(insurer_staff("audit.export"))]
 AT_ONCE = 20_000
 """A log of at most so many records is verified whenever the proof page opens; a larger one when asked."""
 OUTCOMES = search.KNOWN
+
+
+@router.get("/security", include_in_schema=False)
+def home(request: Request, person: SignedIn, db: Transaction) -> Response:
+    """Lead to where this person's work at the desk begins: the search, or the cases of who may not search."""
+    try:
+        insurer_staff("audit.search")(person, db)
+    except NotEntitled:
+        insurer_staff("security.case.work")(person, db)
+        return go(request, "/security/cases")
+    return go(request, "/security/search")
 
 
 @router.get("/security/search", include_in_schema=False)
@@ -91,7 +102,7 @@ def record_page(request: Request, staff: MaySearch, db: Transaction, n: str) -> 
         found=found,
         title=VOCABULARY.get(found.row.event, found.row.event),
         said=said,
-        names=shown.names(db, [found.row]),
+        names=shown.names(db, [found.row, *shown.mentioned(found.said)]),
         links=shown.links(found.said, found.row.address_hash),
         why=then.why("security", found.said, found.row.at),
         proof=proofs.inclusion(db, int(n)),

@@ -9,6 +9,8 @@ from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
 from idp.audit.search import Filters
+from idp.cases import words as case_words
+from idp.casework import listing
 from idp.errors import NotFound
 from idp.sharing import words
 from idp.sharing.live import shown as scores
@@ -38,6 +40,8 @@ def above(request: Request, staff: MayWork, db: Transaction, what: What = "shari
         what=what,
         found=found,
         names=names,
+        cases=listing.newest_of(db, names, what, by=staff.visitor.account.id),
+        case_words=case_words,
         state=scores.state(db),
         lines=_lines(what),
         most=scores.MOST,
@@ -58,6 +62,8 @@ def one(request: Request, account_id: str, staff: MayWork, db: Transaction, what
         what=what,
         found=found,
         name=_name(db, account_id),
+        case=listing.newest_of(db, [account_id], what, by=staff.visitor.account.id).get(account_id),
+        case_words=case_words,
         meter=drawing.meter(found.score, _lines(what)),
         drawn=drawing.scores(found.days, _lines(what)) if found.days else None,
         lines=_lines(what),

@@ -55,6 +55,13 @@ class Mentioned:
     entitlement: str | None = None
 
 
+def mentioned(said: dict[str, Any]) -> list[Mentioned]:
+    """Return the people that the details of a record name: who gave, invited, confirmed."""
+    details = said.get("details")
+    values = details.values() if isinstance(details, dict) else ()
+    return [Mentioned(one) for one in values if isinstance(one, str) and one.startswith("acc_")]
+
+
 def names(db: Db, rows: Iterable[Any]) -> dict[str, str]:
     """Return the names of the people, practices and functions that the rows mention."""
     rows = list(rows)

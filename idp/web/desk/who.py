@@ -19,7 +19,7 @@ from idp.entitlements.sentences import sentence
 from idp.entitlements.tables import Entitlement
 from idp.errors import Invalid
 from idp.providers.tables import Provider
-from idp.web import dates, givers, said_of, whatif
+from idp.web import dates, givers, said_of
 from idp.web.boundary import Transaction, service_of
 from idp.web.desk import reading, who_table
 from idp.web.forms import TheForm
@@ -44,7 +44,7 @@ def who_page(request: Request, staff: MayLook, db: Transaction) -> Response:
     asked, starts, ends = _asked(given, of(db).settings.time_zone)
     found = who_table.find(db, asked, starts, ends, given.get("after", ""))
     both = (*found.could, *found.held)
-    names = who_table.names_of(db, sorted({one.period.account_id for one in both}))
+    names = who_table.people_of(db, found)
     practice = db.get(Provider, asked.provider)
     rest = {name: given[name] for name in NAMES if given.get(name)}
     return page(
@@ -155,7 +155,7 @@ def _frame(staff: Acting, db: Db) -> dict[str, Any]:
         "acting": {"name": staff.provider.name, "tin_last4": None, "id": staff.provider.id},
         "functions": functions,
         "function_names": {one.key: one.name for one in functions},
-        "reasons": whatif.REASONS,
+        "reasons": givers.REASONS,
         "line_names": LINE_NAMES,
     }
 

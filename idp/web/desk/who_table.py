@@ -11,15 +11,19 @@ from idp import clock
 from idp.accounts.tables import Account
 from idp.audit import log
 from idp.audit.events import Event
-from idp.database import Database, reading
+from idp.audit.forms.csv_line import safe
+from idp.database import Database, of, reading
 from idp.database.lane import drive
 from idp.entitlements import coulds
 from idp.entitlements.coulds import Period
 from idp.entitlements.defaults import FROM_APPOINTMENT
 from idp.entitlements.question import OURSELVES, Question
 from idp.entitlements.sentences import sentence
-from idp.entitlements.tables import Appointment, Grant
+from idp.entitlements.tables import Appointment, Entitlement, Grant
 from idp.errors import Invalid
+from idp.notices import saying
+from idp.providers.tables import Provider
+from idp.web import givers
 
 COLUMNS = (
     "person",
@@ -37,7 +41,14 @@ COLUMNS = (
     "could",
     "reason",
     "why",
+    "function_name",
+    "practice",
+    "local_from",
+    "local_until",
+    "giver",
+    "given_because",
 )
+"""Ids and times in UTC first, for programs; then the same in words and local time, for people."""
 PAGE = 100
 
 
@@ -155,38 +166,72 @@ def exported(database: Database, asked: Asked, starts: datetime, ends: datetime)
     Read in short transactions that lock nothing: of a big practice it takes a minute. Recorded by `exporting`.
     """
 
-    def page(after: str) -> tuple[Found, dict[str, str]]:
+    def page(after: str) -> tuple[Found, Words]:
         with reading(database) as db:
-            return _named(db, _read(db, asked, starts, ends, after))
+            found = _read(db, asked, starts, ends, after)
+            return found, _words(db, asked, found)
 
     return _table(page)
 
 
-def _named(db: Db, found: Found) -> tuple[Found, dict[str, str]]:
-    return found, names_of(db, sorted({one.period.account_id for one in (*found.could, *found.held)}))
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Names for a page's ids, and the zone of local times."""
+
+    people: dict[str, str]
+    functions: dict[str, str]
+    givers: dict[str, str]
+    practice: str
+    zone: str
 
 
-def _table(read: Callable[[str], tuple[Found, dict[str, str]]]) -> Iterator[list[str]]:
+def _words(db: Db, asked: Asked, found: Found) -> Words:
+    both = (*found.could, *found.held)
+    keys = select(Entitlement.key, Entitlement.name).where(col(Entitlement.key).in_({one.function for one in both}))
+    practice = db.get(Provider, asked.provider)
+    return Words(
+        people_of(db, found),
+        dict(db.exec(keys).all()),
+        givers.names(db, [one for row in both for one in row.period.sources]),
+        practice.name if practice else "",
+        of(db).settings.time_zone,
+    )
+
+
+def _table(read: Callable[[str], tuple[Found, Words]]) -> Iterator[list[str]]:
     yield list(COLUMNS)
     after = ""
     while True:
-        page, names = read(after)
-        both = (*page.could, *page.held)
-        for one in both:
+        page, words = read(after)
+        for one in (*page.could, *page.held):
             decision = one.period.decision
             why = ["yes", "", ""] if decision.allowed else ["no", decision.reason or "", sentence(decision) or ""]
-            yield [*row(one.period, names.get(one.period.account_id, "")), one.function, one.line, *why]
+            name = words.people.get(one.period.account_id, "")
+            yield [*row(one.period, name), one.function, one.line, *why, *_told(one, words)]
         if page.goes_on is None:
             return
         after = page.goes_on
 
 
+def _told(one: Row, words: Words) -> list[str]:
+    """Return a row's ids and times as people say them."""
+    first = one.period.sources[0] if one.period.sources else None
+    moments = [clock.from_micros(at) for at in (one.period.starts_at, one.period.ends_at)]
+    return [
+        safe(words.functions.get(one.function, one.function)),
+        safe(words.practice),
+        *(saying.exact_moment(at, words.zone) for at in moments),
+        safe(words.givers[first.id]) if first else "",
+        safe(givers.REASONS.get(first.reason, first.reason)) if first else "",
+    ]
+
+
 def row(period: Period, name: str) -> list[str]:
-    """Return one period as texts; nothing a spreadsheet would take for a formula."""
+    """Return one period as texts, in ids and UTC; the name as a cell may have it."""
     first = period.sources[0] if period.sources else None
     return [
         period.account_id,
-        name if name[:1] not in "=+-@\t\r" else "'" + name,
+        safe(name),
         _text(period.starts_at),
         _text(period.ends_at),
         " ".join(period.decision.because if period.decision.allowed else period.held),
@@ -196,6 +241,11 @@ def row(period: Period, name: str) -> list[str]:
         period.decision.agreement or "",
         "" if period.policy_version is None else str(period.policy_version),
     ]
+
+
+def people_of(db: Db, found: Found) -> dict[str, str]:
+    """Return the names of everybody on a page of the answer."""
+    return names_of(db, sorted({one.period.account_id for one in (*found.could, *found.held)}))
 
 
 def names_of(db: Db, ids: list[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from idp.catalogue import functions
 from idp.catalogue.tables import CatalogueChange
-from idp.entitlements import catalog
+from idp.entitlements import catalog, gives
 from idp.entitlements.tables import Entitlement
 from idp.errors import Conflict, Invalid
 from idp.web import pages
@@ -20,10 +20,6 @@ from idp.web.insurer.shared import MayEdit
 
 router = APIRouter()
 PATH = "/insurer/catalogue"
-PURPOSES = {
-    "CLAIM_REDUCTION_REVIEW": "Reviewing a denied or reduced claim",
-    "PROSPECTIVE_SERVICE": "Planning a service for a patient",
-}
 NEEDS = {
     "licence": "A licensed clinician at the practice",
     "credentialed": "A credentialed clinician at the practice",
@@ -141,7 +137,7 @@ def _facts(
         },
         "versions": functions.versions(db, found.key),
         "waits": functions.waiting(db, found.key),
-        "purposes": PURPOSES if found.purposes else {},
+        "purposes": gives.PURPOSES if found.purposes else {},
         "needs": NEEDS,
         "handled": functions.HANDLED,
         "all_functions": catalog.everything(db),

@@ -175,6 +175,7 @@ def _new_facts(db: Db, acting: Acting, form: Form | None) -> dict[str, Any]:
         "company": form.get("company", "") if form is not None else "",
         "redelegable": form is not None and form.get("redelegable") == "yes",
         "problem": None,
+        "no_places": f"For all of {acting.provider.name}: our records name no separate places of it.",
         **scopes.choices(db, functions, lines, places, form),
     }
 

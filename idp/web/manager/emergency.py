@@ -4,15 +4,20 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session as Db
 
 from idp import clock
 from idp.accounts import humans
-from idp.entitlements import catalog
+from idp.audit import log
+from idp.audit.events import Event
+from idp.database import of
+from idp.entitlements import catalog, gives
 from idp.errors import Conflict, Invalid, NotEntitled
-from idp.wam import emergency, emergency_bars, roster
+from idp.wam import emergency, emergency_bars, emergency_done, roster
 from idp.wam.tables import EmergencyUse
 from idp.web import pages
 from idp.web.boundary import Transaction
@@ -51,6 +56,23 @@ def review(request: Request, db: Transaction, acting: Manages, x: str, form: The
     return pages.go(request, f"/p/{acting.provider.id}/emergency")
 
 
+def looked_at(db: Db, use: EmergencyUse) -> dict[str, Any]:
+    """Return what was done in the time of a use, in words, for who judges it; looking is recorded."""
+    found = emergency_done.done(db, use)
+    functions = {e.key: e.name for e in catalog.everything(db, insurer_side=False)}
+    log.record(
+        db,
+        Event(
+            "entitlements.emergency.viewed", account=use.account_id, provider=use.provider_id, details={"use": use.id}
+        ),
+    )
+    return {
+        "done": found,
+        "unused": [functions.get(key, key) for key in found.unused],
+        "done_names": functions | gives.PURPOSES,
+    }
+
+
 def entries(db: Db, uses: Sequence[EmergencyUse]) -> list[dict[str, Any]]:
     """Return uses in words."""
     names = roster.names_of(db, {i for use in uses for i in (use.account_id, use.reviewed_by, use.lifted_by) if i})
@@ -72,6 +94,12 @@ def entries(db: Db, uses: Sequence[EmergencyUse]) -> list[dict[str, Any]]:
     ]
 
 
+def _days(db: Db, use: EmergencyUse) -> str:
+    zone = ZoneInfo(of(db).settings.time_zone)
+    days = [moment.astimezone(zone).strftime("%m/%d/%Y") for moment in (use.starts_at, use.ended_at or use.ends_at)]
+    return urlencode({"since": days[0], "until": days[1]})
+
+
 def _facts(db: Db, acting: Acting) -> dict[str, Any]:
     found = emergency.of_practice(db, acting.provider.id, lines_seen(db, acting))
     return {
@@ -88,6 +116,8 @@ def _one(db: Db, acting: Acting, x: str) -> dict[str, Any]:
         "own": acting.visitor.account.id in humans.same(db, use.account_id),
         "liftable": emergency_bars.may_lift(db, use, by=acting.visitor.account.id, desk=False),
         "verdicts": emergency.VERDICTS,
+        "log": f"/p/{use.provider_id}/log?who={use.account_id}&kind=entitlements.decision.&{_days(db, use)}",
+        **looked_at(db, use),
         "action": f"/p/{acting.provider.id}/emergency/{use.id}",
         "problem": None,
         **views.frame(db, acting.provider, acting.visitor.account.id),

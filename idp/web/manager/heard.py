@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from idp.accounts.tables import Account
 from idp.transmitter import heard
 from idp.wam import receipts
-from idp.web import pages, saved
+from idp.web import pages, promised, saved
 from idp.web.boundary import Transaction
 from idp.web.manager import views
 from idp.web.manager.guard import Sees, lines_seen
@@ -30,6 +30,17 @@ def who_heard(request: Request, db: Transaction, acting: Sees, r: str) -> Respon
         receipt_id=receipt.id,
         **views.frame(db, acting.provider, acting.visitor.account.id),
     )
+
+
+@router.get("/p/{p}/receipts/{r}")
+def read(request: Request, db: Transaction, acting: Sees, r: str) -> Response:
+    """Show a signed receipt in plain words, to read and print."""
+    receipt = receipts.at(db, acting.provider.id, r, lines_seen(db, acting))
+    here = f"/p/{acting.provider.id}"
+    told = promised.of_practice(receipt, save=f"{here}/receipts/{r}/signed.json", back=views.about(receipt))
+    frame = views.frame(db, acting.provider, acting.visitor.account.id)
+    current = promised.UNDER.get(receipt.kind, "People")
+    return promised.page(request, db, receipt.promise, told, area="practice", current=current, **frame)
 
 
 @router.get("/p/{p}/receipts/{r}/signed.json", include_in_schema=False)

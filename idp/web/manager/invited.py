@@ -10,7 +10,7 @@ from sqlmodel import Session as Db
 from idp import clock
 from idp.database import of
 from idp.entitlements import bundles
-from idp.errors import Conflict
+from idp.errors import Conflict, Invalid
 from idp.registration import invitations
 from idp.registration.tables import Invitation
 from idp.wam import holdings, receipts, roster
@@ -35,6 +35,23 @@ def again(request: Request, db: Transaction, acting: Manages, i: str, form: TheF
     """Make a new link, shown once; the old one leads nowhere from now on."""
     with pages.shown_again("wam/invitation.html", lambda: _facts(db, acting, i), Conflict):
         made = inviting.again(db, acting, i, form.get("form_id", ""))
+    return _sent(request, db, acting, made, i)
+
+
+@router.post("/p/{p}/invitations/{i}/mend")
+def mend(request: Request, db: Transaction, acting: Manages, i: str, form: TheForm) -> Response:
+    """Mend a misspelt name, or the address with a new link; the old link then leads nowhere from now on."""
+    name, email = form.get("name", "").strip(), form.get("email", "").strip()
+    typed = {"name": name[:120], "email": email[:254]}
+    with pages.shown_again("wam/invitation.html", lambda: _facts(db, acting, i) | {"typed": typed}, Conflict, Invalid):
+        made = inviting.mend(db, acting, i, form.get("form_id", ""), name=name, email=email)
+    if made is None:
+        return pages.go(request, f"/p/{acting.provider.id}/invitations/{i}")
+    return _sent(request, db, acting, made, i)
+
+
+def _sent(request: Request, db: Db, acting: Acting, made: tuple[Invitation, str] | None, i: str) -> Response:
+    """Show the new link, once."""
     shown = made[0] if made else inviting.found(db, acting, i)
     link = f"{of(db).settings.issuer}/invitations/{made[1]}" if made else None
     return pages.page(
@@ -99,7 +116,9 @@ def _facts(db: Db, acting: Acting, i: str) -> dict[str, Any]:
         "email": views.masked(row.email),
         "by": names.get(row.invited_by, ""),
         "taken_by": names.get(row.spent_by or "", ""),
+        "typed": {"name": row.display_name, "email": ""},
         "may": row.line in lines_of(db, acting),
+        "receipt": receipts.about(db, acting.provider.id, "invitation", "invitation", row.id),
         "form_id": receipts.new_form_id(),
         "problem": None,
         **given(db, acting, row),

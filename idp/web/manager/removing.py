@@ -35,7 +35,8 @@ def remove(request: Request, db: Transaction, acting: Manages, a: str, form: The
     """End it, at once, and answer with the proof."""
     reason, note, left = form.of("reason", "note", "left")
     function, lines = _removed(request, db, acting)
-    try:
+    typed = {"reason": reason, "note": note, "left": left}
+    with pages.shown_again("wam/remove.html", lambda: _remove_facts(request, db, acting, a, typed), Invalid, Conflict):
         left_at = None
         if left:
             left_at = dates.start_of(dates.typed_day(left, "left"), of(db).settings.time_zone) + timedelta(hours=17)
@@ -52,10 +53,6 @@ def remove(request: Request, db: Transaction, acting: Manages, a: str, form: The
             left_at=left_at,
             form_id=form.get("form_id", ""),
         )
-    except (Invalid, Conflict) as problem:
-        facts = _remove_facts(request, db, acting, a, {"reason": reason, "note": note, "left": left})
-        problem.page, problem.context = "wam/remove.html", facts | {"problem": problem.detail}
-        raise
     return pages.go(request, views.href(receipt))
 
 
@@ -99,9 +96,10 @@ def _remove_facts(request: Request, db: Session, acting: Acting, a: str, typed: 
     function, lines = _removed(request, db, acting)
     rows = [g for g in authority.not_ended(db, provider_id, a) if g.effect == "allow"]
     names = changing.names_of(db)
-    mine = sorted({names[g.entitlement][0] for g in rows if g.line_of_business in lines})
-    if function is not None and function not in {g.entitlement for g in rows if g.line_of_business in lines}:
+    held = {g.entitlement for g in rows if g.line_of_business in lines}
+    if function is not None and function not in held:
         raise NotFound
+    mine = sorted(names[key][0] for key in held)
     managed = [x.line for x in appointments.in_force(db, provider_id, None, clock.now()) if x.account_id == a]
     elsewhere = sorted(({g.line_of_business for g in rows} | set(managed)) - set(lines))
     barred = None

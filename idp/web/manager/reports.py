@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from sqlmodel import Session as Db
 
 from idp import clock
+from idp.audit.forms.csv_line import safe
 from idp.database import of
 from idp.errors import Invalid
 from idp.wam import reports
@@ -177,7 +178,7 @@ def sheet(name: str, rows: list[list[str]]) -> Response:
     made = io.StringIO()
     writer = csv.writer(made)
     for row in rows:
-        writer.writerow([reports.safe(cell) for cell in row])
+        writer.writerow([safe(cell) for cell in row])
     return Response(
         made.getvalue(),
         media_type="text/csv; charset=utf-8",

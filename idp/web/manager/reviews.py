@@ -10,7 +10,7 @@ from sqlmodel import Session as Db
 from idp.database import of
 from idp.entitlements import catalog
 from idp.errors import Conflict, Invalid, NotEntitled
-from idp.wam import receipts, review_calendar, reviews, roster
+from idp.wam import receipts, review_calendar, review_report, reviews, roster
 from idp.wam.tables import Review
 from idp.web import pages
 from idp.web.boundary import Transaction
@@ -102,6 +102,7 @@ def _facts(db: Db, acting: Acting, found: Review, page: int, typed: dict[str, st
         "left": sum(1 for item in people if item.answer is None),
         "page": page,
         "pages": pages_of,
+        "word": review_report.WORD,
         "problem": None,
         **views.frame(db, acting.provider, by),
     }

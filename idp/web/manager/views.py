@@ -123,6 +123,8 @@ def summary(receipt: Receipt) -> str:
         return "Ended as access manager" if facts.get("ended") else "Made an access manager"
     if receipt.kind == "joined":
         return "Took up the invitation"
+    if receipt.kind == "delegation":
+        return "Given by the company"
     counts = [
         (len(facts.get(key, [])), word)
         for key, word in (("added", "gave"), ("changed", "changed"), ("removed", "removed"))
@@ -135,9 +137,27 @@ def summary(receipt: Receipt) -> str:
 def href(receipt: Receipt) -> str:
     """Return where a receipt is shown."""
     if receipt.kind in ("appointment", "joined"):  # nothing more to show than what can be saved
-        return f"/p/{receipt.provider_id}/receipts/{receipt.id}/signed.json"
+        return f"/p/{receipt.provider_id}/receipts/{receipt.id}"
+    if receipt.kind == "delegation":
+        return f"/p/{receipt.provider_id}/delegations/{receipt.facts.get('works_by', '')}".rstrip("/")
     kind = "removals" if receipt.kind == "removal" else "changes"
     return f"/p/{receipt.provider_id}/{kind}/{receipt.id}"
+
+
+def about(receipt: Receipt) -> tuple[str, str]:
+    """Return where more stands about what a receipt is of: address and words."""
+    here, facts = f"/p/{receipt.provider_id}", receipt.facts
+    if receipt.kind in ("delegation", "delegation_end") and facts.get("delegation"):
+        return f"{here}/delegations/{facts['delegation']}", "Back to the delegation"
+    if receipt.kind == "review" and facts.get("review"):
+        return f"{here}/reviews/{facts['review']}", "Back to the review"
+    if receipt.kind == "appointment":
+        return f"{here}/managers", "Back to access managers"
+    if receipt.kind == "invitation" and facts.get("invitation"):
+        return f"{here}/invitations/{facts['invitation']}", "Back to the invitation"
+    if receipt.account_id:
+        return f"{here}/people/{receipt.account_id}", "Back to the person"
+    return f"{here}/people", "Back to people"
 
 
 def masked(email: str) -> str:

@@ -8,7 +8,7 @@ from sqlmodel import Session as Db
 from idp.entitlements.tables import Entitlement
 from idp.errors import Conflict, Invalid, NotFound, TooMany
 from idp.wam import receipts, requests
-from idp.web import pages, saved
+from idp.web import pages, promised, saved
 from idp.web.boundary import Transaction
 from idp.web.forms import TheForm
 from idp.web.guards import SignedIn
@@ -40,6 +40,17 @@ def _refused(db: Db, facts: dict[str, Any], asked: str) -> dict[str, Any] | None
     managers = dict(facts["controls"]).get(views.LINE_NAMES[line], [])
     askable = any(line == of and f.key == key for of, found in facts["choices"] for f in found)
     return {"name": name, "line": views.LINE_NAMES[line], "held": held, "managers": managers, "askable": askable}
+
+
+@router.get("/account/access/{p}/receipt")
+def read(request: Request, db: Transaction, by: SignedIn, p: str) -> Response:
+    """Show the signed receipt of what taking up the invitation gave me, in plain words."""
+    made = receipts.joined(db, p, by.account.id)
+    if made is None:
+        raise NotFound
+    here = f"/account/access/{p}"
+    told = promised.of_practice(made, save=f"{here}/receipt.json", back=(here, "Back to my access"))
+    return promised.page(request, db, made.promise, told, area="account", current="Home")
 
 
 @router.get("/account/access/{p}/receipt.json", include_in_schema=False)
