@@ -20,6 +20,7 @@ from idp.entitlements.question import AskingApp
 from idp.entitlements.sentences import sentence
 from idp.errors import AccessTaken, NotEntitled, NotFound, NotSignedIn, StepUp
 from idp.providers.tables import Provider
+from idp.signals import epochs
 from idp.web import cookies, forms
 from idp.web.boundary import Transaction, service_of
 
@@ -170,4 +171,5 @@ def acting(
     if not decision.allowed:
         raise NotEntitled(sentence(decision) or "", code=decision.reason, then=(written,))
     written(db)
+    epochs.rests_on(db, person.account.id, int(decision.freshness.rpartition(".")[2]))
     return Acting(person, provider, decision)
