@@ -1,7 +1,7 @@
 """Estimate the weights of the sharing detector on the fitting worlds.
 
-`python -m bench.sharing_estimate [accounts [days [seeds]]]` writes idp/sharing/weights.json. The worlds of `JUDGE` are
-never looked at here.
+`python -m bench.sharing_estimate [accounts [days [seeds]]] [--takeover]` writes idp/sharing/weights.json: those of
+sharing, with `--takeover` those of takeover instead. The worlds of `JUDGE` are never looked at here.
 """
 
 import json
@@ -16,7 +16,7 @@ from idp.sharing.simulator.parameters import FIT, world
 from idp.sharing.simulator.world import World
 
 FIRST_SEED = 11
-VERSION = "2026-11-22.4"
+VERSION = "2026-11-23.1"
 KINDS = {"sharing": (evidence.KINDS, 14), "takeover": (takeover.KINDS, 3)}
 
 
@@ -45,10 +45,12 @@ def samples(accounts: int, days: int, seeds: int) -> dict[str, Sample]:
     return made
 
 
-def estimated(made: dict[str, Sample], how: str) -> dict[str, object]:
-    """Estimate from what the worlds showed."""
-    written: dict[str, object] = {"version": VERSION, "how": how}
+def estimated(made: dict[str, Sample], before: dict[str, object], how: str, wanted: str) -> dict[str, object]:
+    """Estimate one part from what the worlds showed; the other stays as it was."""
+    written = {**before, "version": VERSION, "how": how}
     for what, (kinds, half_life) in KINDS.items():
+        if what != wanted:
+            continue
         prior, weights = fit(made[what], kinds, START_DAYS[what])
         if what == "sharing":  # takeovers are too few to sharpen on
             weights = sharpen(made[what], weights, START_DAYS[what])
@@ -69,14 +71,17 @@ def estimated(made: dict[str, Sample], how: str) -> dict[str, object]:
 
 def main() -> None:
     """Run the worlds and write what came out."""
-    given = [int(value) for value in sys.argv[1:]]
-    accounts, days, seeds = (given + [240, 60, 10][len(given) :])[:3]
+    given = [int(value) for value in sys.argv[1:] if value.isdigit()]
+    accounts, days, seeds = (given + [160, 60, 3][len(given) :])[:3]
     how = (
         f"{len(FIT)} families of worlds, {seeds} seeds from {FIRST_SEED}, {accounts} accounts and {days} days each; "
         "docs/sharing.md"
     )
-    written = estimated(samples(accounts, days, seeds), how)
-    Path("idp/sharing/weights.json").write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    page = Path("idp/sharing/weights.json")
+    before = json.loads(page.read_text(encoding="utf-8"))
+    wanted = "takeover" if "--takeover" in sys.argv else "sharing"
+    written = estimated(samples(accounts, days, seeds), before, how, wanted)
+    page.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

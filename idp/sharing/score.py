@@ -13,7 +13,7 @@ from idp.sharing.state import DAY, Standing
 COUNTS = 0.7
 """Log-odds from which a kind corroborates another."""
 BANDS = ("notice", "case", "containment")
-ALONE, MANY_DAYS = ("role_split", "new_work", "foreign_device", "absent_desktop", "two_places"), 2.5
+ALONE, MANY_DAYS = ("role_split", "new_work", "foreign_device", "absent_desktop", "two_places"), 1.8
 """Kinds that carry a case without another once so much of them is left (full-strength days): chance does not repeat."""
 ONE_FACT = {
     "new_work": "role_split",

@@ -16,8 +16,11 @@ POOL_ACCOUNTS, POOL_DAYS = 3, 60
 SITE_ACCOUNTS = 3
 OWNER_DAYS = 5
 """Days of use that make a computer somebody's own."""
-GOOD_PART, HOURS_AT_POOLS = 0.35, 8.0
-"""Part of the usual hours of a day that is no mere visit, and the hours of a day spread over shared workstations."""
+GOOD_PART, HOURS_AT_POOLS, VISIT = 0.35, 8.0, 2
+"""Part of the usual hours of a day that is no mere visit, the hours of a day spread over shared workstations, and how
+many hours of the clock a visit of one hour may touch."""
+FORGOTTEN = 6
+"""Computers, most of them seen on one day only, after which a strange one is nothing strange."""
 ABSENT = 20 * 3600.0
 """Seconds without its owner after which a computer's owner is away, not at lunch."""
 
@@ -107,7 +110,12 @@ class Seen:
             own = self.account.devices.get(name)
             if own is not None:
                 usual = max(usual, sum(own.hours.values()) / max(own.used, 1.0))
-        return len(hours) >= GOOD_PART * usual
+        return len(hours) > VISIT and len(hours) >= GOOD_PART * usual
+
+    def forgets(self) -> bool:
+        """Say whether the account's browser forgets: most computers it was seen at were seen on one day only."""
+        known = [use.days for name, use in self.account.devices.items() if self.stands_alone(name)]
+        return len(known) >= FORGOTTEN and sum(days == 1 for days in known) > len(known) / 2
 
     def desk(self, device: str) -> bool:
         """Say whether a device is a desktop that can stand for one person's place: no handheld, no remote, no pool."""

@@ -18,9 +18,9 @@ from idp.sharing.state import DAY
 RANKS = (0, 0.5, 1, 1.5, 2.5, 4)
 """Where lines are tried: behind this many times the innocents that the case line may cost."""
 TRIED, DAYS_TRIED = (0.8, 0.9, 1.1, 1.25), (0.6, 0.8, 1.25, 1.6)
-SHORTEST, LONGEST = 0.4, 4.0
+SHORTEST, LONGEST = 0.7, 4.0
 """Full-strength days after which a kind may have given 63 % of what it can."""
-SOON, WEEK = 0.15, 7 * DAY
+SOON, WEEK = 0.3, 5 * DAY
 """What finding soon counts beside finding at all, and how fast that is lost."""
 ROUNDS, LEAST, VIEWS, STEP = 6, 1e-4, 6, 0.05
 Amounts = Mapping[str, float]

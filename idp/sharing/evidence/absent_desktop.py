@@ -7,6 +7,8 @@ from idp.sharing.state import DAY
 KIND = "absent_desktop"
 MARGIN = 180
 """Minutes beyond the marked hours that are overtime, not absence."""
+FORGETS = 0.25
+"""What is left of it where the browser forgets: then every computer is one not used before."""
 ENOUGH = 3
 """Requests in the day; one peek is a peek."""
 
@@ -29,6 +31,8 @@ def look(seen: Seen) -> Finding | None:
     strength = (0.6 if seen.pool(act.device) else 1.0) if at_work else 0.25
     if not leave:
         strength *= 0.4
+    if seen.forgets():
+        strength *= FORGETS
     when = "while its person was marked on leave" if leave else "far outside its person's marked hours"
     return Finding(strength, f"used at a computer it had not used before, {when}")
 

@@ -5,6 +5,8 @@ from idp.sharing.evidence.role_split import pair
 from idp.sharing.seen import Finding, Seen
 
 KIND = "overlap"
+AT_HOME = 0.3
+"""What is left of it on a line that is no workplace: one of the two is a window on the other's screen, or beside it."""
 FROM_POOL = 6
 """Changes in an hour between a pool device and another: fewer are a walk through the clinic."""
 
@@ -23,4 +25,7 @@ def look(seen: Seen) -> Finding | None:
     changes = seen.account.today.switches.get(f"{seen.minute // 60} {pair(before, act.device)}", 0) + 1
     if changes < (FROM_POOL if pools else 2):
         return None
-    return Finding(min(1.0, 0.1 * changes), f"two computers used in turn {changes} times within one hour")
+    strength = min(1.0, 0.1 * changes)
+    if seen.account.touches[-1].network == act.network and not seen.site(act.network):
+        strength *= AT_HOME
+    return Finding(strength, f"two computers used in turn {changes} times within one hour")

@@ -26,6 +26,8 @@ def look(seen: Seen) -> Finding | None:
     shared = [one for one in seen.account.today.desks if one != here and seen.pool(one)]
     if shared:
         best = _compare(mine, together(seen), returned=any(_returned(seen, here, one) for one in shared))
+        if best and seen.standing_in(here):
+            best.strength *= STANDING_IN
     for other in seen.account.today.desks:
         theirs = seen.account.devices.get(other)
         if other == here or theirs is None or theirs.used < DAYS or not seen.desk(other):

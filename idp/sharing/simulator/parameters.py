@@ -1,6 +1,8 @@
 """What a simulated world is like. Fitting and judging use different families of worlds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from random import Random
 
 
 @dataclass(slots=True, frozen=True)
@@ -68,6 +70,28 @@ class Parameters:
     """Of sharers: the other person has no login."""
 
 
+RANGES: Mapping[str, tuple[float, float]] = {
+    "pool": (0.05, 0.7), "float_staff": (0.03, 0.2), "two_desks": (0.05, 0.25), "split_desks": (0.2, 0.6),
+    "remote_desktop": (0.03, 0.3), "remote_unmarked": (0.1, 0.5), "phone": (0.3, 0.7), "vpn": (0.05, 0.4),
+    "vpn_unmarked": (0.2, 0.5), "vendors": (0.02, 0.15), "travellers": (0.02, 0.15), "shift_clinics": (0.1, 0.9),
+    "backup_line": (0.2, 0.7), "pairs": (0.02, 0.2), "cover": (0.02, 0.1), "refresh": (0.02, 0.15),
+    "cookies": (0.02, 0.1), "leave": (0.15, 0.4), "peek": (0.1, 0.6), "overtime": (0.04, 0.2),
+    "code_tail": (0.02, 0.08), "push": (0.2, 0.6), "stand_in": (0.2, 0.6), "new_role": (0.02, 0.08),
+    "late_desk": (0.02, 0.08), "evening_desk": (0.005, 0.025), "home_desk": (0.02, 0.1), "relay": (0.3, 0.7),
+    "outsider": (0.35, 0.7), "bursts": (4.0, 9.0),
+}  # fmt: skip
+"""From where to where a drawn family's values lie, each drawn by itself."""
+
+
+def drawn(number: int) -> Parameters:
+    """Draw a family: what is fitted must hold in worlds of every mixture, those of eager and of seldom sharers too."""
+    pick = Random(f"family {number}")
+    values = {name: round(pick.uniform(*ends), 3) for name, ends in RANGES.items()}
+    smallest, seldom = pick.choice((2, 4, 10, 30)), round(pick.uniform(0.15, 0.4), 2)
+    largest, often = smallest * pick.randint(2, 5), round(pick.uniform(seldom + 0.2, 0.95), 2)
+    return Parameters(clinic=(smallest, largest), strength=(seldom, often), **values)  # type: ignore[arg-type]
+
+
 FIT = (
     Parameters(),
     Parameters(clinic=(2, 8), pool=0.15, pairs=0.15, two_desks=0.15, shift_clinics=0.1, phone=0.5, cookies=0.05),
@@ -82,6 +106,7 @@ FIT = (
         new_role=0.06,
         home_desk=0.08,
     ),
+    *(drawn(number) for number in range(101, 109)),
 )
 """The families of worlds the weights and lines are estimated on."""
 JUDGE = {

@@ -60,12 +60,17 @@ def plant(person: Person, pattern: str, pick: Random, built: Builder) -> Sharer:
     return Sharer(person, pattern, first, last, often, pick.random() < given.relay, hands)
 
 
+def shares(sharer: Sharer, day: int, pick: Random) -> bool:
+    """Say whether the login is shared on a day."""
+    weekend = day % 7 >= 5 and not sharer.person.clinic.shifts
+    return sharer.begins <= day < sharer.ends and not weekend and pick.random() <= sharer.often
+
+
 def day_of(into: list[Act], sharer: Sharer, day: int, midnight: float, pick: Random, given: Parameters) -> None:
     """Make what the others do with the login on one day."""
-    person = sharer.person
-    weekend = day % 7 >= 5 and not person.clinic.shifts
-    if not sharer.begins <= day < sharer.ends or weekend or pick.random() > sharer.often:
+    if not shares(sharer, day, pick):
         return
+    person = sharer.person
     opens, closes = midnight + person.begins * HOUR, midnight + (person.begins + person.hours) * HOUR
     for device, mix, network in sharer.hands:
         delay = 0.0

@@ -63,7 +63,7 @@ def day_of(into: list[Act], person: Person, day: int, midnight: float, pick: Ran
         + (person.hours + pick.gauss(0, 0.2) + (pick.uniform(1, 4) if pick.random() < given.overtime else 0)) * HOUR
     )
     if person.laptop and pick.random() < 0.2:
-        _away(into, person, day, begins, ends, pick, built)
+        _away(into, person, day, begins, ends, pick, built, _todays(person, day))
     else:
         _habit(into, person, day, begins, ends, network, pick, built)
     if person.phone and pick.random() < 0.4:
@@ -154,10 +154,9 @@ def _extras(
     into: list[Act], person: Person, day: int, begins: float, ends: float, network: str, pick: Random, built: Builder
 ) -> tuple[dict[str, float], float]:
     """Do what is not the usual day: other work, other desks, a colleague's work. Return today's work, and its end."""
-    given, mix = built.parameters, person.mix
+    given, mix = built.parameters, _todays(person, day)
     if person.changed and day >= person.changed[0]:
-        since, new, computer = person.changed
-        mix = {**{name: 0.1 * weight for name, weight in mix.items()}, **new}
+        since, _, computer = person.changed
         if computer and day < since + 6:  # the old work is handed over, at the old desk
             at = pick.uniform(begins, ends - HOUR)
             _work(into, pick, person, person.desks[0], network, person.mix, at, at + HOUR, given)
@@ -207,7 +206,17 @@ def _half(mix: dict[str, float], which: int, pick: Random) -> dict[str, float]:
     }
 
 
-def _away(into: list[Act], person: Person, day: int, begins: float, ends: float, pick: Random, built: Builder) -> None:
+def _todays(person: Person, day: int) -> dict[str, float]:
+    """Tell today's work: who changed jobs does the new one, and a little of the old one."""
+    if not person.changed or day < person.changed[0]:
+        return person.mix
+    return {**{name: 0.1 * weight for name, weight in person.mix.items()}, **person.changed[1]}
+
+
+def _away(
+    into: list[Act], person: Person, day: int, begins: float, ends: float, pick: Random, built: Builder,
+    mix: dict[str, float],
+) -> None:  # fmt: skip
     """Work from a laptop: from home through the VPN and beside it, or from a hotel."""
     given = built.parameters
     if pick.random() < given.travellers * 3:
@@ -219,7 +228,7 @@ def _away(into: list[Act], person: Person, day: int, begins: float, ends: float,
     at = begins
     while at < ends:
         until = min(ends, at + pick.uniform(1, 4) * HOUR)
-        _work(into, pick, person, person.laptop, pick.choice(networks), person.mix, at, until, given)
+        _work(into, pick, person, person.laptop, pick.choice(networks), mix, at, until, given)
         at = until + 60
 
 
