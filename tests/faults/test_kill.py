@@ -110,6 +110,11 @@ def _give(server: Server, people: list[str], acknowledged: list[str], *, goes_on
                 assert page.status_code == 200, page.text
                 form = {n: _hidden(page.text, n) for n in ("form_key", "form_id", "seen")} | {"reason": "job"}
                 answer = browser.post(here, data=form, headers={"accept": "text/html"})
+                if answer.status_code == 503:  # refused, so nothing is written: the second time would find it there
+                    assert "retry-after" in answer.headers
+                    people.append(who)
+                    time.sleep(0.2)
+                    continue
             except httpx2.TransportError:
                 if goes_on:
                     continue
