@@ -33,6 +33,12 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
+def day_in_words(moment: datetime, zone: str) -> str:
+    """Return the day a moment falls on in a zone, as letters say it: Nov 21, 2026 (ui.md 4.7)."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local:%b} {local.day}, {local.year}"
+
+
 def next_business_day(moment: datetime, zone: str, holidays: Collection[date] = ()) -> datetime:
     """Return the end of the next business day after a moment, in a zone: Monday to Friday, but for holidays."""
     day = moment.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)

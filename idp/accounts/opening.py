@@ -154,7 +154,12 @@ def taken_from(db: Db, secret: str) -> str:
         return (
             f"Your sign-in was ended on {at}, since your access changed. Sign in again: your home page says what ended."
         )
-    return out(db, account)
+    return taken(db, account)
+
+
+def taken(db: Db, account: Account) -> str:
+    """Say to its owner why others shut an account off; empty where they did not: closing and merging are one's own."""
+    return out(db, account) if account.status in ("suspended", "ceased") else ""
 
 
 _BY_OTHERS = ("misuse", "affiliation_ended")

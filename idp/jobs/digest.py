@@ -28,7 +28,7 @@ def run(database: Database) -> bool:
         taken = db.execute(_TAKE, {"day": f"{local:%Y-%m-%d}", "now": clock.micros(now)})
         assert isinstance(taken, CursorResult)
         if taken.rowcount == 1:
-            _write(db, f"{local:%m/%d/%Y}")
+            _write(db, clock.day_in_words(now, database.settings.time_zone))
     return False
 
 

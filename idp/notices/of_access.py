@@ -108,8 +108,8 @@ TEMPLATES: dict[str, Template] = {
     ),
     "review_due": Template(
         "Confirm who has what at {provider}, by {day}",
-        "{people} of {provider} ({line}) wait for your answer: keep, change or remove. Who is not answered by {day} "
-        "is paused then.\n\n{reviews}",
+        "Your answer is due about {people} of {provider} ({line}): keep, change or remove. Who is not answered by "
+        "{day} is paused then.\n\n{reviews}",
     ),
     "review_missed": Template(
         "People of {provider} are paused",

@@ -256,7 +256,7 @@ def _tell(db: Session, review: Review, template: str, waiting: list[ReviewItem])
         "provider": provider.name if provider else "",
         "line": review.line.replace("_", " "),
         "people": f"{len(waiting)} {'person' if len(waiting) == 1 else 'people'}",
-        "day": f"{review.due_at:%m/%d/%Y}",
+        "day": clock.day_in_words(review.due_at, settings.time_zone),
         "days": configuration.current(db).clocks.review_ends.days,
         "reviews": f"{settings.issuer}/p/{review.provider_id}/reviews/{review.id}",
     }

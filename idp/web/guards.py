@@ -59,7 +59,7 @@ def visitor(request: Request, db: Transaction) -> Visitor | None:
     account = db.get(Account, session.account_id)
     assert account is not None
     if account.status in OUT:
-        request.state.taken = opening.out(db, account)
+        request.state.taken = opening.taken(db, account)
         return None  # asked at every use: a sign-in of the same moment is not among the sessions that were ended
     sessions.saw(db, session)
     origin.narrow(

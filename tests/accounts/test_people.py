@@ -65,7 +65,10 @@ def test_security_21_a_hold_ends_sessions_now_and_keeps_the_person_out_until_it_
         before = db.execute(text("SELECT authz_epoch FROM account_version WHERE account_id = :a"), {"a": account_id})
         epoch = before.scalar_one()
         people.suspend(db, account_id, because="misuse", by="operator")
-    assert browser.get("/account").path == "/sign-in"
+    assert browser.get("/account").status == 401
+    assert "Your account is on hold" in browser.text, (
+        "who held this session is told what would be told at the next sign-in"
+    )
     with transaction(world.database) as db:
         after = db.execute(text("SELECT authz_epoch FROM account_version WHERE account_id = :a"), {"a": account_id})
         assert after.scalar_one() == epoch + 1
@@ -87,7 +90,8 @@ def test_t_17_ceasing_is_final_and_ends_sessions(world: World) -> None:
     with transaction(world.database) as db:
         people.cease(db, account_id, because="left", by="operator")
         people.cease(db, account_id, because="left", by="operator")
-    assert browser.get("/account").path == "/sign-in"
+    assert browser.get("/account").status == 401
+    assert "Your access ended" in browser.text
     assert world.events("accounts.account.ceased") == 1
     for act in (people.suspend, people.reinstate):
         with pytest.raises(Conflict), transaction(world.database) as db:

@@ -98,6 +98,7 @@ def test_the_digest_comes_once_a_day_to_who_may_search_and_not_before_seven(
         assert len(sent) == mails
     assert sent[0].recipient == "sam@example.org"
     assert "Dormant accounts: " in sent[0].facts
+    assert "Nov 25, 2026" in sent[0].facts
     assert len(_recorded(database, "security.digest.written")) == 1
 
 

@@ -218,4 +218,5 @@ def test_security_20_a_session_that_outlived_its_persons_suspension_opens_no_pag
     assert browser.get("/account").response.url.path == "/account"
     with transaction(world.database) as db:
         db.execute(text("UPDATE account SET status = 'suspended'"))
-    assert browser.get("/account").response.url.path == "/sign-in"
+    assert browser.get("/account").status == 401
+    assert "on hold" in browser.text

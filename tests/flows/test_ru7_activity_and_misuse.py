@@ -195,7 +195,9 @@ def test_ru7_a_report_that_locks_ends_every_session_and_token_at_once(world: Wor
     assert "Receipt number" in browser.text
     assert "The account is locked" in browser.text
     receipt = re.search(r"MR-[A-Z2-7]{4}-[A-Z2-7]{4}", browser.text)[0]
-    assert other.get("/account").path == "/sign-in"
+    assert other.get("/account").status == 401
+    assert "Your account is on hold" in other.text
+    assert "What can I do" not in other.text
     assert browser.get("/account").path == "/sign-in"
     assert world.count("token_family", "ended_at IS NULL") == 0
     assert world.count("revocation", "kind = 'account_ended'") == 1
@@ -253,7 +255,7 @@ def test_ru7_the_link_in_a_notice_locks_once_works_signed_out_and_only_by_a_clic
     assert thief.get("/account").path == "/account", "opening the link changes nothing: mail scanners do that"
     browser.submit("Lock my account")
     assert "Receipt number" in browser.text
-    assert thief.get("/account").path == "/sign-in"
+    assert thief.get("/account").status == 401
     again = world.browser().get(address).submit("Lock my account")
     assert again.path == browser.path
     assert world.count("security_report") == 1
