@@ -16,7 +16,7 @@ from idp.sharing.judge import Line, Run, judge, lines, run
 from idp.sharing.simulator.parameters import JUDGE, world
 from idp.sharing.simulator.world import World
 
-FIRST_SEED = 1301
+FIRST_SEED = 1501
 MARK = "<!-- {name} begin -->", "<!-- {name} end -->"
 Done = tuple[dict[str, Line], dict[str, Line]]
 

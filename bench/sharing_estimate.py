@@ -16,7 +16,7 @@ from idp.sharing.simulator.parameters import FIT, world
 from idp.sharing.simulator.world import World
 
 FIRST_SEED = 11
-VERSION = "2026-11-23.1"
+VERSION = "2026-11-23.3"
 KINDS = {"sharing": (evidence.KINDS, 14), "takeover": (takeover.KINDS, 3)}
 
 

@@ -30,7 +30,7 @@ BOUND = {
 """Log-odds by kind: expected before anything is seen, and the most it may reach, whatever the simulated worlds say."""
 RATES = {"notice": 8.0, "case": 0.3, "containment": 0.02}
 """False findings per 1,000 accounts a month that each line may cost."""
-AIM = {"notice": 0.6, "case": 0.2, "containment": 0.3}
+AIM = {"notice": 0.6, "case": 0.02, "containment": 0.3}
 """The lines are laid at this share of the allowed rates: other people's worlds are not these, and are odder."""
 
 START_DAYS = {"sharing": 2.0, "takeover": 1.2}

@@ -9,7 +9,7 @@ from tests.engines import Filling
 from tests.sharing.history import BACK, FRONT, History
 from tests.wam.world import FILLING, World
 
-WEEKS, SHARED = 24, 8
+WEEKS, SHARED = 28, 12
 """Days of history, and on how many of the last of them two people used the login."""
 
 
