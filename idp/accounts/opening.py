@@ -74,19 +74,10 @@ def open_session(
     """Open the session a proved login entitles to, a remembered second step included. Raises OnHold, Ceased."""
     account = db.get(Account, login.account_id)
     assert account is not None
-    said = out(db, account)
-    if account.status in ("suspended", "closed"):
-        event = Event("accounts.login.refused", account=account.id, outcome="refused", reason="account_inactive")
-        raise OnHold(
-            said,
-            then=(partial(log.record, event=event),),
-        )
-    if account.status == "ceased":
-        event = Event("accounts.login.refused", account=account.id, outcome="refused", reason="eligibility_ceased")
-        raise Ceased(
-            said,
-            then=(partial(log.record, event=event),),
-        )
+    if said := out(db, account):
+        refusal, reason = (Ceased, "eligibility_ceased") if account.status == "ceased" else (OnHold, "account_inactive")
+        event = Event("accounts.login.refused", account=account.id, outcome="refused", reason=reason)
+        raise refusal(said, then=(partial(log.record, event=event),))
     now = clock.now()
     login.last_used_at = now
     db.add(login)
@@ -132,12 +123,12 @@ def open_session(
 
 def out(db: Db, account: Account) -> str:
     """Say to its owner, and nobody else, why nobody signs in to an account; empty while it is open."""
+    if account.status not in ("suspended", "closed", "ceased"):
+        return ""
     help_at = configuration.current(db).insurer.help_phone
-    if account.status in ("suspended", "closed"):
-        return f"Your account is on hold. Your information is kept. To ask why, call {help_at}."
     if account.status == "ceased":
         return f"{_ended(db, account)} If that is wrong, ask an access manager of your practice, or call {help_at}."
-    return ""
+    return f"Your account is on hold. Your information is kept. To ask why, call {help_at}."
 
 
 def taken_from(db: Db, secret: str) -> str:
